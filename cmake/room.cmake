@@ -1,0 +1,23 @@
+# mesh_room(<name> SOURCES ... [USES room...] [LINKS target...])
+# One library per folder of src/. USES are rooms, LINKS third-party targets (private).
+function(mesh_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LINKS" ${ARGN})
+  add_library(mesh_${name} STATIC ${ROOM_SOURCES})
+  target_link_libraries(mesh_${name} PUBLIC mesh_options)
+  foreach(used IN LISTS ROOM_USES)
+    target_link_libraries(mesh_${name} PUBLIC mesh_${used})
+  endforeach()
+  if(ROOM_LINKS)
+    target_link_libraries(mesh_${name} PRIVATE ${ROOM_LINKS})
+  endif()
+endfunction()
+
+# mesh_unit_test(<room> SOURCES ... [LINKS target...]): tests/unit/<room> as one Catch2 program.
+function(mesh_unit_test room)
+  cmake_parse_arguments(TEST "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(test_${room} ${TEST_SOURCES})
+  target_include_directories(test_${room} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(test_${room} PRIVATE mesh_${room} ${TEST_LINKS} Catch2::Catch2WithMain)
+  add_test(NAME unit.${room} COMMAND test_${room})
+  set_tests_properties(unit.${room} PROPERTIES LABELS unit TIMEOUT 300)
+endfunction()

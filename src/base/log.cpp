@@ -1,0 +1,123 @@
+#include "base/log.hpp"
+
+#include <charconv>
+#include <algorithm>
+#include <cstring>
+
+namespace mesh {
+namespace {
+
+/// Appends length-prefixed strings to a slot until it is full.
+class SlotWriter {
+ public:
+    explicit SlotWriter(std::span<char> text) : text_(text) {}
+
+    /// Cuts `value` to what fits. False when not even its length fits.
+    bool append(std::string_view value) {
+        if (used_ + 2 > text_.size()) return false;
+        const std::size_t room = text_.size() - used_ - 2;
+        const auto size = static_cast<std::uint16_t>(std::min(value.size(), room));
+        std::memcpy(text_.data() + used_, &size, 2);
+        if (size != 0) std::memcpy(text_.data() + used_ + 2, value.data(), size);
+        used_ += 2U + size;
+        return true;
+    }
+    [[nodiscard]] std::size_t used() const { return used_; }
+    [[nodiscard]] std::size_t room() const { return text_.size() - used_; }
+
+ private:
+    std::span<char> text_;
+    std::size_t used_ = 0;
+};
+
+std::string_view read_string(std::string_view& rest) {
+    std::uint16_t size = 0;
+    std::memcpy(&size, rest.data(), 2);
+    const std::string_view value = rest.substr(2, size);
+    rest.remove_prefix(2U + size);
+    return value;
+}
+
+}  // namespace
+
+std::string_view to_string(LogLevel level) {
+    switch (level) {
+        case LogLevel::debug: return "DEBUG";
+        case LogLevel::info: return "INFO";
+        case LogLevel::warn: return "WARN";
+        case LogLevel::error: return "ERROR";
+    }
+    return "INFO";
+}
+
+// The view points into the object itself: fields live in an initializer_list and are never copied.
+LogField::LogField(std::string_view k, std::int64_t v) : key(k) {
+    const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), v).ptr;
+    value = {digits_.data(), static_cast<std::size_t>(end - digits_.data())};
+}
+
+LogField::LogField(std::string_view k, std::uint64_t v) : key(k) {
+    const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), v).ptr;
+    value = {digits_.data(), static_cast<std::size_t>(end - digits_.data())};
+}
+
+LogRing::LogRing(std::size_t slots) : slots_(slots) {}
+
+bool LogRing::push(WallTime time,
+                   LogLevel level,
+                   std::string_view event,
+                   std::string_view message,
+                   std::span<const LogField> fields) noexcept {
+    const std::uint64_t head = head_.load(std::memory_order_relaxed);
+    if (head - tail_.load(std::memory_order_acquire) == slots_.size()) {
+        dropped_.fetch_add(1, std::memory_order_relaxed);
+        return false;
+    }
+    Slot& slot = slots_[head % slots_.size()];
+    slot.time = time;
+    slot.level = level;
+    SlotWriter writer(slot.text);
+    writer.append(event);
+    writer.append(message);
+    for (const LogField& field : fields) {
+        if (field.key.size() + 4 > writer.room()) break;
+        writer.append(field.key);
+        writer.append(field.value);
+    }
+    slot.size = static_cast<std::uint16_t>(writer.used());
+    head_.store(head + 1, std::memory_order_release);
+    return true;
+}
+
+LogRecord LogRing::decode(const Slot& slot) {
+    std::string_view rest(slot.text.data(), slot.size);
+    LogRecord record;
+    record.time = slot.time;
+    record.level = slot.level;
+    record.event = read_string(rest);
+    record.message = read_string(rest);
+    while (!rest.empty()) {
+        const std::string_view key = read_string(rest);
+        record.fields.emplace_back(key, read_string(rest));
+    }
+    return record;
+}
+
+void RingLog::write(LogLevel level,
+                    std::string_view event,
+                    std::string_view message,
+                    std::initializer_list<LogField> fields) {
+    if (!enabled(level)) return;
+    ring_.push(clock_.now(), level, event, message, {fields.begin(), fields.size()});
+}
+
+void SharedRingLog::write(LogLevel level,
+                          std::string_view event,
+                          std::string_view message,
+                          std::initializer_list<LogField> fields) {
+    if (!enabled(level)) return;
+    const std::lock_guard lock(mutex_);
+    inner_.write(level, event, message, fields);
+}
+
+}  // namespace mesh

@@ -1,0 +1,14 @@
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace mesh {
+
+/// The candidate a typo was probably meant to be (case ignored), or nothing when none is close:
+/// at most one edit per three characters.
+[[nodiscard]] std::optional<std::string> nearest(std::string_view typed,
+                                                 std::span<const std::string> candidates);
+
+}  // namespace mesh

@@ -1,0 +1,60 @@
+#include "base/task_loop.hpp"
+
+namespace mesh {
+
+using std::chrono::steady_clock;
+
+void TaskLoop::post(std::function<void()> task) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopped_) return;
+        ready_.push_back(std::move(task));
+    }
+    wake_.notify_one();
+}
+
+void TaskLoop::post_after(std::chrono::milliseconds delay, std::function<void()> task) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopped_) return;
+        timed_.emplace(steady_clock::now() + delay, std::move(task));
+    }
+    wake_.notify_one();
+}
+
+void TaskLoop::run() {
+    while (auto task = next()) task();
+    const std::lock_guard lock(mutex_);
+    ready_.clear();
+    timed_.clear();
+}
+
+void TaskLoop::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+    }
+    wake_.notify_all();
+}
+
+std::function<void()> TaskLoop::next() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        if (stopped_) return {};
+        while (!timed_.empty() && timed_.begin()->first <= steady_clock::now()) {
+            ready_.push_back(std::move(timed_.begin()->second));
+            timed_.erase(timed_.begin());
+        }
+        if (!ready_.empty()) {
+            auto task = std::move(ready_.front());
+            ready_.pop_front();
+            return task;
+        }
+        if (timed_.empty())
+            wake_.wait(lock);
+        else
+            wake_.wait_until(lock, timed_.begin()->first);
+    }
+}
+
+}  // namespace mesh
