@@ -1,0 +1,85 @@
+#pragma once
+#include "base/clock.hpp"
+#include "base/hostname.hpp"
+#include "tls/certificate.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mesh::certs {
+
+/// Identifies one stored certificate version: a row of the store, or a negative number for a
+/// certificate from a file. A swap is a put of a new version for the same certificate id.
+using CertificateId = std::int64_t;
+using VersionId = std::int64_t;
+
+/// What is known of a certificate before its key and chain are read. Shared between workers.
+struct CertificateEntry {
+    CertificateId id = 0;
+    VersionId version = 0;
+    std::vector<HostPattern> names;
+    std::string directory;  ///< CA directory URL; empty for certificates from files
+    WallTime not_before;
+    WallTime not_after;
+};
+using EntryPtr = std::shared_ptr<const CertificateEntry>;
+using CredentialPtr = std::shared_ptr<const tls::Credential>;
+
+/// What a handshake asks for.
+struct Query {
+    const Hostname& name;
+    std::string_view directory;  ///< of the router's resolver, preferred; may be empty
+    WallTime now;
+};
+
+struct Lookup {
+    enum class State { ready, loading, none } state = State::none;
+    CredentialPtr credential;  ///< set when ready
+    EntryPtr entry;            ///< set when ready or loading
+};
+
+/// One worker's certificates by name. Not thread-safe: it belongs to its worker, which receives
+/// put and remove as posted deltas.
+///
+/// Choice for a name, best first: valid now over not; exact over wildcard; the preferred
+/// directory over others; longer-lived over shorter.
+class CertificateIndex {
+ public:
+    /// `request_load(entry)` is called at most once per version until `loaded` or `load_failed`
+    /// answers. `cache_bytes_max` bounds parsed credentials; the least recently used go first.
+    CertificateIndex(std::function<void(EntryPtr)> request_load, std::size_t cache_bytes_max);
+
+    /// Adds or replaces the certificate of that id. With a credential it is ready at once.
+    void put(EntryPtr entry, CredentialPtr credential = nullptr);
+    void remove(CertificateId id);
+    /// The loader's answer. Ignored when that version is not current any more.
+    void loaded(CertificateId id, VersionId version, CredentialPtr credential);
+    /// The version cannot be read: it is not offered again until it is put anew.
+    void load_failed(CertificateId id, VersionId version);
+
+    [[nodiscard]] Lookup find(const Query& query);
+    /// True if a currently valid certificate for the name exists, without touching the cache.
+    [[nodiscard]] std::size_t size() const { return by_id_.size(); }
+
+ private:
+    struct Slot;
+    void unlink(const Slot& slot);
+    void touch(Slot& slot);
+    void evict();
+
+    std::function<void(EntryPtr)> request_load_;
+    std::size_t cache_bytes_max_;
+    std::size_t cache_bytes_ = 0;
+    std::unordered_map<CertificateId, std::unique_ptr<Slot>> by_id_;
+    std::unordered_map<std::string, std::vector<Slot*>> exact_;
+    std::unordered_map<std::string, std::vector<Slot*>> wildcard_;  ///< keyed by the parent
+    Slot* newest_ = nullptr;
+    Slot* oldest_ = nullptr;
+};
+
+}  // namespace mesh::certs

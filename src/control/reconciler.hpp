@@ -1,0 +1,52 @@
+#pragma once
+#include "acme/client.hpp"
+#include "base/clock.hpp"
+#include "base/executor.hpp"
+#include "base/log.hpp"
+#include "control/publisher.hpp"
+#include "model/wanted.hpp"
+#include "store/store.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+
+namespace mesh::control {
+
+struct ReconcilerSettings {
+    /// Makes the client of a resolver's CA. Called once per directory and trust.
+    std::function<std::unique_ptr<acme::Client>(const model::CertResolver&)> make_client;
+    WallTime build_time;     ///< a clock before it is wrong: no orders
+    std::uint64_t seed = 0;  ///< of jitter
+    std::size_t open_orders_max = 1'000;
+};
+
+/// Keeps every wanted certificate: compares the wanted set with the store, holds one next action
+/// at time T per certificate in one heap, drives orders step by step (each step one committed
+/// transition), proves what comes back, publishes it, renews it for ever. Lives on one executor.
+class Reconciler {
+ public:
+    Reconciler(ReconcilerSettings settings,
+               store::Store& store,
+               Publisher& publisher,
+               Executor& executor,
+               const Clock& clock,
+               Log& log);
+    ~Reconciler();
+
+    /// Reads the store's orders, accounts and schedules. Publishes nothing: the start-up index is
+    /// given to the data plane by the caller from the same records. Blocking, before start.
+    [[nodiscard]] Status load();
+    /// Sets what is wanted. Keeps back-offs and orders of what stays wanted.
+    void want(model::WantedSet wanted, std::map<std::string, model::CertResolver> resolvers);
+    /// No new steps; what is in flight is dropped (its order is a row and goes on next time).
+    void stop();
+
+ private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace mesh::control

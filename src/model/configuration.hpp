@@ -1,0 +1,144 @@
+#pragma once
+#include "base/hostname.hpp"
+#include "base/log.hpp"
+#include "model/location.hpp"
+#include "rules/rule.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What the operator wrote, decoded and checked: plain values, every reference resolvable, no
+/// behaviour. Names of fields follow the configuration's own (docs/configuration.md).
+namespace mesh::model {
+
+/// entryPoints.<name>.address: "host:port", ":443" = every IPv6 and IPv4 address.
+struct ListenAddress {
+    std::string host;  ///< empty: all addresses of both families; else an IP literal
+    std::uint16_t port = 0;
+    [[nodiscard]] std::string text() const;
+    auto operator<=>(const ListenAddress&) const = default;
+};
+
+struct EntryPoint {
+    std::string name;
+    ListenAddress address;
+    bool reuse_port = false;  ///< another process may bind the same address too
+    Location at;
+};
+
+enum class KeyType { ec256, ec384, rsa2048, rsa4096 };
+[[nodiscard]] std::string_view to_string(KeyType type);  ///< as configured: "EC256" …
+
+/// certificatesResolvers.<name>.acme
+struct CertResolver {
+    std::string name;
+    std::string email;      ///< may be empty
+    std::string ca_server;  ///< directory URL, https; aliases are already expanded
+    std::vector<std::string> ca_certificates;  ///< absolute paths of PEM files
+    bool ca_system_pool = true;                ///< trust the system store as well
+    KeyType key_type = KeyType::ec256;
+    std::string profile;       ///< empty: the CA's default
+    bool tls_challenge = false;
+    std::vector<HostPattern> allowed_domains;  ///< empty: no limit
+    std::chrono::milliseconds client_timeout{30'000};
+    Location at;
+};
+
+/// tcp.routers.<name>.tls.domains[]
+struct Domain {
+    HostPattern main;
+    std::vector<HostPattern> sans;
+    Location at;
+};
+
+struct RouterTls {
+    bool passthrough = false;
+    std::optional<Located<std::string>> options;        ///< name of a tls.options entry
+    std::optional<Located<std::string>> cert_resolver;  ///< name of a resolver
+    std::vector<Domain> domains;
+};
+
+struct Router {
+    std::string name;
+    std::string provider = "file";
+    std::vector<std::string> entry_points;  ///< resolved: never empty
+    rules::Rule rule;
+    std::optional<std::int64_t> priority;
+    Located<std::string> service;
+    std::optional<RouterTls> tls;  ///< absent: plain TCP
+    Location at;
+};
+
+struct Server {
+    std::string host;  ///< IP literal or host name
+    std::uint16_t port = 0;
+    Location at;
+    [[nodiscard]] std::string text() const;
+};
+
+struct Service {
+    std::string name;
+    std::vector<Server> servers;  ///< never empty
+    Location at;
+};
+
+enum class TlsVersion { tls10, tls11, tls12, tls13 };
+enum class ClientAuthType {
+    no_client_cert,
+    request_client_cert,
+    require_any_client_cert,
+    verify_client_cert_if_given,
+    require_and_verify_client_cert,
+};
+enum class OnMissingCertificate { refuse, use_default };
+
+struct ClientAuth {
+    std::vector<std::string> ca_files;  ///< absolute paths
+    ClientAuthType type = ClientAuthType::no_client_cert;
+};
+
+/// tls.options.<name>
+struct TlsOptions {
+    std::string name;
+    TlsVersion min_version = TlsVersion::tls12;
+    TlsVersion max_version = TlsVersion::tls13;
+    bool sni_strict = false;
+    std::optional<OnMissingCertificate> on_missing_certificate;
+    std::vector<std::string> alpn_protocols;
+    ClientAuth client_auth;
+    Location at;
+};
+
+/// tls.certificates[], tls.stores.default.defaultCertificate
+struct CertificateFile {
+    std::string cert_file;  ///< absolute path, PEM chain
+    std::string key_file;   ///< absolute path, PEM
+    Location at;
+};
+
+enum class LogFormat { common, json };
+
+struct LogSettings {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::common;
+    std::string file_path;  ///< empty: stderr
+};
+
+struct Configuration {
+    std::map<std::string, EntryPoint> entry_points;
+    std::map<std::string, CertResolver> resolvers;
+    std::string storage;  ///< absolute path of the one store; set even without resolvers
+    std::map<std::string, Router> routers;
+    std::map<std::string, Service> services;
+    std::map<std::string, TlsOptions> tls_options;  ///< "default" is always present
+    std::vector<CertificateFile> certificates;
+    std::optional<CertificateFile> default_certificate;
+    std::optional<unsigned> workers;  ///< absent: from affinity and cgroup quota
+    LogSettings log;
+};
+
+}  // namespace mesh::model

@@ -1,0 +1,49 @@
+#pragma once
+#include "model/configuration.hpp"
+
+#include <string>
+#include <vector>
+
+namespace mesh::model {
+
+/// The identity of a managed certificate: the CA's directory URL and the sorted set of names.
+/// Everything else (router, key type, order of the names) may change under it.
+struct CertificateKey {
+    std::string directory;
+    std::vector<std::string> names;  ///< sorted, unique, canonical
+    auto operator<=>(const CertificateKey&) const = default;
+    /// One line for logs and messages: "shop.example, www.shop.example".
+    [[nodiscard]] std::string names_text() const;
+};
+
+/// One certificate the configuration asks for.
+struct WantedCertificate {
+    CertificateKey key;
+    std::vector<HostPattern> names;  ///< in the order to request: main first
+    std::string resolver;
+    std::vector<std::string> routers;  ///< names of the routers that want it, sorted
+    KeyType key_type = KeyType::ec256;
+    std::string profile;
+};
+
+/// Why a router with a certResolver gets no order of its own.
+struct NotOrdered {
+    std::string router;
+    std::string resolver;
+    std::string reason;  ///< a sentence for `mesh plan`
+};
+
+struct WantedSet {
+    std::vector<WantedCertificate> certificates;  ///< in a stable order
+    std::vector<NotOrdered> not_ordered;
+};
+
+/// What the configuration wants, by the contract's rules: non-empty `domains` entry by entry, else
+/// the positive HostSNI names of the rule; a set whose every name is in or covered by another
+/// wanted set of the same resolver makes no order. `file_certificates` are the names of the
+/// currently valid certificates from tls.certificates: they cover names too. Pure.
+[[nodiscard]] WantedSet wanted_certificates(
+    const Configuration& configuration,
+    const std::vector<std::vector<HostPattern>>& file_certificates);
+
+}  // namespace mesh::model

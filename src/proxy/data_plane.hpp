@@ -1,0 +1,104 @@
+#pragma once
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "certs/certificate_index.hpp"
+#include "proxy/snapshot.hpp"
+#include "tls/certificate.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mesh::proxy {
+
+/// Bounds and deadlines of the data path; docs/configuration.md lists them.
+struct Limits {
+    std::chrono::milliseconds handshake_timeout{10'000};  ///< accept to established, absolute
+    std::chrono::milliseconds challenge_timeout{3'000};   ///< the same for acme-tls/1
+    std::chrono::milliseconds dial_timeout{3'000};        ///< per address
+    std::chrono::milliseconds dial_timeout_total{10'000};
+    unsigned dial_servers_max = 3;
+    std::chrono::milliseconds termination_delay{60'000};  ///< half-closed, since the last byte
+    std::chrono::milliseconds accept_pause{100};          ///< after EMFILE and its kin
+    std::size_t connections_max = 65'536;
+    std::size_t handshakes_max = 4'096;
+    std::size_t handshakes_per_source_max = 128;          ///< per /32 or /64
+    std::size_t certificate_cache_bytes = std::size_t{256} << 20;
+    int backlog = 4'096;
+};
+
+struct BindFailure {
+    model::ListenAddress address;
+    int error = 0;             ///< errno
+    std::string message;       ///< "cannot bind :443 as user mesh: permission denied; give …"
+};
+
+struct DataPlaneSettings {
+    unsigned workers = 1;
+    Limits limits;
+    const Clock* clock = nullptr;
+    /// One log per worker, used from that worker's thread only.
+    std::vector<Log*> worker_logs;
+    /// Reads and parses a stored certificate; called on the loader's thread, may block.
+    std::function<Result<certs::CredentialPtr>(const certs::CertificateEntry&)> load_credential;
+    /// A handshake was refused because a managed name has no certificate yet (rate-limited by the
+    /// caller). Called on worker threads.
+    std::function<void(const Hostname&)> on_missing_certificate;
+};
+
+struct Counters {
+    std::uint64_t accepted = 0;
+    std::uint64_t open = 0;
+    std::uint64_t handshakes = 0;
+    std::uint64_t handshakes_resumed = 0;
+    std::uint64_t challenges_answered = 0;
+};
+
+/// All workers: threads that accept, route, terminate and relay. Public functions are thread-safe
+/// and do not wait for the workers, unless they say so.
+class DataPlane {
+ public:
+    explicit DataPlane(DataPlaneSettings settings);
+    ~DataPlane();
+    DataPlane(const DataPlane&) = delete;
+    DataPlane& operator=(const DataPlane&) = delete;
+
+    /// Binds every entry point of the snapshot on every worker; all failures at once, and then
+    /// nothing stays bound. Call once, before start.
+    [[nodiscard]] std::vector<BindFailure> listen(std::shared_ptr<const Snapshot> snapshot);
+    /// Starts the threads; connections are accepted from here on.
+    void start();
+
+    /// Replaces the snapshot (entry points the same as at listen).
+    void apply(std::shared_ptr<const Snapshot> snapshot);
+    void put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential);
+    /// Many at once, before start: the start-up index.
+    void put_certificates(std::vector<certs::EntryPtr> entries);
+    void remove_certificate(certs::CertificateId id);
+    void set_default_credential(certs::CredentialPtr credential);
+    /// `done` runs (on some worker's thread) when every worker answers for the name.
+    void put_challenge(const Hostname& name,
+                       certs::CredentialPtr credential,
+                       std::function<void()> done);
+    void remove_challenge(const Hostname& name);
+    /// Addresses of a host name used by servers ("db.internal"); literals need none.
+    void set_addresses(const std::string& host, std::vector<std::string> ip_literals);
+
+    /// Stops accepting, lets connections end for `grace`, then cuts them. `done(cut)` runs on some
+    /// worker's thread with the number of connections cut.
+    void drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done);
+    /// Ends all threads now; waits for them.
+    void stop();
+
+    [[nodiscard]] Counters counters() const;
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mesh::proxy

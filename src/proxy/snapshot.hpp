@@ -1,0 +1,53 @@
+#pragma once
+#include "base/result.hpp"
+#include "model/configuration.hpp"
+#include "proxy/service.hpp"
+#include "rules/sni_index.hpp"
+#include "tls/policy.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mesh::proxy {
+
+/// What a connection holds after routing: immutable, shared between snapshots when unchanged.
+struct Route {
+    std::string router;
+    std::vector<std::string> names;  ///< host names of the rule, for "nearest router" in logs
+    bool passthrough = false;
+    std::shared_ptr<const tls::PolicySettings> policy;  ///< null for plain and passthrough
+    bool sni_strict = false;
+    bool default_when_missing = false;  ///< onMissingCertificate: default
+    std::string directory;              ///< of the router's resolver; empty without one
+    std::shared_ptr<Service> service;
+};
+using RoutePtr = std::shared_ptr<const Route>;
+
+/// Routing of one entry point: two compiled tables, because bytes that are not TLS never match a
+/// TLS router.
+struct EntryPointRoutes {
+    std::string name;
+    model::ListenAddress address;
+    bool reuse_port = false;
+    rules::SniIndex tls;
+    std::vector<RoutePtr> tls_routes;
+    rules::SniIndex plain;
+    std::vector<RoutePtr> plain_routes;
+};
+
+/// The data path's view of the whole configuration. Built completely, then never changed.
+struct Snapshot {
+    std::vector<EntryPointRoutes> entry_points;
+};
+
+/// `client_ca_pem`: for each tls.options name with clientAuth, the content of its CA files.
+/// Services that are the same in `previous` are shared with it, so their balancer state goes on.
+/// Errors: a policy the TLS library refuses.
+[[nodiscard]] Result<std::shared_ptr<const Snapshot>> make_snapshot(
+    const model::Configuration& configuration,
+    const std::map<std::string, std::string>& client_ca_pem,
+    const Snapshot* previous);
+
+}  // namespace mesh::proxy

@@ -1,0 +1,139 @@
+#pragma once
+#include "base/clock.hpp"
+#include "base/secret.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// Rows as values. The store knows no other room: what a status text means is its writers' affair.
+namespace mesh::store {
+
+/// Identity of a managed certificate.
+struct CertificateKey {
+    std::string directory;
+    std::vector<std::string> names;  ///< sorted, unique
+    auto operator<=>(const CertificateKey&) const = default;
+};
+
+struct AccountRecord {
+    std::string directory;  ///< key
+    std::string email;
+    Secret key_pem;
+    std::string url;     ///< empty until the CA answered
+    std::string status;  ///< "valid", or why the account is stopped
+    WallTime created;
+};
+
+/// A CA's own state: survives restarts so that a restart never hammers.
+struct AuthorityRecord {
+    std::string directory;                    ///< key
+    std::optional<WallTime> retry_not_before; ///< rate limit for the whole CA
+    std::string reason;
+};
+
+struct LastError {
+    std::string type;
+    std::string detail;
+    WallTime at;
+};
+
+/// A managed certificate and where its schedule stands; it may have no version yet.
+struct CertificateRecord {
+    CertificateKey key;
+    std::vector<std::string> ordered_names;  ///< main first
+    std::string resolver;
+    std::string state;                  ///< free text of the reconciler
+    std::uint32_t attempts = 0;         ///< failures in a row that count
+    std::optional<WallTime> next_at;
+    std::optional<LastError> last_error;
+    std::optional<WallTime> unwanted_since;
+};
+
+struct VersionFacts {
+    WallTime not_before;
+    WallTime not_after;
+    std::string serial;
+    std::string sha256;
+    std::string key_type;
+    std::string profile;
+    std::string source;  ///< "acme" or "import"
+    WallTime created;
+};
+
+struct AuthorizationRecord {
+    std::string url;
+    std::string name;
+    std::string status;
+    std::string challenge_url;
+    std::string token;
+    bool responded = false;
+    auto operator<=>(const AuthorizationRecord&) const = default;
+};
+
+/// The one open order of a certificate.
+struct OrderRecord {
+    CertificateKey key;
+    std::vector<std::string> names;  ///< main first
+    std::string profile;
+    std::string url;
+    std::string status;
+    std::string finalize_url;
+    std::string certificate_url;
+    std::optional<WallTime> expires;
+    std::vector<AuthorizationRecord> authorizations;
+    Secret key_pem;
+    bool finalized = false;
+    WallTime created;
+};
+
+struct HistoryRecord {
+    CertificateKey key;
+    WallTime at;
+    std::string event;
+    std::string detail;
+};
+
+// Changes. A transition is a list of them, applied in one transaction.
+struct PutAccount { AccountRecord account; };
+struct PutAuthority { AuthorityRecord authority; };
+struct PutCertificate { CertificateRecord certificate; };
+struct DeleteCertificate { CertificateKey key; };
+struct PutOrder { OrderRecord order; };
+struct DeleteOrder { CertificateKey key; };
+/// Makes this version current; the one before becomes previous, two are kept, keys of older ones
+/// are wiped. The certificate's record must exist or be put in the same transition.
+struct PutVersion {
+    CertificateKey key;
+    std::string chain_pem;
+    Secret key_pem;
+    VersionFacts facts;
+};
+struct AddHistory { HistoryRecord record; };
+
+using Change = std::variant<PutAccount, PutAuthority, PutCertificate, DeleteCertificate, PutOrder,
+                            DeleteOrder, PutVersion, AddHistory>;
+using Transition = std::vector<Change>;
+
+/// A certificate as the start-up index needs it: no key, no chain.
+struct StoredCertificate {
+    std::int64_t certificate_id = 0;
+    CertificateRecord record;
+    std::int64_t version_id = 0;          ///< 0: no version
+    std::optional<VersionFacts> version;  ///< of the current version
+};
+
+struct VersionMaterial {
+    std::string chain_pem;
+    Secret key_pem;
+};
+
+/// What a transition created.
+struct Applied {
+    std::int64_t certificate_id = 0;  ///< of the last PutVersion
+    std::int64_t version_id = 0;
+};
+
+}  // namespace mesh::store

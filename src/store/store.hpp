@@ -1,0 +1,52 @@
+#pragma once
+#include "base/executor.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "store/records.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mesh::store {
+
+/// What must survive. Writes are asynchronous and durable; reads may block and are for start-up,
+/// the certificate loader and commands, never for the data path.
+class Store {
+ public:
+    virtual ~Store() = default;
+
+    /// Thread-safe. `done` runs on `executor` after the transition is on disk (fsync), or with
+    /// the reason it is not: full, permission, io, corrupt. Transitions are applied in the order
+    /// given; several may share one commit, and one that fails does not take others with it.
+    virtual void apply(Transition transition,
+                       Executor& executor,
+                       std::function<void(Result<Applied>)> done) = 0;
+
+    // Thread-safe reads, each a consistent view.
+    [[nodiscard]] virtual Result<std::vector<StoredCertificate>> certificates() = 0;
+    [[nodiscard]] virtual Result<VersionMaterial> version(std::int64_t version_id) = 0;
+    [[nodiscard]] virtual Result<std::vector<OrderRecord>> orders() = 0;
+    [[nodiscard]] virtual Result<std::vector<AccountRecord>> accounts() = 0;
+    [[nodiscard]] virtual Result<std::vector<AuthorityRecord>> authorities() = 0;
+    [[nodiscard]] virtual Result<std::vector<HistoryRecord>> history(const CertificateKey& key,
+                                                                     std::size_t limit) = 0;
+    /// False when the file could only be opened for reading: every apply fails with permission.
+    [[nodiscard]] virtual bool writable() const = 0;
+};
+
+enum class Access {
+    own,   ///< take the lock, create if missing, migrate, write
+    read,  ///< no lock, no change; a missing file is not_found
+};
+
+/// Opens `path` (absolute). Errors: conflict (another process owns it: the message has its pid),
+/// permission (wrong owner, with the chown that mends it), unsupported (newer schema, a JSON file
+/// such as Traefik's acme.json, a network file system), corrupt, io.
+[[nodiscard]] Result<std::unique_ptr<Store>> open(const std::string& path, Access access, Log& log);
+
+[[nodiscard]] std::string runtime_version();  ///< "SQLite 3.40.1"
+[[nodiscard]] std::string build_version();
+
+}  // namespace mesh::store

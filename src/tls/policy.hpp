@@ -1,0 +1,72 @@
+#pragma once
+#include "base/clock.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct ssl_ctx_st;
+
+namespace mesh::tls {
+
+enum class Version : std::uint16_t { tls10 = 0x0301, tls11, tls12, tls13 };
+
+enum class ClientAuth {
+    none,
+    request,
+    require_any,
+    verify_if_given,
+    require_and_verify,
+};
+
+/// TLS options with all files read: the same content makes the same policy, wherever it came
+/// from.
+struct PolicySettings {
+    Version min_version = Version::tls12;
+    Version max_version = Version::tls13;
+    /// Empty: nothing is selected, except `postgresql` when it is the sole offer.
+    std::vector<std::string> alpn_protocols;
+    ClientAuth client_auth = ClientAuth::none;
+    std::string client_ca_pem;  ///< concatenated content of the CA files
+    auto operator<=>(const PolicySettings&) const = default;
+};
+
+/// Ticket keys of the process: made at random, rotated every 12 h with 3 kept, memory only. They
+/// survive reloads and certificate swaps. Thread-safe; the data path only reads.
+class TicketKeys;
+[[nodiscard]] std::shared_ptr<TicketKeys> make_ticket_keys(const Clock& clock);
+
+/// One SSL_CTX: the settings of a listener's TLS side for one worker. The certificate is given
+/// per connection. The session id context is a hash over the settings, CA content included, so a
+/// ticket of one policy is never accepted under another.
+class Policy {
+ public:
+    [[nodiscard]] static Result<std::shared_ptr<const Policy>> make(
+        const PolicySettings& settings, std::shared_ptr<TicketKeys> tickets);
+    /// For acme-tls/1 handshakes: TLS 1.2 or newer, no client certificate, no tickets, ALPN
+    /// "acme-tls/1" only (RFC 8737 §4).
+    [[nodiscard]] static Result<std::shared_ptr<const Policy>> make_challenge();
+
+    ~Policy();
+    Policy(const Policy&) = delete;
+    Policy& operator=(const Policy&) = delete;
+    [[nodiscard]] ssl_ctx_st* native() const { return context_.get(); }
+    [[nodiscard]] const PolicySettings& settings() const { return settings_; }
+
+ private:
+    Policy() = default;
+    struct FreeContext {
+        void operator()(ssl_ctx_st* context) const noexcept;
+    };
+    PolicySettings settings_;
+    std::shared_ptr<TicketKeys> tickets_;
+    std::unique_ptr<ssl_ctx_st, FreeContext> context_;
+};
+
+[[nodiscard]] std::string runtime_version();  ///< "OpenSSL 3.0.22 25 Aug 2026"
+[[nodiscard]] std::string build_version();
+
+}  // namespace mesh::tls

@@ -1,0 +1,101 @@
+#pragma once
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "tls/certificate.hpp"
+#include "tls/policy.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+struct ssl_st;
+
+namespace mesh::tls {
+
+/// What a server session must find again in the ClientHello when OpenSSL reads it: the values
+/// routing was decided on. Any difference aborts the handshake.
+struct ExpectedHello {
+    std::optional<std::string> server_name;  ///< canonical; absent: no SNI extension
+    std::vector<std::string> alpn;           ///< protocols offered, in order
+};
+
+/// The socket's side of a session. Implemented by the data path over a non-blocking descriptor.
+class Transport {
+ public:
+    enum class Outcome { ok, would_block, closed, failed };
+    struct Transfer {
+        Outcome outcome = Outcome::ok;
+        std::size_t count = 0;
+    };
+    virtual ~Transport() = default;
+    /// Bytes of the peer, those already sniffed first.
+    virtual Transfer receive(std::span<std::uint8_t> into) = 0;
+    /// All records of a turn at once. May take a part; the session keeps the rest and gives it
+    /// again.
+    virtual Transfer send(ByteView bytes) = 0;
+};
+
+enum class Progress {
+    done,         ///< the call's aim is reached
+    want_read,    ///< needs more bytes of the peer
+    want_write,   ///< the peer does not take bytes
+    closed,       ///< the peer sent close_notify (read only)
+    truncated,    ///< the peer's bytes ended without close_notify
+    failed,       ///< fatal; failure() says why and an alert was sent where one is due
+};
+
+/// The server side of one TLS connection, over a Transport through our own BIO: reads come from
+/// the transport (sniffed bytes first), writes are gathered and leave in one piece per turn.
+/// Holds no record buffers while idle. One thread.
+class Session {
+ public:
+    /// `credential` may be null only for a session that exists to send the right alert
+    /// (`refuse`). Errors: out of memory.
+    [[nodiscard]] static Result<std::unique_ptr<Session>> accept(
+        const Policy& policy,
+        std::shared_ptr<const Credential> credential,
+        ExpectedHello expected,
+        Transport& transport);
+
+    /// A session without a route: lets OpenSSL read the peer's bytes so that the alert is the
+    /// right one for them. When they turn out to be a well-formed hello it is answered with
+    /// `alert` (e.g. 112 unrecognized_name, 120 no_application_protocol). Never completes a
+    /// handshake and never shows a certificate.
+    [[nodiscard]] static Result<std::unique_ptr<Session>> refuse(const Policy& policy,
+                                                                 std::uint8_t alert,
+                                                                 Transport& transport);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    [[nodiscard]] Progress handshake();
+    /// Decrypted bytes into `into`; `count` says how many. `done` with count 0 never happens.
+    [[nodiscard]] Progress read(std::span<std::uint8_t> into, std::size_t& count);
+    /// Encrypts; on `done` all of `bytes` is inside the session (sent, or gathered for flush).
+    /// On `want_write` nothing of `bytes` was taken: call again after flush() is done.
+    [[nodiscard]] Progress write(ByteView bytes);
+    /// Sends what is gathered. want_write while the peer does not take it.
+    [[nodiscard]] Progress flush();
+    /// Sends close_notify (gathered; flush sends it). The read side stays open.
+    [[nodiscard]] Progress close_write();
+
+    /// Another Transport for the same connection (when it moves from coroutine to relay).
+    void rebind(Transport& transport);
+
+    [[nodiscard]] bool has_unsent() const;     ///< gathered bytes wait for flush
+    [[nodiscard]] bool has_pending() const;    ///< decrypted or buffered input waits for read
+    [[nodiscard]] std::string alpn() const;    ///< negotiated, or empty
+    [[nodiscard]] std::string version() const; ///< "TLSv1.3"
+    [[nodiscard]] std::string cipher() const;
+    [[nodiscard]] bool resumed() const;
+    [[nodiscard]] const Error& failure() const;
+
+ private:
+    Session();
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mesh::tls
