@@ -1,0 +1,73 @@
+#pragma once
+#include "rules/rank.hpp"
+#include "rules/rule.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace mesh::rules {
+
+/// What an index is built from: a rule, its place among the others, and what its user wants back.
+struct RankedRule {
+    Rule rule;
+    Rank rank;
+    std::size_t payload = 0;
+};
+
+/// All rules of an entry point, compiled for look-up by server name: a hash for exact names, a
+/// hash for the parents of wildcards, and an ordered list for rules that no name narrows down.
+/// Candidates of the three are compared by rank, so the answer is always that of evaluating every
+/// rule in order. Immutable; copies and concurrent look-ups are safe.
+class SniIndex {
+ public:
+    SniIndex() = default;
+    /// At most 2^32 - 1 rules. Of rules that neither outranks the other the earlier one wins.
+    explicit SniIndex(std::vector<RankedRule> rules);
+
+    /// The payload of the highest-ranked rule that matches. Never allocates; two hash look-ups
+    /// plus the rules that no name narrows down and that outrank what the hashes found.
+    [[nodiscard]] std::optional<std::size_t> lookup(const ConnectionFacts& facts) const;
+
+    /// True if no connection can match anything.
+    [[nodiscard]] bool empty() const { return entries_.empty(); }
+
+ private:
+    /// Position in `entries_`, which is sorted by rank: smaller outranks.
+    using Position = std::uint32_t;
+
+    struct Entry {
+        Rule rule;
+        std::size_t payload;
+        bool exact;  ///< found by name means matched
+    };
+    struct Range {
+        Position first = 0;
+        Position count = 0;
+    };
+    /// The keys point into the rules of `entries_`, whose parsed form never moves.
+    using Names = std::unordered_map<std::string_view, Range>;
+    struct NamedCandidate {
+        std::string_view name;
+        Position position;
+    };
+
+    [[nodiscard]] Names group(std::vector<NamedCandidate> named);
+    [[nodiscard]] std::span<const Position> candidates(const Names& names,
+                                                       std::string_view key) const;
+    [[nodiscard]] Position best_of(std::span<const Position> candidates,
+                                   const ConnectionFacts& facts,
+                                   Position best) const;
+
+    std::vector<Entry> entries_;
+    std::vector<Position> candidates_;  ///< of all names, each name's in order of rank
+    Names exact_;
+    Names wildcard_;  ///< by what follows `*.`
+    std::vector<Position> unnamed_;
+};
+
+}  // namespace mesh::rules
