@@ -160,6 +160,9 @@ class TlsClient(_Stream):
         except BaseException:
             self.socket.close()
             raise
+        # Kept, because a connection that ended badly no longer tells.
+        self.version: str = self._tls.version()
+        self.alpn: str | None = self._tls.selected_alpn_protocol()
 
     # --- what was agreed on ---
 
@@ -175,14 +178,6 @@ class TlsClient(_Stream):
     def names(self) -> set[str]:
         names = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         return set(names.value.get_values_for_type(x509.DNSName))
-
-    @property
-    def version(self) -> str:
-        return self._tls.version()
-
-    @property
-    def alpn(self) -> str | None:
-        return self._tls.selected_alpn_protocol()
 
     @property
     def session(self) -> ssl.SSLSession:
