@@ -41,7 +41,7 @@ struct CertResolver {
     std::vector<std::string> ca_certificates;  ///< absolute paths of PEM files
     bool ca_system_pool = true;                ///< trust the system store as well
     KeyType key_type = KeyType::ec256;
-    std::string profile;       ///< empty: the CA's default
+    std::string profile;  ///< empty: the CA's default
     bool tls_challenge = false;
     std::vector<HostPattern> allowed_domains;  ///< empty: no limit
     std::chrono::milliseconds client_timeout{30'000};

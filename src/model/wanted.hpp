@@ -38,10 +38,21 @@ struct WantedSet {
     std::vector<NotOrdered> not_ordered;
 };
 
-/// What the configuration wants, by the contract's rules: non-empty `domains` entry by entry, else
-/// the positive HostSNI names of the rule; a set whose every name is in or covered by another
-/// wanted set of the same resolver makes no order. `file_certificates` are the names of the
-/// currently valid certificates from tls.certificates: they cover names too. Pure.
+/// The name sets a router asks for, before anything is weighed against other routers: non-empty
+/// `domains` entry by entry, main first, else the positive HostSNI names of the rule in order.
+/// Each name once. Empty when the router has no resolver, or when nothing in the rule names a host.
+[[nodiscard]] std::vector<std::vector<HostPattern>> wanted_names(const Router& router);
+
+/// What the configuration wants, by these rules:
+///   - equal sets are one certificate with all their routers, whatever the order of the names;
+///   - a set whose every name is in, or covered by, one other set of the same resolver makes no
+///     order; one partly covered is ordered whole;
+///   - `file_certificates` are the names of the currently valid certificates from
+///     tls.certificates: they cover names too;
+///   - two resolvers with the same directory that want the same names share one certificate, made
+///     as the first of them by name says: the key is the certificate's identity.
+/// Certificates come sorted by resolver and names, `not_ordered` by router. Depends on nothing but
+/// its arguments. Time is about linear in the number of names, as long as few sets share each.
 [[nodiscard]] WantedSet wanted_certificates(
     const Configuration& configuration,
     const std::vector<std::vector<HostPattern>>& file_certificates);
