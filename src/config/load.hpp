@@ -1,0 +1,53 @@
+#pragma once
+#include "config/finding.hpp"
+#include "model/configuration.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::config {
+
+/// Looks an environment variable up; nothing when it is not set.
+using Environment = std::function<std::optional<std::string>(std::string_view name)>;
+
+/// The environment of this process. Not to be called while another thread changes it.
+[[nodiscard]] std::optional<std::string> process_environment(std::string_view name);
+
+struct LoadOptions {
+    /// For `${NAME}` and $STATE_DIRECTORY. Empty: no variable is set.
+    Environment environment;
+    /// Unset variables and missing key files become warnings: for checking a configuration on a
+    /// machine that does not have the secrets. What depends on them is then left out of the model.
+    bool no_secrets = false;
+};
+
+struct LoadResult {
+    std::optional<model::Configuration> configuration;  ///< set if and only if there is no error
+    std::vector<Finding> findings;                      ///< sorted by place; at most 1,001
+    /// "mesh.yaml: valid: 2 entry points, 40 routers, 38 certificates, 1 warning" or
+    /// "mesh.yaml: invalid: 3 errors".
+    std::string summary;
+};
+
+/// The largest configuration file that is read.
+inline constexpr std::size_t file_size_max = 64 * 1024 * 1024;
+
+/// Reads, decodes and checks a configuration file: everything that needs no network. All problems
+/// are collected at once. Relative paths in it start at the file's folder. Reads the file and
+/// whatever it names (CA and certificate files are opened, `${file:…}` is read); changes nothing.
+[[nodiscard]] LoadResult load_file(const std::string& path, const LoadOptions& options);
+
+/// The same for text that is in memory already; `file_name` gives the folder that relative paths
+/// start at and stands in the findings.
+[[nodiscard]] LoadResult load_text(std::string_view text,
+                                   const std::string& file_name,
+                                   const LoadOptions& options);
+
+/// What `mesh check --json` prints: {version, valid, findings: [{severity, code, file, line,
+/// column, path, message, hint, excerpt}]}. One line, no final newline.
+[[nodiscard]] std::string findings_json(const LoadResult& result);
+
+}  // namespace mesh::config
