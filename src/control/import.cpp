@@ -1,0 +1,94 @@
+#include "control/import.hpp"
+
+#include "base/time_text.hpp"
+#include "control/identity.hpp"
+#include "control/schedule.hpp"
+#include "tls/certificate.hpp"
+
+namespace mesh::control {
+namespace {
+
+store::VersionFacts facts_of(const tls::CertificateFacts& leaf, WallTime now) {
+    store::VersionFacts facts;
+    facts.not_before = leaf.not_before;
+    facts.not_after = leaf.not_after;
+    facts.serial = leaf.serial;
+    facts.sha256 = leaf.sha256;
+    facts.source = "import";
+    facts.created = now;
+    return facts;
+}
+
+/// Why a certificate that parses is of no use, or nothing.
+std::optional<std::string> objection(const tls::CertificateFacts& leaf, WallTime now) {
+    if (leaf.names.empty()) return "the certificate holds no DNS name";
+    if (now >= leaf.not_after) return "expired on " + rfc3339(leaf.not_after);
+    return std::nullopt;
+}
+
+}  // namespace
+
+Import::Import(ImportTarget target, const std::vector<store::StoredCertificate>& stored)
+    : target_(std::move(target)) {
+    for (const store::StoredCertificate& certificate : stored)
+        if (certificate.record.key.directory == target_.directory)
+            known_[certificate.record.key] = {certificate.record, certificate.version};
+}
+
+Import::Batch Import::add(std::span<const ImportItem> items, WallTime now) {
+    Batch batch;
+    batch.lines.reserve(items.size());
+    for (const ImportItem& item : items)
+        batch.lines.push_back(add_one(item, now, batch.transition));
+    return batch;
+}
+
+ImportLine Import::add_one(const ImportItem& item, WallTime now, store::Transition& transition) {
+    ImportLine line;
+    line.label = item.label;
+    const auto credential = tls::Credential::from_pem(item.chain_pem, item.key_pem.reveal());
+    if (!credential) {
+        line.message = credential.error().message;
+        return line;
+    }
+    const tls::CertificateFacts& leaf = (*credential)->facts();
+    line.names = texts(leaf.names);
+    line.serial = leaf.serial;
+    line.not_after = leaf.not_after;
+    if (auto why = objection(leaf, now)) {
+        line.message = std::move(*why);
+        return line;
+    }
+
+    const store::CertificateKey key{target_.directory, identity_names(line.names)};
+    Known& known = known_[key];
+    if (known.version && known.version->sha256 == leaf.sha256) {
+        line.outcome = ImportOutcome::already_stored;
+        line.message = "stored already";
+        return line;
+    }
+    if (known.version && is_valid(*known.version, now) &&
+        known.version->not_after >= leaf.not_after) {
+        line.outcome = ImportOutcome::kept_stored;
+        line.message = "the stored certificate is valid for longer, until " +
+                       rfc3339(known.version->not_after);
+        return line;
+    }
+
+    known.record.key = key;
+    known.record.ordered_names = line.names;
+    known.record.resolver = target_.resolver;
+    known.record.attempts = 0;
+    known.record.next_at.reset();
+    known.record.last_error.reset();
+    known.version = facts_of(leaf, now);
+    transition.push_back(store::PutCertificate{known.record});
+    // What was parsed is stored, not what was read: no stray blocks, no root, nothing twice.
+    transition.push_back(store::PutVersion{
+        key, (*credential)->chain().to_pem(), (*credential)->key().to_pem(), *known.version});
+    transition.push_back(store::AddHistory{{key, now, "imported", item.label}});
+    line.outcome = ImportOutcome::imported;
+    return line;
+}
+
+}  // namespace mesh::control
