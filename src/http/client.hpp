@@ -31,7 +31,7 @@ struct Request {
     std::string unix_socket;  ///< path; empty: TCP to the URL's host
     bool https_only = true;
     std::chrono::milliseconds timeout{30'000};  ///< whole exchange; zero only with a body_sink
-    std::size_t body_size_max = 1 << 20;        ///< larger: Errc::limit
+    std::size_t body_size_max = 1 << 20;        ///< of Response::body; larger: Errc::limit
     /// When set, body bytes go here as they arrive instead of into Response::body; returning
     /// false ends the exchange with Errc::cancelled. Called on the client's thread.
     std::function<bool(std::string_view)> body_sink;

@@ -1,0 +1,26 @@
+#pragma once
+#include "base/result.hpp"
+
+#include <curl/curl.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace mesh::http {
+
+/// What is known about a transfer that libcurl gave up.
+struct FailedTransfer {
+    CURL* easy = nullptr;
+    CURLcode code = CURLE_OK;
+    std::string_view detail;     ///< libcurl's error buffer
+    std::string_view authority;  ///< whom we talked to
+    std::string_view trusted;    ///< the files whose certificates were believed
+    std::chrono::milliseconds timeout{};
+    bool encrypted = false;
+};
+
+/// One sentence for an operator: who was asked, how far it got, what went wrong.
+[[nodiscard]] Error error_of(const FailedTransfer& failed);
+
+}  // namespace mesh::http

@@ -1,0 +1,122 @@
+// Many requests at once: nobody starves, connections are reused and bounded.
+#include "http/client.hpp"
+#include "pump.hpp"
+#include "scripted_server.hpp"
+#include "support/catch.hpp"
+
+#include <atomic>
+
+namespace mesh {
+namespace {
+
+using std::chrono::milliseconds;
+using test::exchange;
+using test::Peer;
+using test::Pump;
+using test::ScriptedServer;
+
+http::Request plain(const std::string& url) {
+    http::Request request;
+    request.url = url;
+    request.https_only = false;
+    return request;
+}
+
+bool long_poll_or_answer(Peer& peer, const Peer::Request& request) {
+    if (request.line.find("/watch") == std::string::npos) return peer.answer("short");
+    peer.wait_for_close();
+    return false;
+}
+
+TEST_CASE("http: 300 long polls do not hold up a short request to the same server") {
+    ScriptedServer server(long_poll_or_answer);
+    const auto client = http::make_curl_client("mesh/test", 512);
+    Pump pump;
+    for (int i = 0; i < 300; ++i) {
+        client->send(
+            plain(server.url("/watch/" + std::to_string(i))), pump, [](Result<http::Response>) {});
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (server.requests() < 300 && std::chrono::steady_clock::now() < deadline) {
+        pump.run_until([] { return false; }, milliseconds{5});
+    }
+    REQUIRE(server.requests() == 300);
+
+    const auto begin = std::chrono::steady_clock::now();
+    const auto answer = exchange(*client, plain(server.url("/short")));
+
+    REQUIRE(answer.has_value());
+    CHECK(answer->body == "short");
+    CHECK(std::chrono::steady_clock::now() - begin < milliseconds{500});
+}
+
+TEST_CASE("http: long polls that wait their turn do not hold up another server") {
+    ScriptedServer polled(long_poll_or_answer);
+    ScriptedServer other(long_poll_or_answer);
+    const auto client = http::make_curl_client("mesh/test", 8);
+    Pump pump;
+    for (int i = 0; i < 300; ++i) {
+        client->send(plain(polled.url("/watch")), pump, [](Result<http::Response>) {});
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    const auto answer = exchange(*client, plain(other.url("/short")));
+
+    REQUIRE(answer.has_value());
+    CHECK(std::chrono::steady_clock::now() - begin < milliseconds{500});
+    CHECK(polled.connections() <= 8);
+}
+
+TEST_CASE("http: at most per_host connections, and all requests get their turn") {
+    std::atomic<int> at_once = 0;
+    std::atomic<int> most = 0;
+    ScriptedServer server([&](Peer& peer, const Peer::Request&) {
+        const int now = ++at_once;
+        int seen = most;
+        while (seen < now && !most.compare_exchange_weak(seen, now)) continue;
+        std::this_thread::sleep_for(milliseconds{2});
+        --at_once;
+        return peer.answer("ok");
+    });
+    const auto client = http::make_curl_client("mesh/test", 3);
+    Pump pump;
+    std::vector<int> order;
+    for (int i = 0; i < 60; ++i) {
+        client->send(plain(server.url("/")), pump, [&order, i](Result<http::Response> result) {
+            if (result) order.push_back(i);
+        });
+    }
+    CHECK(pump.run_until([&] { return order.size() == 60; }));
+    CHECK(most == 3);
+    CHECK(server.connections() == 3);
+    // First come, first served: only requests under way at the same time may swap places.
+    for (int i = 0; i < static_cast<int>(order.size()); ++i) {
+        CHECK(std::abs(order[static_cast<std::size_t>(i)] - i) <= 3);
+    }
+}
+
+TEST_CASE("http: requests beyond what may wait are refused at once") {
+    ScriptedServer server(long_poll_or_answer);
+    const auto client = http::make_curl_client("mesh/test", 1);
+    Pump pump;
+    int refused = 0;
+    for (int i = 0; i < 4'200; ++i) {
+        client->send(plain(server.url("/watch")), pump, [&](Result<http::Response> result) {
+            if (!result && result.error().code == Errc::limit) ++refused;
+        });
+    }
+    CHECK(pump.run_until([&] { return refused == 4'200 - 4'096 - 1; }));
+}
+
+TEST_CASE("http: a connection is used again, and a dead one replaced without an error") {
+    std::atomic<int> served = 0;
+    ScriptedServer server([&](Peer& peer, const Peer::Request&) {
+        peer.answer("ok");
+        return ++served != 2;  // closes behind the second answer
+    });
+    const auto client = http::make_curl_client("mesh/test");
+    for (int i = 0; i < 4; ++i) CHECK(exchange(*client, plain(server.url("/"))).has_value());
+    CHECK(server.connections() == 2);
+}
+
+}  // namespace
+}  // namespace mesh
