@@ -18,7 +18,9 @@ constexpr std::array<std::int8_t, 256> reverse_alphabet() {
 
 constexpr auto values = reverse_alphabet();
 
-Error bad(std::string message) { return {Errc::invalid, Origin::client, std::move(message)}; }
+Error bad(std::string message) {
+    return {Errc::invalid, Origin::client, std::move(message)};
+}
 
 }  // namespace
 
@@ -39,7 +41,9 @@ std::string base64url_encode(ByteView bytes) {
     return out;
 }
 
-std::string base64url_encode(std::string_view text) { return base64url_encode(as_bytes(text)); }
+std::string base64url_encode(std::string_view text) {
+    return base64url_encode(as_bytes(text));
+}
 
 Result<Bytes> base64url_decode(std::string_view text) {
     if (text.size() % 4 == 1) return bad("base64url: impossible length");

@@ -30,8 +30,12 @@ std::optional<std::uint16_t> ByteReader::u16() {
     return static_cast<std::uint16_t>(*value);
 }
 
-std::optional<std::uint32_t> ByteReader::u24() { return integer(3); }
-std::optional<std::uint32_t> ByteReader::u32() { return integer(4); }
+std::optional<std::uint32_t> ByteReader::u24() {
+    return integer(3);
+}
+std::optional<std::uint32_t> ByteReader::u32() {
+    return integer(4);
+}
 
 std::optional<ByteView> ByteReader::take(std::size_t count) {
     if (count > rest_.size()) return std::nullopt;
@@ -48,8 +52,14 @@ std::optional<ByteView> ByteReader::block(std::size_t width) {
     return body;
 }
 
-std::optional<ByteView> ByteReader::block8() { return block(1); }
-std::optional<ByteView> ByteReader::block16() { return block(2); }
-std::optional<ByteView> ByteReader::block24() { return block(3); }
+std::optional<ByteView> ByteReader::block8() {
+    return block(1);
+}
+std::optional<ByteView> ByteReader::block16() {
+    return block(2);
+}
+std::optional<ByteView> ByteReader::block24() {
+    return block(3);
+}
 
 }  // namespace mesh

@@ -7,6 +7,8 @@ WallTime SystemClock::now() const {
         std::chrono::system_clock::now());
 }
 
-SteadyTime SystemClock::steady_now() const { return std::chrono::steady_clock::now(); }
+SteadyTime SystemClock::steady_now() const {
+    return std::chrono::steady_clock::now();
+}
 
 }  // namespace mesh

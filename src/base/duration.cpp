@@ -1,6 +1,7 @@
 #include "base/duration.hpp"
 
 #include <charconv>
+#include <cmath>
 
 namespace mesh {
 namespace {
@@ -33,7 +34,9 @@ Result<milliseconds> parse_duration(std::string_view text) {
     while (at != end) {
         double number = 0;
         const auto parsed = std::from_chars(at, end, number, std::chars_format::fixed);
-        if (parsed.ec != std::errc{} || *at == '-') return bad(text);
+        // Signs, "inf" and "nan" are numbers to from_chars and none here.
+        const bool starts_as_number = (*at >= '0' && *at <= '9') || *at == '.';
+        if (parsed.ec != std::errc{} || !starts_as_number) return bad(text);
         const char* const name_begin = parsed.ptr;
         const char* name_end = name_begin;
         while (name_end != end && *name_end >= 'a' && *name_end <= 'z') ++name_end;
@@ -47,16 +50,19 @@ Result<milliseconds> parse_duration(std::string_view text) {
         if (total > static_cast<double>(limit.count())) return bad(text);
         at = name_end;
     }
-    return milliseconds{static_cast<std::int64_t>(total)};
+    // 1.001 s is 1000.999... in binary; and what is too short to count must not become "off".
+    const std::int64_t rounded = std::llround(total);
+    if (rounded == 0 && total > 0) return bad(text);
+    return milliseconds{rounded};
 }
 
 std::string describe(milliseconds duration) {
     std::int64_t rest = duration.count();
     if (rest < 0) return "-" + describe(-duration);
-    if (rest < 1'000) return std::to_string(rest) + "ms";
+    if (rest == 0) return "0s";
     std::string out;
     int parts = 0;
-    for (int i = 4; i >= 1 && parts < 2; --i) {
+    for (int i = 4; i >= 0 && parts < 2; --i) {
         const std::int64_t count = rest / units[i].ms;
         if (count == 0) {
             if (parts > 0) break;

@@ -8,7 +8,9 @@ namespace {
 constexpr std::size_t name_size_max = 253;
 constexpr std::size_t label_size_max = 63;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 bool is_label_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -83,6 +85,8 @@ bool HostPattern::covers(const HostPattern& other) const {
     return other.wildcard_ ? *this == other : matches(other.name_);
 }
 
-std::string HostPattern::text() const { return wildcard_ ? "*." + name_.text() : name_.text(); }
+std::string HostPattern::text() const {
+    return wildcard_ ? "*." + name_.text() : name_.text();
+}
 
 }  // namespace mesh

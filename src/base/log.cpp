@@ -1,26 +1,27 @@
 #include "base/log.hpp"
 
-#include <charconv>
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace mesh {
 namespace {
+
+constexpr std::size_t length_size = sizeof(std::uint16_t);
 
 /// Appends length-prefixed strings to a slot until it is full.
 class SlotWriter {
  public:
     explicit SlotWriter(std::span<char> text) : text_(text) {}
 
-    /// Cuts `value` to what fits. False when not even its length fits.
-    bool append(std::string_view value) {
-        if (used_ + 2 > text_.size()) return false;
-        const std::size_t room = text_.size() - used_ - 2;
-        const auto size = static_cast<std::uint16_t>(std::min(value.size(), room));
-        std::memcpy(text_.data() + used_, &size, 2);
-        if (size != 0) std::memcpy(text_.data() + used_ + 2, value.data(), size);
-        used_ += 2U + size;
-        return true;
+    /// Cuts `value` to what fits and leaves `reserve` bytes free. The caller has seen to it that
+    /// its length fits, which takes `length_size`.
+    void append(std::string_view value, std::size_t reserve = 0) {
+        const std::size_t fits = room() - length_size - reserve;
+        const auto size = static_cast<std::uint16_t>(std::min(value.size(), fits));
+        std::memcpy(text_.data() + used_, &size, length_size);
+        if (size != 0) std::memcpy(text_.data() + used_ + length_size, value.data(), size);
+        used_ += length_size + size;
     }
     [[nodiscard]] std::size_t used() const { return used_; }
     [[nodiscard]] std::size_t room() const { return text_.size() - used_; }
@@ -32,9 +33,9 @@ class SlotWriter {
 
 std::string_view read_string(std::string_view& rest) {
     std::uint16_t size = 0;
-    std::memcpy(&size, rest.data(), 2);
-    const std::string_view value = rest.substr(2, size);
-    rest.remove_prefix(2U + size);
+    std::memcpy(&size, rest.data(), length_size);
+    const std::string_view value = rest.substr(length_size, size);
+    rest.remove_prefix(length_size + size);
     return value;
 }
 
@@ -42,15 +43,24 @@ std::string_view read_string(std::string_view& rest) {
 
 std::string_view to_string(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return "DEBUG";
-        case LogLevel::info: return "INFO";
-        case LogLevel::warn: return "WARN";
-        case LogLevel::error: return "ERROR";
+        case LogLevel::debug:
+            return "DEBUG";
+        case LogLevel::info:
+            return "INFO";
+        case LogLevel::warn:
+            return "WARN";
+        case LogLevel::error:
+            return "ERROR";
     }
     return "INFO";
 }
 
-// The view points into the object itself: fields live in an initializer_list and are never copied.
+LogField::LogField(const LogField& other)
+    : key(other.key), value(other.value), digits_(other.digits_) {
+    // A number's text is in the object itself.
+    if (other.value.data() == other.digits_.data()) value = {digits_.data(), other.value.size()};
+}
+
 LogField::LogField(std::string_view k, std::int64_t v) : key(k) {
     const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), v).ptr;
     value = {digits_.data(), static_cast<std::size_t>(end - digits_.data())};
@@ -77,10 +87,10 @@ bool LogRing::push(WallTime time,
     slot.time = time;
     slot.level = level;
     SlotWriter writer(slot.text);
-    writer.append(event);
+    writer.append(event, length_size);
     writer.append(message);
     for (const LogField& field : fields) {
-        if (field.key.size() + 4 > writer.room()) break;
+        if (field.key.size() + 2 * length_size > writer.room()) break;
         writer.append(field.key);
         writer.append(field.value);
     }

@@ -18,7 +18,7 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 [[nodiscard]] std::string_view to_string(LogLevel level);
 
-/// One `key=value` of a log line. Holds its value as text; numbers are converted on the spot.
+/// One `key=value` of a log line. Refers to its texts; numbers are converted on the spot.
 struct LogField {
     LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
     LogField(std::string_view k, const std::string& v) : key(k), value(v) {}
@@ -27,6 +27,9 @@ struct LogField {
     LogField(std::string_view k, std::uint64_t v);
     LogField(std::string_view k, int v) : LogField(k, static_cast<std::int64_t>(v)) {}
     LogField(std::string_view k, bool v) : key(k), value(v ? "true" : "false") {}
+    LogField(const LogField& other);
+    LogField& operator=(const LogField&) = delete;
+    ~LogField() = default;
 
     std::string_view key;
     std::string_view value;

@@ -7,7 +7,9 @@
 namespace mesh {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 /// Levenshtein distance with swaps of neighbours counted as one edit, case ignored.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -39,7 +41,8 @@ std::optional<std::string> nearest(std::string_view typed,
     std::optional<std::string> found;
     for (const std::string& candidate : candidates) {
         const std::size_t d = distance(typed, candidate);
-        if (d >= best) continue;
+        // A word with every letter changed is another word.
+        if (d >= best || d >= typed.size()) continue;
         best = d;
         found = candidate;
     }

@@ -1,5 +1,6 @@
 #pragma once
 #include <boost/system/result.hpp>
+
 #include <string>
 #include <utility>
 
@@ -10,19 +11,19 @@ enum class Origin { client, upstream, ca, config, internal };
 
 /// What kind of failure, independent of the room it happened in.
 enum class Errc {
-    invalid,      ///< malformed input
+    invalid,  ///< malformed input
     not_found,
     unsupported,  ///< understood, but not offered by this version
     io,           ///< the operating system or a peer failed us
     timeout,
-    closed,       ///< the other side ended early
-    limit,        ///< a bound was reached
+    closed,  ///< the other side ended early
+    limit,   ///< a bound was reached
     permission,
-    conflict,     ///< somebody else owns it, or it exists already
-    corrupt,      ///< stored data that fails its own checks
-    full,         ///< no space left
+    conflict,  ///< somebody else owns it, or it exists already
+    corrupt,   ///< stored data that fails its own checks
+    full,      ///< no space left
     cancelled,
-    tls,          ///< the TLS library refused
+    tls,  ///< the TLS library refused
     internal,
 };
 

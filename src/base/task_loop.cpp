@@ -1,10 +1,19 @@
 #include "base/task_loop.hpp"
 
+#include <algorithm>
+
 namespace mesh {
+namespace {
+
+/// Longer delays are cut to this, so that time points cannot overflow.
+constexpr std::chrono::hours delay_max{24 * 3660};
+
+}  // namespace
 
 using std::chrono::steady_clock;
 
 void TaskLoop::post(std::function<void()> task) {
+    if (!task) return;
     {
         const std::lock_guard lock(mutex_);
         if (stopped_) return;
@@ -14,6 +23,8 @@ void TaskLoop::post(std::function<void()> task) {
 }
 
 void TaskLoop::post_after(std::chrono::milliseconds delay, std::function<void()> task) {
+    if (!task) return;
+    delay = std::clamp<std::chrono::milliseconds>(delay, {}, delay_max);
     {
         const std::lock_guard lock(mutex_);
         if (stopped_) return;
@@ -24,9 +35,12 @@ void TaskLoop::post_after(std::chrono::milliseconds delay, std::function<void()>
 
 void TaskLoop::run() {
     while (auto task = next()) task();
+    // What tasks hold may post again when it is destroyed, so that happens without the lock.
+    decltype(ready_) ready;
+    decltype(timed_) timed;
     const std::lock_guard lock(mutex_);
-    ready_.clear();
-    timed_.clear();
+    ready.swap(ready_);
+    timed.swap(timed_);
 }
 
 void TaskLoop::stop() {

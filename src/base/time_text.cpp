@@ -26,7 +26,8 @@ Civil civil(WallTime time) {
 }
 
 Error bad(std::string_view text) {
-    return {Errc::invalid, Origin::client, "not a date: \"" + std::string(text.substr(0, 40)) + "\""};
+    return {
+        Errc::invalid, Origin::client, "not a date: \"" + std::string(text.substr(0, 40)) + "\""};
 }
 
 /// Exactly `width` digits at `position`.
@@ -39,9 +40,8 @@ bool digits(std::string_view text, std::size_t position, std::size_t width, int&
 }
 
 bool make(const Civil& c, WallTime& out) {
-    const year_month_day date{year{c.year},
-                              month{static_cast<unsigned>(c.month)},
-                              day{static_cast<unsigned>(c.day)}};
+    const year_month_day date{
+        year{c.year}, month{static_cast<unsigned>(c.month)}, day{static_cast<unsigned>(c.day)}};
     if (!date.ok() || c.hour > 23 || c.minute > 59 || c.second > 60) return false;
     out = sys_days{date} + hours{c.hour} + minutes{c.minute} + seconds{c.second};
     return true;
@@ -52,8 +52,15 @@ bool make(const Civil& c, WallTime& out) {
 std::string rfc3339(WallTime time) {
     const Civil c = civil(time);
     std::array<char, 40> text{};
-    const int length = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02dZ",
-                                     c.year, c.month, c.day, c.hour, c.minute, c.second);
+    const int length = std::snprintf(text.data(),
+                                     text.size(),
+                                     "%04d-%02d-%02dT%02d:%02d:%02dZ",
+                                     c.year,
+                                     c.month,
+                                     c.day,
+                                     c.hour,
+                                     c.minute,
+                                     c.second);
     return {text.data(), static_cast<std::size_t>(length)};
 }
 
@@ -79,6 +86,7 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
 
     std::size_t position = 19;
     if (text[position] == '.') {
+        if (int first = 0; !digits(text, position + 1, 1, first)) return bad(text);
         int scale = 100;
         for (++position; position < text.size() && text[position] >= '0' && text[position] <= '9';
              ++position) {
