@@ -1,0 +1,209 @@
+#include "app/application.hpp"
+
+#include "acme/client.hpp"
+#include "app/process.hpp"
+#include "app/run.hpp"
+#include "app/version.hpp"
+#include "base/duration.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace mesh::app {
+namespace {
+
+constexpr std::chrono::milliseconds grace{30'000};
+
+LogLevel threshold(const model::Configuration& configuration) {
+    return configuration.log.level;
+}
+
+unsigned worker_count(const model::Configuration& configuration) {
+    return configuration.workers ? *configuration.workers : default_worker_count();
+}
+
+proxy::Limits limits_of_this_process() {
+    proxy::Limits limits;
+    const std::size_t descriptors = raise_descriptor_limit();
+    // Two per connection, and a reserve for the store, the CA and the log.
+    const std::size_t possible = descriptors > 66 ? (descriptors - 64) / 2 : 1;
+    limits.connections_max = std::min(limits.connections_max, possible);
+    return limits;
+}
+
+std::unique_ptr<acme::Client> make_acme_client(const model::CertResolver& resolver,
+                                               http::Client& http,
+                                               Executor& executor,
+                                               const Clock& clock,
+                                               Log& log) {
+    acme::ClientSettings settings;
+    settings.directory_url = resolver.ca_server;
+    settings.trust = {resolver.ca_system_pool, resolver.ca_certificates};
+    settings.request_timeout = resolver.client_timeout;
+    return acme::make_client(std::move(settings), http, executor, clock, log);
+}
+
+/// The wall clock must not be before the day the source was written (a dead battery, 1970).
+control::ReconcilerSettings reconciler_settings() {
+    control::ReconcilerSettings settings;
+    settings.build_time = source_time();
+    settings.seed = std::random_device{}();
+    return settings;
+}
+
+}  // namespace
+
+Application::Application(model::Configuration configuration,
+                         TlsFiles files,
+                         observe::LogWriter& writer)
+    : configuration_(std::move(configuration)),
+      files_(std::move(files)),
+      writer_(writer),
+      log_(writer.add_ring(4096), clock_, threshold(configuration_)) {}
+
+Application::~Application() {
+    if (reconciler_) reconciler_->stop();
+    if (data_plane_) data_plane_->stop();
+}
+
+std::optional<int> Application::start() {
+    if (running_as_root())
+        log_.warn("running_as_root",
+                  "mesh runs as root; a user of its own with "
+                  "CAP_NET_BIND_SERVICE is enough");
+    if (const auto failed = open_store()) return failed;
+    if (const auto failed = listen()) return failed;
+    give_certificates();
+    data_plane_->start();
+    names_ = std::make_unique<NameResolution>(
+        host_names(configuration_), [this](const std::string& host, auto literals) {
+            data_plane_->set_addresses(host, std::move(literals));
+        });
+    log_.info("ready",
+              "listening",
+              {{"version", version()},
+               {"entry_points", std::uint64_t{configuration_.entry_points.size()}},
+               {"routers", std::uint64_t{configuration_.routers.size()}},
+               {"workers", std::uint64_t{worker_count(configuration_)}},
+               {"stored_certificates", std::uint64_t{stored_.size()}}});
+    start_certificate_side();
+    return std::nullopt;
+}
+
+std::optional<int> Application::open_store() {
+    if (configuration_.resolvers.empty()) return std::nullopt;
+    auto opened = store::open(configuration_.storage, store::Access::own, log_);
+    if (!opened) {
+        log_.error("store_failed",
+                   "the certificate store cannot be used",
+                   {{"path", configuration_.storage}, {"error", opened.error().message}});
+        return exit_code::store;
+    }
+    store_ = std::move(*opened);
+    auto certificates = store_->certificates();
+    if (!certificates) {
+        log_.error("store_failed",
+                   "the certificate store cannot be read",
+                   {{"path", configuration_.storage}, {"error", certificates.error().message}});
+        return exit_code::store;
+    }
+    stored_ = std::move(*certificates);
+    return std::nullopt;
+}
+
+std::optional<int> Application::listen() {
+    auto snapshot = proxy::make_snapshot(configuration_, files_.client_ca_pem, nullptr);
+    if (!snapshot) {
+        log_.error("configuration_refused",
+                   "the TLS library refuses a setting",
+                   {{"error", snapshot.error().message}});
+        return exit_code::configuration;
+    }
+    credentials_ = std::make_unique<CredentialSource>(store_.get(), files_.certificates);
+
+    proxy::DataPlaneSettings settings;
+    settings.workers = worker_count(configuration_);
+    settings.limits = limits_of_this_process();
+    settings.clock = &clock_;
+    for (unsigned i = 0; i < settings.workers; ++i) {
+        worker_logs_.push_back(
+            std::make_unique<RingLog>(writer_.add_ring(), clock_, threshold(configuration_)));
+        settings.worker_logs.push_back(worker_logs_.back().get());
+    }
+    settings.load_credential = [this](const certs::CertificateEntry& entry) {
+        return credentials_->load(entry);
+    };
+    data_plane_ = std::make_unique<proxy::DataPlane>(std::move(settings));
+
+    const auto failures = data_plane_->listen(*snapshot);
+    for (const proxy::BindFailure& failure : failures)
+        log_.error("bind_failed", failure.message, {{"address", failure.address.text()}});
+    if (!failures.empty()) return exit_code::bind;
+    return std::nullopt;
+}
+
+void Application::give_certificates() {
+    auto entries = stored_entries(stored_);
+    for (const FileCertificate& file : files_.certificates) entries.push_back(file.entry);
+    data_plane_->put_certificates(std::move(entries));
+
+    auto fallback = files_.default_credential;
+    if (!fallback) {
+        auto made = tls::make_default_credential(clock_.now());
+        if (made) fallback = *made;
+    }
+    data_plane_->set_default_credential(std::move(fallback));
+}
+
+void Application::start_certificate_side() {
+    if (!store_) return;
+    http_ = http::make_curl_client("mesh/" + version());
+    publisher_ = std::make_unique<DataPlanePublisher>(*data_plane_, loop_);
+    auto settings = reconciler_settings();
+    settings.make_client = [this](const model::CertResolver& resolver) {
+        return make_acme_client(resolver, *http_, loop_, clock_, log_);
+    };
+    reconciler_ = std::make_unique<control::Reconciler>(
+        std::move(settings), *store_, *publisher_, loop_, clock_, log_);
+    if (const auto loaded = reconciler_->load(); !loaded) {
+        log_.error("store_degraded",
+                   "the certificate store cannot be read: no orders are made",
+                   {{"error", loaded.error().message}});
+        return;
+    }
+    reconciler_->want(model::wanted_certificates(configuration_, files_.valid_names(clock_.now())),
+                      configuration_.resolvers);
+}
+
+void Application::wait() {
+    loop_.run();
+}
+
+void Application::request_stop() {
+    loop_.post([this] { drain(); });
+}
+
+void Application::drain() {
+    if (draining_) return;
+    draining_ = true;
+    log_.info("draining",
+              "no new connections; waiting for the open ones",
+              {{"open", data_plane_->counters().open}, {"grace", describe(grace)}});
+    if (reconciler_) reconciler_->stop();
+    data_plane_->drain(grace, [this](std::size_t cut) {
+        log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{cut}}});
+        loop_.stop();
+    });
+}
+
+void Application::reopen_log() {
+    writer_.reopen();
+}
+
+void Application::request_reload() {
+    log_.warn("reload_refused",
+              "reloading the configuration is not supported in this version; "
+              "restart mesh to apply a change");
+}
+
+}  // namespace mesh::app

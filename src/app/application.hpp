@@ -1,0 +1,69 @@
+#pragma once
+#include "app/data_plane_publisher.hpp"
+#include "app/file_certificates.hpp"
+#include "app/name_resolution.hpp"
+#include "app/stored_certificates.hpp"
+#include "base/clock.hpp"
+#include "base/task_loop.hpp"
+#include "control/reconciler.hpp"
+#include "http/client.hpp"
+#include "model/configuration.hpp"
+#include "observe/log_writer.hpp"
+#include "proxy/data_plane.hpp"
+#include "store/store.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace mesh::app {
+
+/// The composition root: builds every room, owns every thread, and is the only place that knows
+/// them all. Members are declared in the order they depend on each other, so that destruction
+/// takes them down from the top.
+class Application {
+ public:
+    Application(model::Configuration configuration, TlsFiles files, observe::LogWriter& writer);
+    ~Application();
+    Application(const Application&) = delete;
+    Application& operator=(const Application&) = delete;
+
+    /// Opens the store, binds, starts serving, then the certificate side. Returns the exit code
+    /// of the step that failed, after logging why; nothing when all is up.
+    [[nodiscard]] std::optional<int> start();
+    /// Serves until a stop was requested and the drain is over.
+    void wait();
+
+    /// Thread-safe: the first call drains.
+    void request_stop();
+    void reopen_log();
+    /// Thread-safe: SIGHUP.
+    void request_reload();
+
+ private:
+    [[nodiscard]] std::optional<int> open_store();
+    [[nodiscard]] std::optional<int> listen();
+    void give_certificates();
+    void start_certificate_side();
+    void drain();
+
+    model::Configuration configuration_;
+    TlsFiles files_;
+    observe::LogWriter& writer_;
+    SystemClock clock_;
+    SharedRingLog log_;
+    std::vector<std::unique_ptr<RingLog>> worker_logs_;
+    TaskLoop loop_;
+    std::unique_ptr<store::Store> store_;
+    std::vector<store::StoredCertificate> stored_;
+    std::unique_ptr<CredentialSource> credentials_;
+    std::unique_ptr<proxy::DataPlane> data_plane_;
+    std::unique_ptr<NameResolution> names_;
+    std::unique_ptr<http::Client> http_;
+    std::unique_ptr<DataPlanePublisher> publisher_;
+    std::unique_ptr<control::Reconciler> reconciler_;
+    bool draining_ = false;
+};
+
+}  // namespace mesh::app

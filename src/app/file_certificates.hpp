@@ -1,0 +1,37 @@
+#pragma once
+#include "certs/certificate_index.hpp"
+#include "config/load.hpp"
+#include "model/configuration.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mesh::app {
+
+/// A certificate that an operator manages by hand.
+struct FileCertificate {
+    certs::EntryPtr entry;  ///< negative ids; no directory
+    certs::CredentialPtr credential;
+};
+
+/// Everything the TLS side reads from files named in the configuration.
+struct TlsFiles {
+    std::vector<FileCertificate> certificates;         ///< tls.certificates
+    certs::CredentialPtr default_credential;           ///< null: none configured
+    std::map<std::string, std::string> client_ca_pem;  ///< by tls.options name
+    std::vector<config::Finding> findings;             ///< one error per file that is not usable
+
+    [[nodiscard]] bool usable() const;
+    /// Names of the certificates valid at `now`: no certificate is ordered for them.
+    [[nodiscard]] std::vector<std::vector<HostPattern>> valid_names(WallTime now) const;
+};
+
+/// Reads and parses them all; blocking. An expired certificate is a warning, not an error.
+[[nodiscard]] TlsFiles load_tls_files(const model::Configuration& configuration, WallTime now);
+
+/// Puts what was found in the files among the findings of the configuration that names them; an
+/// error there makes the configuration invalid.
+void add_file_findings(config::LoadResult& result, TlsFiles files);
+
+}  // namespace mesh::app

@@ -1,0 +1,218 @@
+#include "app/run.hpp"
+#include "base/task_loop.hpp"
+#include "base/time_text.hpp"
+#include "cli/commands.hpp"
+#include "cli/world.hpp"
+#include "control/import.hpp"
+#include "control/import_files.hpp"
+#include "control/import_traefik.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace mesh::cli {
+namespace {
+
+constexpr std::size_t acme_json_size_max = std::size_t{256} << 20;
+
+int complain(int code, const std::string& text) {
+    std::fprintf(stderr, "mesh: %s\n", text.c_str());
+    return code;
+}
+
+/// The resolver whose CA the certificates belong to.
+Result<const model::CertResolver*> pick_resolver(const model::Configuration& configuration,
+                                                 const std::string& name) {
+    const auto& resolvers = configuration.resolvers;
+    if (resolvers.empty())
+        return Error{
+            Errc::invalid, Origin::config, "the configuration has no certificatesResolvers"};
+    if (name.empty() && resolvers.size() == 1) return &resolvers.begin()->second;
+    const auto found = resolvers.find(name);
+    if (found != resolvers.end()) return &found->second;
+    std::string names;
+    for (const auto& [key, resolver] : resolvers) names += (names.empty() ? "" : ", ") + key;
+    return Error{Errc::invalid,
+                 Origin::config,
+                 name.empty() ? "several resolvers: choose one with --resolver (" + names + ")"
+                              : "no resolver " + name + "; there are: " + names};
+}
+
+/// Gives the items of one source, a batch at a time, so that memory stays bounded.
+class Source {
+ public:
+    [[nodiscard]] static Result<Source> open(const ImportOptions& options,
+                                             const std::string& resolver) {
+        Source source;
+        if (!options.acme_json.empty()) {
+            const auto text = control::read_text_file(options.acme_json, acme_json_size_max);
+            if (!text) return text.error();
+            auto items = control::read_traefik(*text, resolver);
+            if (!items) return with_context(options.acme_json, items.error());
+            source.items_ = std::move(*items);
+        } else if (!options.directory.empty()) {
+            auto found = control::find_pairs(options.directory);
+            if (!found) return found.error();
+            source.pairs_ = std::move(found->pairs);
+            source.unpaired_ = std::move(found->unpaired);
+        } else {
+            source.pairs_ = {{options.cert, options.key}};
+        }
+        return source;
+    }
+
+    /// Empty at the end. What cannot be read goes to `lines`.
+    std::vector<control::ImportItem> next(std::vector<control::ImportLine>& lines) {
+        std::vector<control::ImportItem> batch;
+        for (; at_ < items_.size() && batch.size() < control::import_batch_size; ++at_)
+            batch.push_back(std::move(items_[at_]));
+        while (pair_ < pairs_.size() && batch.size() < control::import_batch_size) {
+            const control::PairFiles& files = pairs_[pair_++];
+            auto item = control::read_pair(files);
+            if (item)
+                batch.push_back(std::move(*item));
+            else
+                lines.push_back(refused(files.cert_file, item.error().message));
+        }
+        return batch;
+    }
+
+    [[nodiscard]] std::vector<control::ImportLine> left_out() const {
+        std::vector<control::ImportLine> lines;
+        for (const std::string& file : unpaired_)
+            lines.push_back(refused(file, "no key file beside it"));
+        return lines;
+    }
+
+ private:
+    static control::ImportLine refused(const std::string& label, std::string why) {
+        control::ImportLine line;
+        line.label = label;
+        line.message = std::move(why);
+        return line;
+    }
+
+    std::vector<control::ImportItem> items_;
+    std::vector<control::PairFiles> pairs_;
+    std::vector<std::string> unpaired_;
+    std::size_t at_ = 0;
+    std::size_t pair_ = 0;
+};
+
+/// Applies one transition and waits for the disk.
+Status commit(store::Store& store, store::Transition transition) {
+    TaskLoop loop;
+    Status outcome;
+    store.apply(std::move(transition), loop, [&](Result<store::Applied> applied) {
+        if (!applied) outcome = applied.error();
+        loop.stop();
+    });
+    loop.run();
+    return outcome;
+}
+
+std::string_view text(control::ImportOutcome outcome) {
+    switch (outcome) {
+        case control::ImportOutcome::imported:
+            return "imported";
+        case control::ImportOutcome::already_stored:
+            return "already stored";
+        case control::ImportOutcome::kept_stored:
+            return "stored one kept";
+        case control::ImportOutcome::refused:
+            return "refused";
+    }
+    return "refused";
+}
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    return all;
+}
+
+std::size_t count(const std::vector<control::ImportLine>& lines, control::ImportOutcome outcome) {
+    return static_cast<std::size_t>(
+        std::count_if(lines.begin(), lines.end(), [&](const control::ImportLine& line) {
+            return line.outcome == outcome;
+        }));
+}
+
+void print_text(const std::vector<control::ImportLine>& lines) {
+    for (const control::ImportLine& line : lines) {
+        std::printf("%s: %s", line.label.c_str(), std::string(text(line.outcome)).c_str());
+        if (!line.names.empty()) std::printf(" (%s)", joined(line.names).c_str());
+        if (!line.message.empty()) std::printf(": %s", line.message.c_str());
+        std::printf("\n");
+    }
+    std::printf("%zu imported, %zu left as they are, %zu refused\n",
+                count(lines, control::ImportOutcome::imported),
+                count(lines, control::ImportOutcome::already_stored) +
+                    count(lines, control::ImportOutcome::kept_stored),
+                count(lines, control::ImportOutcome::refused));
+}
+
+void print_json(const std::vector<control::ImportLine>& lines) {
+    nlohmann::ordered_json document = {{"version", 1}, {"items", nlohmann::json::array()}};
+    for (const control::ImportLine& line : lines)
+        document["items"].push_back(
+            {{"source", line.label},
+             {"outcome", text(line.outcome)},
+             {"names", line.names},
+             {"serial", line.serial},
+             {"not_after", line.not_after ? nlohmann::json(rfc3339(*line.not_after)) : nullptr},
+             {"message", line.message}});
+    std::printf("%s\n",
+                document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+}
+
+/// All items into the store, batch by batch.
+Result<std::vector<control::ImportLine>> take(store::Store& store,
+                                              Source& source,
+                                              const control::ImportTarget& target) {
+    const auto stored = store.certificates();
+    if (!stored) return stored.error();
+    control::Import import(target, *stored);
+    std::vector<control::ImportLine> lines;
+    for (;;) {
+        const auto items = source.next(lines);
+        if (items.empty()) break;
+        auto batch = import.add(items, SystemClock().now());
+        if (!batch.transition.empty())
+            if (const Status done = commit(store, std::move(batch.transition)); !done)
+                return done.error();
+        lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
+    }
+    const auto left = source.left_out();
+    lines.insert(lines.end(), left.begin(), left.end());
+    return lines;
+}
+
+}  // namespace
+
+int certs_import(const Common& common, const ImportOptions& options) {
+    config::LoadResult loaded = load(common.config, false);
+    if (!loaded.configuration) {
+        print(loaded);
+        return app::exit_code::configuration;
+    }
+    const auto resolver = pick_resolver(*loaded.configuration, options.resolver);
+    if (!resolver) return complain(app::exit_code::usage, resolver.error().message);
+    auto source =
+        Source::open(options, options.resolver.empty() ? (*resolver)->name : options.resolver);
+    if (!source) return complain(1, source.error().message);
+
+    StderrLog log;
+    auto store = store::open(loaded.configuration->storage, store::Access::own, log);
+    if (!store) return complain(app::exit_code::store, store.error().message);
+    if (!(*store)->writable())
+        return complain(app::exit_code::store, loaded.configuration->storage + " can only be read");
+    const auto lines = take(**store, *source, {(*resolver)->ca_server, (*resolver)->name});
+    if (!lines) return complain(app::exit_code::store, lines.error().message);
+    common.json ? print_json(*lines) : print_text(*lines);
+    return count(*lines, control::ImportOutcome::refused) == 0 ? 0 : 1;
+}
+
+}  // namespace mesh::cli

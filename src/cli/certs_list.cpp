@@ -1,0 +1,36 @@
+#include "base/time_text.hpp"
+#include "cli/commands.hpp"
+#include "cli/world.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace mesh::cli {
+
+int certs_list(const Common& common) {
+    int failed = 0;
+    const auto world = look(common.config, failed);
+    if (!world) return failed;
+    control::Plan plan = world->plan();
+    // The list is of what is in the store; a wanted name without a certificate belongs there too,
+    // because somebody who looks for it must find out why it is missing.
+    if (common.json) {
+        std::printf("%s\n", plan_json(plan).c_str());
+        return 0;
+    }
+    std::printf("%-14s %-20s %-20s %s\n", "STATE", "NOT AFTER", "NEXT", "NAMES");
+    for (const control::PlanLine& line : plan.certificates) {
+        std::string names;
+        for (const std::string& name : line.names) names += (names.empty() ? "" : ", ") + name;
+        std::printf("%-14s %-20s %-20s %s\n",
+                    std::string(control::to_string(line.state)).c_str(),
+                    line.not_after ? rfc3339(*line.not_after).c_str() : "-",
+                    line.next_at ? rfc3339(*line.next_at).c_str() : "-",
+                    names.c_str());
+    }
+    std::printf("%zu certificates; nobody was asked: this is what the store has\n",
+                plan.certificates.size());
+    return 0;
+}
+
+}  // namespace mesh::cli

@@ -1,0 +1,190 @@
+#include "cli/command_line.hpp"
+
+#include "app/run.hpp"
+#include "app/version.hpp"
+#include "cli/commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <unistd.h>
+
+namespace mesh::cli {
+namespace {
+
+constexpr const char* candidates[] = {
+    "/etc/mesh/mesh.yaml", "/etc/mesh/mesh.yml", "/etc/mesh/mesh.toml"};
+
+/// $MESH_CONFIG, else the first of the standard places that exists, else the first of them.
+std::string default_config() {
+    if (const char* const named = std::getenv("MESH_CONFIG"); named != nullptr && *named != '\0')
+        return named;
+    for (const char* const path : candidates)
+        if (::access(path, F_OK) == 0) return path;
+    return candidates[0];
+}
+
+/// Commands of later versions: named, so that nobody mistakes them for a typo.
+constexpr const char* planned[] = {"reload", "status", "health", "store", "upgrade"};
+constexpr const char* planned_certs[] = {
+    "check", "renew", "history", "export", "revoke", "rollback"};
+
+class CommandLine {
+ public:
+    CommandLine() : app_("mesh: a TCP and TLS proxy whose certificates take care of themselves") {
+        app_.name("mesh");
+        app_.require_subcommand(0, 1);
+        app_.set_version_flag("--version", app::version_text);
+        app_.footer("Example:\n  mesh check --config mesh.yaml && mesh run --config mesh.yaml");
+        common_.config = default_config();
+        add_run();
+        add_check();
+        add_plan();
+        add_certs();
+        for (const char* const name : planned) add_planned(app_, name);
+    }
+
+    int run(int argc, char** argv) {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            return app_.exit(error) == 0 ? 0 : app::exit_code::usage;
+        }
+        if (command_) return command_();
+        std::fputs(app_.help().c_str(), stderr);
+        return app::exit_code::usage;
+    }
+
+ private:
+    void take_config(CLI::App& command) {
+        command
+            .add_option("--config",
+                        common_.config,
+                        "Configuration file ($MESH_CONFIG, then /etc/mesh/mesh.yaml, .yml, .toml)")
+            ->capture_default_str()
+            ->type_name("FILE");
+    }
+
+    void take_json(CLI::App& command) {
+        command.add_flag("--json", common_.json, "Print JSON (keys: docs/configuration.md)");
+    }
+
+    void add_run() {
+        auto* const command = app_.add_subcommand("run", "Run the proxy in the foreground");
+        take_config(*command);
+        command->footer(
+            "SIGTERM and SIGINT drain; a second one ends at once. Exit codes: 0 stopped,\n"
+            "1 configuration, 2 usage, 3 cannot bind, 4 store.\n\n"
+            "Example:\n  mesh run --config mesh.yaml");
+        command->callback([this] { command_ = [this] { return app::run(common_.config); }; });
+    }
+
+    void add_check() {
+        auto* const command =
+            app_.add_subcommand("check", "Validate everything that needs no network");
+        take_config(*command);
+        take_json(*command);
+        command->add_flag("--no-secrets",
+                          check_.no_secrets,
+                          "Unset variables and missing key files are warnings");
+        command->footer(
+            "Exit code 1 if there is an error.\n\n"
+            "Example:\n  mesh check --config mesh.yaml --json");
+        command->callback([this] { command_ = [this] { return check(common_, check_); }; });
+    }
+
+    void add_plan() {
+        auto* const command = app_.add_subcommand(
+            "plan", "Show which certificates are wanted, stored, and what happens next");
+        take_config(*command);
+        take_json(*command);
+        command->footer("Contacts nobody.\n\nExample:\n  mesh plan --config mesh.yaml");
+        command->callback([this] { command_ = [this] { return plan(common_); }; });
+    }
+
+    void add_certs() {
+        auto* const certs = app_.add_subcommand("certs", "Look at and import certificates");
+        certs->require_subcommand(1);
+        certs->footer("Example:\n  mesh certs list --config mesh.yaml");
+
+        auto* const list = certs->add_subcommand("list", "All certificates in the store");
+        take_config(*list);
+        take_json(*list);
+        list->footer("Example:\n  mesh certs list --json");
+        list->callback([this] { command_ = [this] { return certs_list(common_); }; });
+
+        auto* const show = certs->add_subcommand("show", "The whole story of one certificate");
+        take_config(*show);
+        take_json(*show);
+        show->add_option("NAME", name_, "A host name in the certificate")->required();
+        show->footer("Example:\n  mesh certs show shop.example");
+        show->callback([this] { command_ = [this] { return certs_show(common_, name_); }; });
+
+        add_import(*certs);
+        for (const char* const name : planned_certs) add_planned(*certs, name);
+    }
+
+    void add_import(CLI::App& certs) {
+        auto* const command = certs.add_subcommand(
+            "import", "Take over certificates: they are served, and renewed when due");
+        take_config(*command);
+        take_json(*command);
+        command
+            ->add_option("--resolver",
+                         import_.resolver,
+                         "certResolver they belong to (needed with several resolvers)")
+            ->type_name("NAME");
+        auto* const file =
+            command->add_option("ACME_JSON", import_.acme_json, "A Traefik acme.json");
+        auto* const cert =
+            command->add_option("--cert", import_.cert, "PEM chain, leaf first")->type_name("FILE");
+        auto* const key =
+            command->add_option("--key", import_.key, "PEM private key")->type_name("FILE");
+        auto* const folder =
+            command->add_option("--dir", import_.directory, "Folder of pairs: X.crt and X.key")
+                ->type_name("DIR");
+        cert->needs(key);
+        key->needs(cert);
+        for (auto* const other : {cert, folder}) file->excludes(other);
+        cert->excludes(folder);
+        command->footer(
+            "Examples:\n  mesh certs import acme.json --resolver le\n"
+            "  mesh certs import --cert shop.pem --key shop.key");
+        command->callback([this] {
+            if (import_.acme_json.empty() && import_.cert.empty() && import_.directory.empty())
+                throw CLI::RequiredError("one of ACME_JSON, --cert with --key, --dir");
+            command_ = [this] { return certs_import(common_, import_); };
+        });
+    }
+
+    static void add_planned(CLI::App& parent, const std::string& name) {
+        auto* const command = parent.add_subcommand(name, "");
+        command->group("");  // not in the help
+        command->allow_extras();
+        command->callback([name] {
+            throw CLI::ValidationError(name, "this command is not supported in this version");
+        });
+    }
+
+    CLI::App app_;
+    Common common_;
+    CheckOptions check_;
+    ImportOptions import_;
+    std::string name_;
+    std::function<int()> command_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return CommandLine().run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "mesh: internal error: %s\n", error.what());
+        return 70;
+    }
+}
+
+}  // namespace mesh::cli

@@ -1,0 +1,31 @@
+#pragma once
+#include <string>
+#include <vector>
+
+namespace mesh::cli {
+
+/// What every command takes.
+struct Common {
+    std::string config;  ///< path of the configuration file
+    bool json = false;
+};
+
+struct CheckOptions {
+    bool no_secrets = false;  ///< unset variables and missing key files are warnings
+};
+
+struct ImportOptions {
+    std::string resolver;   ///< empty: the only one there is
+    std::string acme_json;  ///< a Traefik store
+    std::string cert;
+    std::string key;
+    std::string directory;  ///< a folder of pairs
+};
+
+[[nodiscard]] int check(const Common& common, const CheckOptions& options);
+[[nodiscard]] int plan(const Common& common);
+[[nodiscard]] int certs_list(const Common& common);
+[[nodiscard]] int certs_show(const Common& common, const std::string& name);
+[[nodiscard]] int certs_import(const Common& common, const ImportOptions& options);
+
+}  // namespace mesh::cli

@@ -1,0 +1,52 @@
+#pragma once
+#include "app/file_certificates.hpp"
+#include "base/log.hpp"
+#include "config/load.hpp"
+#include "control/plan.hpp"
+#include "model/configuration.hpp"
+#include "store/store.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mesh::cli {
+
+/// Loads a configuration file with the process's environment, and then everything it names:
+/// findings about certificate files are among the others.
+[[nodiscard]] config::LoadResult load(const std::string& path, bool no_secrets);
+
+/// Findings one per line, then the summary, on stdout.
+void print(const config::LoadResult& result);
+
+/// Writes log records of a command to stderr at once: there is no writer thread in a command.
+class StderrLog final : public Log {
+ public:
+    void write(LogLevel level,
+               std::string_view event,
+               std::string_view message,
+               std::initializer_list<LogField> fields) override;
+    [[nodiscard]] bool enabled(LogLevel level) const override { return level >= LogLevel::warn; }
+};
+
+/// What commands that only look need: the configuration, what it wants and what the store has.
+struct World {
+    model::Configuration configuration;
+    model::WantedSet wanted;
+    std::vector<store::StoredCertificate> stored;
+    std::vector<store::OrderRecord> orders;
+    std::vector<store::AuthorityRecord> authorities;
+    std::unique_ptr<store::Store> store;  ///< null when there is no store yet
+    WallTime now;
+
+    [[nodiscard]] control::Plan plan() const;
+};
+
+/// Reads configuration and store; on failure prints why to stderr and sets `exit_code`.
+[[nodiscard]] std::optional<World> look(const std::string& config_path, int& exit_code);
+
+/// Certificates of a plan as the contract's JSON document, `{version:1, certificates:[…]}`.
+[[nodiscard]] std::string plan_json(const control::Plan& plan);
+
+}  // namespace mesh::cli
