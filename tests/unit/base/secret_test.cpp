@@ -1,39 +1,19 @@
 #include "base/secret.hpp"
 
 #include "support/catch.hpp"
+#include "support/heap.hpp"
 
-#include <cstdlib>
-#include <cstring>
-#include <malloc.h>
+#include <memory>
 #include <new>
+#include <string>
 #include <string_view>
 
 using mesh::Secret;
+using mesh::test::FreedMemoryWatch;
 
 namespace {
 
 constexpr std::string_view marker = "-----BEGIN PRIVATE KEY-----";
-
-/// While set, every freed block is searched for the marker.
-bool watching = false;
-int leaks = 0;
-
-void inspect(const void* memory) {
-    if (!watching || memory == nullptr) return;
-    const std::string_view block(static_cast<const char*>(memory),
-                                 ::malloc_usable_size(const_cast<void*>(memory)));
-    if (block.find(marker) != std::string_view::npos) ++leaks;
-}
-
-struct Watch {
-    Watch() {
-        leaks = 0;
-        watching = true;
-    }
-    ~Watch() { watching = false; }
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
-};
 
 std::string key_text() {
     return std::string(marker) + "\nMIG2AgEAMBAGByqGSM49AgEG\n";
@@ -41,24 +21,11 @@ std::string key_text() {
 
 }  // namespace
 
-void* operator new(std::size_t size) {
-    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-    inspect(memory);
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    inspect(memory);
-    std::free(memory);
-}
-
 TEST_CASE("secret: the test notices a key left in freed memory", "[secret]") {
-    const Watch watch;
+    const FreedMemoryWatch watch(marker);
     { auto plain = std::make_unique<std::string>(key_text()); }
 
-    CHECK(leaks > 0);
+    CHECK(watch.hits() > 0);
 }
 
 TEST_CASE("secret: is wiped when it goes, is assigned to, or moved from", "[secret]") {
@@ -66,7 +33,7 @@ TEST_CASE("secret: is wiped when it goes, is assigned to, or moved from", "[secr
         Secret one(key_text());
         Secret two(key_text() + "another");
         Secret three(key_text() + "a third");
-        const Watch watch;
+        const FreedMemoryWatch watch(marker);
         {
             Secret moved(std::move(one));
             Secret copied(moved);
@@ -75,7 +42,7 @@ TEST_CASE("secret: is wiped when it goes, is assigned to, or moved from", "[secr
             moved = Secret();
         }
         { const Secret gone(std::move(two)); }
-        CHECK(leaks == 0);
+        CHECK(watch.hits() == 0);
     }
 }
 

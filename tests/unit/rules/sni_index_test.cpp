@@ -1,11 +1,10 @@
 #include "rules/sni_index.hpp"
 
 #include "support/catch.hpp"
+#include "support/heap.hpp"
 
 #include <chrono>
-#include <cstdlib>
 #include <functional>
-#include <new>
 #include <random>
 
 using mesh::Hostname;
@@ -16,9 +15,6 @@ using mesh::rules::Rule;
 using mesh::rules::SniIndex;
 
 namespace {
-
-/// Allocations of this thread, to hold the promise that a look-up makes none.
-thread_local std::size_t allocations = 0;
 
 ConnectionFacts facts(std::string_view sni) {
     ConnectionFacts out;
@@ -60,7 +56,9 @@ class RuleMaker {
  public:
     explicit RuleMaker(std::uint32_t seed) : random_(seed) {}
 
-    std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(random_() % bound); }
+    std::uint32_t below(std::uint32_t bound) {
+        return static_cast<std::uint32_t>(random_() % bound);
+    }
 
     std::string name() {
         static constexpr const char* labels[] = {"a", "b", "c"};
@@ -126,18 +124,6 @@ class RuleMaker {
 };
 
 }  // namespace
-
-void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
-    throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
 
 TEST_CASE("sni index: an exact name wins over a shorter wildcard", "[sni_index]") {
     const SniIndex index = index_of({"HostSNI(`*.shop.example`)", "HostSNI(`www.shop.example`)"});
@@ -234,11 +220,11 @@ TEST_CASE("sni index: a look-up allocates nothing", "[sni_index]") {
     const ConnectionFacts wildcard = facts("a.another-rather-long-parent.example");
     const ConnectionFacts other = facts("some-other-name-of-some-length.example");
 
-    const std::size_t before = allocations;
+    const std::size_t before = mesh::test::allocation_count();
     const auto a = index.lookup(exact);
     const auto b = index.lookup(wildcard);
     const auto c = index.lookup(other);
-    const std::size_t after = allocations;
+    const std::size_t after = mesh::test::allocation_count();
 
     CHECK(after == before);
     CHECK(a == 0U);
