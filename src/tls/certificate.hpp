@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+struct stack_st_X509;
+
 namespace mesh::tls {
 
 /// What the rest of the house needs to know about a leaf certificate.
@@ -24,9 +26,9 @@ struct CertificateFacts {
 /// An immutable certificate chain, leaf first.
 class CertificateChain {
  public:
-    /// Tolerant of CRLF, comments and other PEM blocks; a trailing self-signed root is dropped,
-    /// duplicates too. Errors: none found, more than 10 certificates, a certificate over 64 KiB,
-    /// bytes that do not parse.
+    /// Tolerant of CRLF, comments and other PEM blocks. Repairs what CAs and people get wrong: the
+    /// order, duplicates, a self-signed root at the end (dropped). Errors: none found, more than 10
+    /// certificates, a certificate over 64 KiB, bytes that do not parse.
     [[nodiscard]] static Result<CertificateChain> from_pem(std::string_view pem);
     [[nodiscard]] const CertificateFacts& facts() const { return *facts_; }
     [[nodiscard]] std::string to_pem() const;
@@ -34,10 +36,18 @@ class CertificateChain {
     [[nodiscard]] const std::vector<std::shared_ptr<x509_st>>& native() const {
         return certificates_;
     }
+    /// What follows the leaf, for handshakes: made once, shared by reference.
+    [[nodiscard]] stack_st_X509* native_issuers() const { return issuers_.get(); }
+
+    /// Of parsed certificates, leaf first, not empty. Errors: a leaf whose dates or names do not
+    /// parse.
+    [[nodiscard]] static Result<CertificateChain> make(
+        std::vector<std::shared_ptr<x509_st>> certificates);
 
  private:
     CertificateChain() = default;
     std::vector<std::shared_ptr<x509_st>> certificates_;
+    std::shared_ptr<stack_st_X509> issuers_;
     std::shared_ptr<const CertificateFacts> facts_;
 };
 

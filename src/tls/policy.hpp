@@ -6,11 +6,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct ssl_ctx_st;
 
 namespace mesh::tls {
+
+/// The ALPN protocol of TLS-ALPN-01 (RFC 8737 §6.2).
+inline constexpr std::string_view acme_protocol = "acme-tls/1";
 
 enum class Version : std::uint16_t { tls10 = 0x0301, tls11, tls12, tls13 };
 
@@ -28,7 +32,7 @@ struct PolicySettings {
     Version min_version = Version::tls12;
     Version max_version = Version::tls13;
     /// Empty: nothing is selected, except `postgresql` when it is the sole offer.
-    std::vector<std::string> alpn_protocols;
+    std::vector<std::string> alpn_protocols;  ///< in order of preference
     ClientAuth client_auth = ClientAuth::none;
     std::string client_ca_pem;  ///< concatenated content of the CA files
     auto operator<=>(const PolicySettings&) const = default;
@@ -44,6 +48,8 @@ class TicketKeys;
 /// ticket of one policy is never accepted under another.
 class Policy {
  public:
+    /// Without ticket keys no session is ever resumed. Errors: what the settings ask for cannot be
+    /// done (versions crossed, verification without CAs, CAs that do not parse).
     [[nodiscard]] static Result<std::shared_ptr<const Policy>> make(
         const PolicySettings& settings, std::shared_ptr<TicketKeys> tickets);
     /// For acme-tls/1 handshakes: TLS 1.2 or newer, no client certificate, no tickets, ALPN
@@ -54,15 +60,13 @@ class Policy {
     Policy(const Policy&) = delete;
     Policy& operator=(const Policy&) = delete;
     [[nodiscard]] ssl_ctx_st* native() const { return context_.get(); }
-    [[nodiscard]] const PolicySettings& settings() const { return settings_; }
+    [[nodiscard]] const PolicySettings& settings() const;
 
  private:
-    Policy() = default;
     struct FreeContext {
         void operator()(ssl_ctx_st* context) const noexcept;
     };
-    PolicySettings settings_;
-    std::shared_ptr<TicketKeys> tickets_;
+    explicit Policy(std::unique_ptr<ssl_ctx_st, FreeContext> context);
     std::unique_ptr<ssl_ctx_st, FreeContext> context_;
 };
 

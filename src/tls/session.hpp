@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-struct ssl_st;
+struct ssl_ctx_st;
 
 namespace mesh::tls {
 
@@ -38,12 +38,12 @@ class Transport {
 };
 
 enum class Progress {
-    done,         ///< the call's aim is reached
-    want_read,    ///< needs more bytes of the peer
-    want_write,   ///< the peer does not take bytes
-    closed,       ///< the peer sent close_notify (read only)
-    truncated,    ///< the peer's bytes ended without close_notify
-    failed,       ///< fatal; failure() says why and an alert was sent where one is due
+    done,        ///< the call's aim is reached
+    want_read,   ///< needs more bytes of the peer
+    want_write,  ///< the peer does not take bytes
+    closed,      ///< the peer sent close_notify (read only)
+    truncated,   ///< the peer's bytes ended without close_notify
+    failed,      ///< fatal; failure() says why and an alert was sent where one is due
 };
 
 /// The server side of one TLS connection, over a Transport through our own BIO: reads come from
@@ -84,16 +84,18 @@ class Session {
     /// Another Transport for the same connection (when it moves from coroutine to relay).
     void rebind(Transport& transport);
 
-    [[nodiscard]] bool has_unsent() const;     ///< gathered bytes wait for flush
-    [[nodiscard]] bool has_pending() const;    ///< decrypted or buffered input waits for read
-    [[nodiscard]] std::string alpn() const;    ///< negotiated, or empty
-    [[nodiscard]] std::string version() const; ///< "TLSv1.3"
+    [[nodiscard]] bool has_unsent() const;      ///< gathered bytes wait for flush
+    [[nodiscard]] bool has_pending() const;     ///< decrypted or buffered input waits for read
+    [[nodiscard]] std::string alpn() const;     ///< negotiated, or empty
+    [[nodiscard]] std::string version() const;  ///< "TLSv1.3"
     [[nodiscard]] std::string cipher() const;
     [[nodiscard]] bool resumed() const;
     [[nodiscard]] const Error& failure() const;
 
  private:
-    Session();
+    explicit Session(Transport& transport);
+    friend void configure_session_callbacks(ssl_ctx_st* context);
+    static void configure(ssl_ctx_st* context);
     struct State;
     std::unique_ptr<State> state_;
 };
