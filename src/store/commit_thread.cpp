@@ -1,0 +1,210 @@
+#include "store/commit_thread.hpp"
+
+#include "store/sqlite_error.hpp"
+
+#include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
+
+#include <pthread.h>
+#include <utility>
+
+namespace mesh::store {
+namespace {
+
+// Bounds a commit's size and how long the first of a batch waits for the last.
+constexpr std::size_t changes_per_commit = 10'000;
+// An outside writer (an operator's shell) is waited for this often, busy_timeout each.
+constexpr int begin_tries = 3;
+// Keys deleted in one second leave the log together.
+constexpr std::chrono::seconds wipe_delay{1};
+
+bool is_busy(const SQLite::Exception& exception) {
+    return (exception.getErrorCode() & 0xff) == SQLITE_BUSY;
+}
+
+}  // namespace
+
+CommitThread::CommitThread(Connection database, std::string path, TestHooks hooks, Log& log)
+    : path_(std::move(path)),
+      hooks_(hooks),
+      log_(log),
+      database_(std::move(database)),
+      changes_(*database_),
+      savepoint_(*database_, "SAVEPOINT transition"),
+      release_(*database_, "RELEASE transition"),
+      roll_back_(*database_, "ROLLBACK TO transition"),
+      // What a killed owner left in the log may hold deleted keys.
+      wipe_at_(Clock::now()),
+      thread_([this] { run(); }) {
+    ::pthread_setname_np(thread_.native_handle(), "mesh-store");
+}
+
+CommitThread::~CommitThread() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_by_ = Clock::now() + stop_time;
+    }
+    wake_.notify_one();
+    thread_.join();
+}
+
+void CommitThread::submit(Transition transition, Executor& executor, Done done) {
+    Job job{std::move(transition), &executor, std::move(done), {}};
+    {
+        const std::lock_guard lock(mutex_);
+        if (queued_changes_ + job.transition.size() <= queued_changes_max || queue_.empty()) {
+            queued_changes_ += job.transition.size();
+            queue_.push_back(std::move(job));
+            wake_.notify_one();
+            return;
+        }
+    }
+    job.result = Error{Errc::limit, Origin::internal, "too many writes are waiting for " + path_};
+    complete(job);
+}
+
+void CommitThread::run() {
+    for (;;) {
+        std::vector<Job> batch = next_batch();
+        if (!batch.empty()) {
+            commit(batch);
+            continue;
+        }
+        wipe_log_when_due();
+        const std::lock_guard lock(mutex_);
+        if (stop_by_ && queue_.empty()) return;
+    }
+}
+
+std::vector<CommitThread::Job> CommitThread::next_batch() {
+    std::unique_lock lock(mutex_);
+    const auto ready = [this] { return !queue_.empty() || stop_by_; };
+    if (wipe_at_)
+        wake_.wait_until(lock, *wipe_at_, ready);
+    else
+        wake_.wait(lock, ready);
+    if (stop_by_ && Clock::now() > *stop_by_) {
+        lock.unlock();
+        cancel_queued();
+        return {};
+    }
+    std::vector<Job> batch;
+    std::size_t changes = 0;
+    while (!queue_.empty() && (batch.empty() || changes < changes_per_commit)) {
+        changes += queue_.front().transition.size();
+        batch.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+    }
+    queued_changes_ -= changes;
+    return batch;
+}
+
+void CommitThread::commit(std::vector<Job>& batch) {
+    delay(hooks_.commit_delay);
+    std::optional<Error> failure = commit_together(batch);
+    // A commit that failed as a whole may have failed for one transition's sake: a disk without
+    // room for a certificate may still have it for a status.
+    if (failure && batch.size() > 1)
+        for (Job& job : batch) failure = commit_together({&job, 1});
+    note(failure);
+    if (changes_.take_keys_were_deleted() && !wipe_at_) wipe_at_ = Clock::now() + wipe_delay;
+    for (Job& job : batch) complete(job);
+}
+
+std::optional<Error> CommitThread::commit_together(std::span<Job> jobs) {
+    std::optional<Error> failure;
+    try {
+        apply_all(jobs);
+    } catch (const SQLite::Exception& exception) {
+        failure = sqlite_error("cannot write " + path_, exception);
+    }
+    if (failure)
+        for (Job& job : jobs) job.result = *failure;
+    return failure;
+}
+
+void CommitThread::apply_all(std::span<Job> jobs) {
+    begin();
+    try {
+        for (Job& job : jobs) apply_in_savepoint(job);
+        database_->exec("COMMIT");
+    } catch (const SQLite::Exception&) {
+        // Some failures have rolled back already; then this one says so, which is no news.
+        (void)database_->tryExec("ROLLBACK");
+        throw;
+    }
+}
+
+void CommitThread::apply_in_savepoint(Job& job) {
+    Execution(savepoint_).run();
+    try {
+        job.result = changes_.apply(job.transition);
+    } catch (const SQLite::Exception& exception) {
+        const bool transaction_gone = sqlite3_get_autocommit(database_->getHandle()) != 0;
+        if (transaction_gone) throw;
+        job.result = sqlite_error("cannot write " + path_, exception);
+    }
+    if (!job.result) Execution(roll_back_).run();
+    Execution(release_).run();
+}
+
+void CommitThread::begin() {
+    for (int tries = 1;; ++tries) {
+        try {
+            database_->exec("BEGIN IMMEDIATE");
+            return;
+        } catch (const SQLite::Exception& exception) {
+            const std::lock_guard lock(mutex_);
+            if (!is_busy(exception) || tries == begin_tries || stop_by_) throw;
+        }
+    }
+}
+
+void CommitThread::note(const std::optional<Error>& failure) {
+    if (failure && !degraded_)
+        log_.error("store_degraded",
+                   "the store cannot be written; what is stored is served on",
+                   {{"storage", path_}, {"reason", failure->message}});
+    if (!failure && degraded_)
+        log_.info("store_recovered", "the store can be written again", {{"storage", path_}});
+    degraded_ = failure.has_value();
+}
+
+void CommitThread::wipe_log_when_due() {
+    if (!wipe_at_ || Clock::now() < *wipe_at_) return;
+    // Pages moved into the database file are overwritten there (secure_delete), but the log keeps
+    // their earlier content until it is cut. A reader in the middle of a view delays that.
+    try {
+        database_->setBusyTimeout(0);
+        const bool blocked = database_->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)").getInt() != 0;
+        wipe_at_.reset();
+        if (blocked) wipe_at_ = Clock::now() + wipe_delay;
+    } catch (const SQLite::Exception&) {
+        // The next commit meets the same fault and reports it.
+        wipe_at_ = Clock::now() + 60 * wipe_delay;
+    }
+    database_->setBusyTimeout(static_cast<int>(busy_timeout.count()));
+}
+
+void CommitThread::cancel_queued() {
+    std::deque<Job> cancelled;
+    {
+        const std::lock_guard lock(mutex_);
+        cancelled.swap(queue_);
+        queued_changes_ = 0;
+    }
+    for (Job& job : cancelled) {
+        job.result = Error{Errc::cancelled, Origin::internal, "the store was closed"};
+        complete(job);
+    }
+}
+
+void CommitThread::complete(Job& job) {
+    // Posted, never called here: the store's thread is not the caller's.
+    job.executor->post([done = std::move(job.done), result = std::move(job.result)]() mutable {
+        done(std::move(result));
+    });
+}
+
+}  // namespace mesh::store

@@ -1,0 +1,89 @@
+#include "store/connection.hpp"
+
+#include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
+
+#include <chrono>
+#include <string_view>
+
+namespace mesh::store {
+namespace {
+
+void harden(SQLite::Database& database) {
+    sqlite3* const handle = database.getHandle();
+    int* const ignored = nullptr;
+    database.check(sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, ignored));
+    database.check(sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, ignored));
+    database.check(sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, ignored));
+    database.exec(
+        "PRAGMA cell_size_check=ON;"
+        "PRAGMA temp_store=MEMORY;"
+        // Through a mapping, an I/O error would be a SIGBUS.
+        "PRAGMA mmap_size=0;");
+}
+
+/// "file:" plus the path, with what an URI gives a meaning escaped.
+std::string uri_of(const std::string& path, std::string_view query) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string uri = "file:";
+    for (const char c : path) {
+        if (c == '%' || c == '?' || c == '#') {
+            const auto byte = static_cast<unsigned char>(c);
+            uri += '%';
+            uri += digits[byte >> 4U];
+            uri += digits[byte & 15U];
+        } else {
+            uri += c;
+        }
+    }
+    uri += '?';
+    uri += query;
+    return uri;
+}
+
+Connection open(const std::string& name, int flags, const std::string& vfs = {}) {
+    auto connection = std::make_unique<SQLite::Database>(
+        name, flags | SQLite::OPEN_NOMUTEX, static_cast<int>(busy_timeout.count()), vfs);
+    harden(*connection);
+    return connection;
+}
+
+}  // namespace
+
+Connection open_for_writing(const std::string& path) {
+    Connection connection = open(path, SQLite::OPEN_READWRITE);
+    connection->exec(
+        "PRAGMA synchronous=FULL;"
+        "PRAGMA secure_delete=ON;"
+        "PRAGMA cache_size=-8192;"
+        // After a big import, give the space back at the next checkpoint.
+        "PRAGMA journal_size_limit=16777216;");
+    return connection;
+}
+
+void enter_wal_mode(SQLite::Database& database) {
+    const std::string mode = database.execAndGet("PRAGMA journal_mode=WAL").getString();
+    if (mode != "wal")
+        throw SQLite::Exception("the file system does not support a write-ahead log", SQLITE_IOERR);
+}
+
+Connection open_for_reading(const std::string& path, Sharing sharing) {
+    switch (sharing) {
+        case Sharing::locked:
+            return open(path, SQLite::OPEN_READONLY);
+        case Sharing::immutable:
+            return open(uri_of(path, "immutable=1"), SQLite::OPEN_READONLY | SQLite::OPEN_URI);
+        case Sharing::private_wal:
+            break;
+    }
+    // Without locks and in exclusive mode SQLite keeps the index of the WAL on the heap.
+    Connection connection = open(path, SQLite::OPEN_READONLY, "unix-none");
+    int* const ignored = nullptr;
+    connection->check(
+        sqlite3_db_config(connection->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, ignored));
+    connection->exec("PRAGMA locking_mode=EXCLUSIVE");
+    return connection;
+}
+
+}  // namespace mesh::store

@@ -1,0 +1,209 @@
+#include "store/schema.hpp"
+
+#include "store/sqlite_error.hpp"
+
+#include <SQLiteCpp/Column.h>
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace mesh::store {
+namespace {
+
+// Times are milliseconds since 1970, lists of names one name per line. Ids are never used twice
+// (AUTOINCREMENT), because a version's id is held by caches longer than its row may live.
+// Keys and chains have a table of their own, so that reading every certificate at start-up
+// touches small rows only.
+constexpr const char* version_1_0 = R"sql(
+CREATE TABLE account (
+    directory TEXT NOT NULL PRIMARY KEY,
+    email     TEXT NOT NULL,
+    url       TEXT NOT NULL,
+    status    TEXT NOT NULL,
+    created   INTEGER NOT NULL,
+    key       BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE authority (
+    directory        TEXT NOT NULL PRIMARY KEY,
+    retry_not_before INTEGER,
+    reason           TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE certificate (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    directory       TEXT NOT NULL,
+    names           TEXT NOT NULL,
+    ordered_names   TEXT NOT NULL,
+    resolver        TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    attempts        INTEGER NOT NULL,
+    next_at         INTEGER,
+    error_type      TEXT,
+    error_detail    TEXT,
+    error_at        INTEGER,
+    unwanted_since  INTEGER,
+    current_version INTEGER REFERENCES version (id) DEFERRABLE INITIALLY DEFERRED,
+    UNIQUE (directory, names)
+) STRICT;
+
+CREATE TABLE version (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    certificate_id INTEGER NOT NULL REFERENCES certificate (id) ON DELETE CASCADE,
+    not_before     INTEGER NOT NULL,
+    not_after      INTEGER NOT NULL,
+    serial         TEXT NOT NULL,
+    sha256         TEXT NOT NULL,
+    key_type       TEXT NOT NULL,
+    profile        TEXT NOT NULL,
+    source         TEXT NOT NULL,
+    created        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX version_of_certificate ON version (certificate_id, id);
+CREATE INDEX certificate_by_version ON certificate (current_version);
+
+CREATE TABLE version_material (
+    version_id INTEGER PRIMARY KEY REFERENCES version (id) ON DELETE CASCADE,
+    chain      TEXT NOT NULL,
+    key        BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE acme_order (
+    certificate_id  INTEGER PRIMARY KEY REFERENCES certificate (id) ON DELETE CASCADE,
+    ordered_names   TEXT NOT NULL,
+    profile         TEXT NOT NULL,
+    url             TEXT NOT NULL,
+    status          TEXT NOT NULL,
+    finalize_url    TEXT NOT NULL,
+    certificate_url TEXT NOT NULL,
+    expires         INTEGER,
+    finalized       INTEGER NOT NULL,
+    created         INTEGER NOT NULL,
+    key             BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE authorization (
+    certificate_id INTEGER NOT NULL REFERENCES acme_order (certificate_id) ON DELETE CASCADE,
+    position       INTEGER NOT NULL,
+    url            TEXT NOT NULL,
+    name           TEXT NOT NULL,
+    status         TEXT NOT NULL,
+    challenge_url  TEXT NOT NULL,
+    token          TEXT NOT NULL,
+    responded      INTEGER NOT NULL,
+    PRIMARY KEY (certificate_id, position)
+) STRICT, WITHOUT ROWID;
+
+-- By name, not by id: the history of a certificate outlives its row.
+CREATE TABLE history (
+    id        INTEGER PRIMARY KEY,
+    directory TEXT NOT NULL,
+    names     TEXT NOT NULL,
+    at        INTEGER NOT NULL,
+    event     TEXT NOT NULL,
+    detail    TEXT NOT NULL
+) STRICT;
+CREATE INDEX history_of_certificate ON history (directory, names, id);
+CREATE INDEX history_by_time ON history (at);
+)sql";
+
+constexpr std::array<Migration, 1> all_migrations{{{1'000, version_1_0}}};
+
+int major_of(int version) {
+    return version / 1'000;
+}
+
+std::string version_name(int version) {
+    return std::to_string(major_of(version)) + '.' + std::to_string(version % 1'000);
+}
+
+int user_version(SQLite::Database& database) {
+    return database.execAndGet("PRAGMA user_version").getInt();
+}
+
+/// SQLite would make the copy with the process's umask; made here, it is 0600 from the start.
+Status make_private_file(const std::string& path) {
+    // Left over from an attempt that did not end; the database itself is still the older one.
+    ::unlink(path.c_str());
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0)
+        return Error{
+            Errc::io, Origin::internal, "cannot create " + path + ": " + std::strerror(errno)};
+    ::close(file);
+    return {};
+}
+
+Status keep_copy(SQLite::Database& database, const std::string& path) {
+    if (const Status made = make_private_file(path); !made) return made.error();
+    SQLite::Statement copy(database, "VACUUM INTO ?");
+    copy.bind(1, path);
+    copy.exec();
+    return {};
+}
+
+void apply_step(SQLite::Database& database, const Migration& step) {
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    database.exec(step.sql);
+    database.exec("PRAGMA user_version=" + std::to_string(step.version));
+    database.exec("PRAGMA application_id=" + std::to_string(application_id));
+    transaction.commit();
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() {
+    return all_migrations;
+}
+
+Result<SchemaState> examine_schema(SQLite::Database& database,
+                                   const std::string& path,
+                                   std::span<const Migration> steps) {
+    const int version = user_version(database);
+    const std::int32_t owner = database.execAndGet("PRAGMA application_id").getInt();
+    const bool has_tables =
+        database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt64() != 0;
+    if (!has_tables && version == 0) return SchemaState::empty;
+
+    if (owner != application_id || version <= 0)
+        return Error{Errc::unsupported,
+                     Origin::config,
+                     path + " is another program's database: use another storage"};
+    const int newest = steps.back().version;
+    if (major_of(version) > major_of(newest))
+        return Error{Errc::unsupported,
+                     Origin::config,
+                     path + " has schema " + version_name(version) + ", this mesh reads " +
+                         std::to_string(major_of(newest)) +
+                         ".x: run the newer mesh, or go back to " + path + ".before-v" +
+                         std::to_string(major_of(newest) + 1)};
+    return version < newest ? SchemaState::older : SchemaState::current;
+}
+
+Status migrate(SQLite::Database& database,
+               const std::string& path,
+               std::span<const Migration> steps) {
+    try {
+        for (const Migration& step : steps) {
+            const int version = user_version(database);
+            if (version >= step.version) continue;
+            if (version != 0 && major_of(version) < major_of(step.version)) {
+                const std::string copy =
+                    path + ".before-v" + std::to_string(major_of(step.version));
+                if (const Status kept = keep_copy(database, copy); !kept) return kept.error();
+            }
+            apply_step(database, step);
+        }
+    } catch (const SQLite::Exception& exception) {
+        return sqlite_error("cannot bring " + path + " to this version", exception);
+    }
+    return {};
+}
+
+}  // namespace mesh::store

@@ -1,0 +1,48 @@
+#pragma once
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace SQLite {
+class Database;
+}
+
+namespace mesh::store {
+
+/// One step of the schema. Its number, major * 1000 + minor, is what `PRAGMA user_version` holds
+/// after it. A minor step only adds (tables, indexes, columns with a default), so that a binary
+/// opens every minor of its major, also a newer one; anything else is a new major.
+struct Migration {
+    int version;
+    const char* sql;
+};
+
+/// Every step so far, in order.
+[[nodiscard]] std::span<const Migration> migrations();
+
+/// Marks a file as ours, in SQLite's header.
+inline constexpr std::int32_t application_id = 0x6d657368;  // "mesh"
+
+enum class SchemaState {
+    empty,    ///< no tables yet: a new file
+    current,  ///< readable as it is: this version, or another minor of this major
+    older,    ///< needs migrations before it can be read
+};
+
+/// Looks, changes nothing. Errors: unsupported (a newer major, or another program's database).
+/// Throws SQLite::Exception when the file cannot be read.
+[[nodiscard]] Result<SchemaState> examine_schema(SQLite::Database& database,
+                                                 const std::string& path,
+                                                 std::span<const Migration> steps = migrations());
+
+/// Applies what is missing, each step in its own transaction. Before a step to a new major the
+/// database is copied to `<path>.before-v<major>` (0600), which the release before can open.
+/// Errors: what the copy or a step failed with; the database is then at the last step that went
+/// through.
+[[nodiscard]] Status migrate(SQLite::Database& database,
+                             const std::string& path,
+                             std::span<const Migration> steps = migrations());
+
+}  // namespace mesh::store
