@@ -29,8 +29,8 @@ struct AccountRecord {
 
 /// A CA's own state: survives restarts so that a restart never hammers.
 struct AuthorityRecord {
-    std::string directory;                    ///< key
-    std::optional<WallTime> retry_not_before; ///< rate limit for the whole CA
+    std::string directory;                     ///< key
+    std::optional<WallTime> retry_not_before;  ///< rate limit for the whole CA
     std::string reason;
 };
 
@@ -45,8 +45,8 @@ struct CertificateRecord {
     CertificateKey key;
     std::vector<std::string> ordered_names;  ///< main first
     std::string resolver;
-    std::string state;                  ///< free text of the reconciler
-    std::uint32_t attempts = 0;         ///< failures in a row that count
+    std::string state;           ///< free text of the reconciler
+    std::uint32_t attempts = 0;  ///< failures in a row that count
     std::optional<WallTime> next_at;
     std::optional<LastError> last_error;
     std::optional<WallTime> unwanted_since;
@@ -97,24 +97,47 @@ struct HistoryRecord {
 };
 
 // Changes. A transition is a list of them, applied in one transaction.
-struct PutAccount { AccountRecord account; };
-struct PutAuthority { AuthorityRecord authority; };
-struct PutCertificate { CertificateRecord certificate; };
-struct DeleteCertificate { CertificateKey key; };
-struct PutOrder { OrderRecord order; };
-struct DeleteOrder { CertificateKey key; };
+struct PutAccount {
+    AccountRecord account;
+};
+struct PutAuthority {
+    AuthorityRecord authority;
+};
+struct PutCertificate {
+    CertificateRecord certificate;
+};
+/// Takes the certificate's versions and its order with it. Its history stays.
+struct DeleteCertificate {
+    CertificateKey key;
+};
+/// The certificate's one open order. Its record must exist or be put earlier in the transition.
+struct PutOrder {
+    OrderRecord order;
+};
+struct DeleteOrder {
+    CertificateKey key;
+};
 /// Makes this version current; the one before becomes previous, two are kept, keys of older ones
-/// are wiped. The certificate's record must exist or be put in the same transition.
+/// are wiped. The certificate's record must exist or be put earlier in the transition.
 struct PutVersion {
     CertificateKey key;
     std::string chain_pem;
     Secret key_pem;
     VersionFacts facts;
 };
-struct AddHistory { HistoryRecord record; };
+/// Kept 400 days, counted back from what is added.
+struct AddHistory {
+    HistoryRecord record;
+};
 
-using Change = std::variant<PutAccount, PutAuthority, PutCertificate, DeleteCertificate, PutOrder,
-                            DeleteOrder, PutVersion, AddHistory>;
+using Change = std::variant<PutAccount,
+                            PutAuthority,
+                            PutCertificate,
+                            DeleteCertificate,
+                            PutOrder,
+                            DeleteOrder,
+                            PutVersion,
+                            AddHistory>;
 using Transition = std::vector<Change>;
 
 /// A certificate as the start-up index needs it: no key, no chain.

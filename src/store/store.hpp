@@ -20,16 +20,21 @@ class Store {
     /// Thread-safe. `done` runs on `executor` after the transition is on disk (fsync), or with
     /// the reason it is not: full, permission, io, corrupt. Transitions are applied in the order
     /// given; several may share one commit, and one that fails does not take others with it.
+    /// Further errors: not_found and invalid (a change that cannot be applied), limit (200,000
+    /// changes are waiting already), cancelled (the store was destroyed before its turn came).
+    /// `executor` outlives the store. Deleting what is not there is no error.
     virtual void apply(Transition transition,
                        Executor& executor,
                        std::function<void(Result<Applied>)> done) = 0;
 
     // Thread-safe reads, each a consistent view.
     [[nodiscard]] virtual Result<std::vector<StoredCertificate>> certificates() = 0;
+    /// Never waits for a write. not_found once the version was superseded three times.
     [[nodiscard]] virtual Result<VersionMaterial> version(std::int64_t version_id) = 0;
     [[nodiscard]] virtual Result<std::vector<OrderRecord>> orders() = 0;
     [[nodiscard]] virtual Result<std::vector<AccountRecord>> accounts() = 0;
     [[nodiscard]] virtual Result<std::vector<AuthorityRecord>> authorities() = 0;
+    /// Newest first.
     [[nodiscard]] virtual Result<std::vector<HistoryRecord>> history(const CertificateKey& key,
                                                                      std::size_t limit) = 0;
     /// False when the file could only be opened for reading: every apply fails with permission.
@@ -41,7 +46,10 @@ enum class Access {
     read,  ///< no lock, no change; a missing file is not_found
 };
 
-/// Opens `path` (absolute). Errors: conflict (another process owns it: the message has its pid),
+/// Opens `path` (absolute). `log` is used by several threads and outlives the store, as do the
+/// executors given to it; destroying the store finishes what is queued, for at most five seconds.
+/// Own, but the place cannot be written: what is stored can be read, writable() is false, and
+/// store_degraded is logged. Errors: conflict (another process owns it: the message has its pid),
 /// permission (wrong owner, with the chown that mends it), unsupported (newer schema, a JSON file
 /// such as Traefik's acme.json, a network file system), corrupt, io.
 [[nodiscard]] Result<std::unique_ptr<Store>> open(const std::string& path, Access access, Log& log);
