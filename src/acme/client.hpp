@@ -7,6 +7,7 @@
 #include "tls/key_pair.hpp"
 
 #include <boost/system/result.hpp>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,8 +15,11 @@
 
 namespace mesh::acme {
 
+/// Like Result, with an ACME failure. `value()` on a failure throws std::runtime_error.
 template <class T>
 using Outcome = boost::system::result<T, Failure>;
+[[noreturn]] void throw_exception_from_error(const Failure& failure,
+                                             const boost::source_location& location);
 template <class T>
 using Handler = std::function<void(Outcome<T>)>;
 
@@ -55,10 +59,13 @@ class Client {
     virtual void fetch_authorization(const Account& account,
                                      const std::string& url,
                                      Handler<AuthorizationResource> done) = 0;
-    /// Tells the CA to validate (RFC 8555 §7.5.1).
+    /// Tells the CA to validate (RFC 8555 §7.5.1). Telling it twice succeeds too: where the CA
+    /// objects, the challenge is read once more and counts as told when it has been begun.
     virtual void respond(const Account& account,
                          const std::string& challenge_url,
                          Handler<std::optional<WallTime>> done) = 0;
+    /// RFC 8555 §7.4. An accepted finalize never answers `ready`: a CA that does not show yet that
+    /// it has begun counts as `processing`.
     virtual void finalize(const Account& account,
                           const std::string& url,
                           const Bytes& csr,
@@ -76,11 +83,8 @@ class Client {
 };
 
 /// `http` and `executor` must outlive the client. Destroying it drops outstanding handlers.
-[[nodiscard]] std::unique_ptr<Client> make_client(ClientSettings settings,
-                                                  http::Client& http,
-                                                  Executor& executor,
-                                                  const Clock& clock,
-                                                  Log& log);
+[[nodiscard]] std::unique_ptr<Client> make_client(
+    ClientSettings settings, http::Client& http, Executor& executor, const Clock& clock, Log& log);
 
 /// token "." base64url(SHA-256(JWK)) (RFC 8555 §8.1).
 [[nodiscard]] Result<std::string> key_authorization(std::string_view token,

@@ -17,6 +17,8 @@ struct AuthorizationState {
     std::string challenge_url;
     std::string token;
     bool responded = false;  ///< the CA was told to validate
+    /// Challenge types the CA offered, for the message when ours is not among them. Not stored.
+    std::string offered_types;
     auto operator<=>(const AuthorizationState&) const = default;
 };
 
@@ -37,26 +39,50 @@ struct OrderState {
 
 // What to do next. One request each, except Present and MakeKey, which need none.
 struct PlaceOrder {};
-struct FetchAuthorization { std::size_t index; };
-struct Present { std::size_t index; };       ///< publish the challenge, then Respond
-struct Respond { std::size_t index; };
-struct PollAuthorization { std::size_t index; };
+struct FetchAuthorization {
+    std::size_t index;
+};
+struct Present {
+    std::size_t index;
+};  ///< publish the challenge, then Respond
+struct Respond {
+    std::size_t index;
+};
+struct PollAuthorization {
+    std::size_t index;
+};
 struct PollOrder {};
 struct MakeKey {};
 struct Finalize {};
 struct Download {};
-struct GiveUp { std::string reason; std::size_t index = npos; static constexpr std::size_t npos = static_cast<std::size_t>(-1); };
+struct GiveUp {
+    std::string reason;
+    std::size_t index = npos;
+    static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+};
 
-using Action = std::variant<PlaceOrder, FetchAuthorization, Present, Respond, PollAuthorization,
-                            PollOrder, MakeKey, Finalize, Download, GiveUp>;
+using Action = std::variant<PlaceOrder,
+                            FetchAuthorization,
+                            Present,
+                            Respond,
+                            PollAuthorization,
+                            PollOrder,
+                            MakeKey,
+                            Finalize,
+                            Download,
+                            GiveUp>;
 
 /// The one continuation of an order, from what is stored and which challenges this process has
 /// already published (`presented[i]`; after a restart: none). Pure. Order: all authorizations are
 /// fetched, then all presented, then all answered, then polled in turn, so that the CA validates
-/// every name at the same time. Source: RFC 8555 §7.1.6.
-[[nodiscard]] Action next_action(const OrderState& order, const std::vector<bool>& presented);
+/// every name at the same time. With `now`, an order past its `expires` is given up without
+/// asking. Source: RFC 8555 §7.1.6.
+[[nodiscard]] Action next_action(const OrderState& order,
+                                 const std::vector<bool>& presented,
+                                 std::optional<WallTime> now = std::nullopt);
 
-/// Folds an answer of the CA into the state. Pure.
+/// Folds an answer of the CA into the state. Pure. Indices of authorizations stay, unless the CA
+/// lists one that was not there before. `index` must be one of them.
 void apply(OrderState& order, const OrderResource& answer);
 void apply(OrderState& order, std::size_t index, const AuthorizationResource& answer);
 

@@ -13,9 +13,9 @@ namespace mesh::acme {
 
 /// RFC 8555 §6.7, RFC 7807: kept whole, because only the CA's own words help an operator.
 struct Problem {
-    std::string type;    ///< full URN, or empty when the answer was no problem document
+    std::string type;  ///< full URN, or empty when the answer was no problem document
     std::string detail;
-    int status = 0;      ///< HTTP status
+    int status = 0;  ///< HTTP status
     struct Sub {
         std::string type;
         std::string detail;
@@ -31,23 +31,23 @@ struct Problem {
 
 /// What a failure means for whoever scheduled the request (docs/acme-errors.md).
 enum class FailureClass {
-    unreachable,   ///< no connection, TLS failure, 5xx, nonsense instead of JSON: the CA's state
-    rate_limited,  ///< 429 or rateLimited: wait until `retry_at`
-    name,          ///< about the names: dns, connection, tls, unauthorized, caa, …
-    config,        ///< only a person can mend it: bad CSR, missing EAB, unknown profile, …
-    account_gone,  ///< accountDoesNotExist
+    unreachable,      ///< no connection, TLS failure, 5xx, nonsense instead of JSON: the CA's state
+    rate_limited,     ///< 429 or rateLimited: wait until `retry_at`
+    name,             ///< about the names: dns, connection, tls, unauthorized, caa, …
+    config,           ///< only a person can mend it: bad CSR, missing EAB, unknown profile, …
+    account_gone,     ///< accountDoesNotExist
     account_stopped,  ///< unauthorized or userActionRequired on the account itself
-    order_gone,    ///< the CA does not know this order (404, 410) or it expired
+    order_gone,       ///< the CA does not know this order (404, 410) or it expired
     order_not_ready,
-    protocol,      ///< malformed, or an answer that breaks RFC 8555
+    protocol,  ///< malformed, or an answer that breaks RFC 8555
     cancelled,
 };
 
 struct Failure {
     FailureClass kind = FailureClass::protocol;
     std::optional<Problem> problem;
-    std::string message;              ///< one sentence: what was asked of whom and what came back
-    std::optional<WallTime> retry_at; ///< from Retry-After, clamped to [1 s, 24 h] from now
+    std::string message;               ///< one sentence: what was asked of whom and what came back
+    std::optional<WallTime> retry_at;  ///< from Retry-After, clamped to [1 s, 24 h] from now
 };
 
 struct Directory {
@@ -61,8 +61,7 @@ struct Directory {
 };
 
 enum class OrderStatus { pending, ready, processing, valid, invalid, unknown };
-enum class AuthorizationStatus {
-    pending, valid, invalid, deactivated, expired, revoked, unknown };
+enum class AuthorizationStatus { pending, valid, invalid, deactivated, expired, revoked, unknown };
 enum class ChallengeStatus { pending, processing, valid, invalid, unknown };
 
 struct OrderResource {
@@ -85,8 +84,8 @@ struct AuthorizationResource {
     std::optional<std::string> challenge_url;
     std::string token;
     ChallengeStatus challenge_status = ChallengeStatus::unknown;
-    std::optional<Problem> error;             ///< of the challenge that failed
-    std::vector<std::string> offered_types;   ///< of all challenges, for messages
+    std::optional<Problem> error;            ///< of the challenge that failed
+    std::vector<std::string> offered_types;  ///< of all challenges, for messages
     std::optional<WallTime> retry_at;
 };
 
