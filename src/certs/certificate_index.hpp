@@ -51,10 +51,16 @@ struct Lookup {
 class CertificateIndex {
  public:
     /// `request_load(entry)` is called at most once per version until `loaded` or `load_failed`
-    /// answers. `cache_bytes_max` bounds parsed credentials; the least recently used go first.
+    /// answers, and must not call back into the index before it returns. `cache_bytes_max` bounds
+    /// parsed credentials; the least recently used go first, the one just needed stays.
     CertificateIndex(std::function<void(EntryPtr)> request_load, std::size_t cache_bytes_max);
 
-    /// Adds or replaces the certificate of that id. With a credential it is ready at once.
+    ~CertificateIndex();
+    CertificateIndex(const CertificateIndex&) = delete;
+    CertificateIndex& operator=(const CertificateIndex&) = delete;
+
+    /// Adds or replaces the certificate of that id. With a credential it is ready at once; what
+    /// was loaded of the same version stays loaded.
     void put(EntryPtr entry, CredentialPtr credential = nullptr);
     void remove(CertificateId id);
     /// The loader's answer. Ignored when that version is not current any more.
@@ -62,23 +68,43 @@ class CertificateIndex {
     /// The version cannot be read: it is not offered again until it is put anew.
     void load_failed(CertificateId id, VersionId version);
 
+    /// The best certificate for the name. When it is not in memory it is asked for, and the answer
+    /// is `loading`: the handshake waits for it rather than being shown a worse one.
     [[nodiscard]] Lookup find(const Query& query);
-    /// True if a currently valid certificate for the name exists, without touching the cache.
+
     [[nodiscard]] std::size_t size() const { return by_id_.size(); }
+    /// Bytes of parsed credentials held, by their own estimate.
+    [[nodiscard]] std::size_t cache_bytes() const { return cache_bytes_; }
 
  private:
     struct Slot;
-    void unlink(const Slot& slot);
-    void touch(Slot& slot);
+    struct TextHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const noexcept {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+    using ByName = std::unordered_map<std::string, std::vector<Slot*>, TextHash, std::equal_to<>>;
+
+    ByName& names_of(const HostPattern& pattern);
+    void add_names(Slot& slot);
+    void remove_names(const Slot& slot);
+    [[nodiscard]] Slot* best(const Query& query) const;
+    [[nodiscard]] Slot* current(CertificateId id, VersionId version) const;
+    void hold(Slot& slot, CredentialPtr credential);
+    void release(Slot& slot);
+    void use(Slot& slot);
+    void link_newest(Slot& slot);
+    void unlink(Slot& slot);
     void evict();
 
     std::function<void(EntryPtr)> request_load_;
     std::size_t cache_bytes_max_;
     std::size_t cache_bytes_ = 0;
     std::unordered_map<CertificateId, std::unique_ptr<Slot>> by_id_;
-    std::unordered_map<std::string, std::vector<Slot*>> exact_;
-    std::unordered_map<std::string, std::vector<Slot*>> wildcard_;  ///< keyed by the parent
-    Slot* newest_ = nullptr;
+    ByName exact_;
+    ByName wildcard_;         ///< keyed by what follows "*."
+    Slot* newest_ = nullptr;  ///< of the slots that hold a credential, by last use
     Slot* oldest_ = nullptr;
 };
 

@@ -1,0 +1,165 @@
+#include "certs/certificate_index.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace mesh::certs {
+
+struct CertificateIndex::Slot {
+    enum class State { cold, loading, ready, failed };
+
+    EntryPtr entry;
+    CredentialPtr credential;  ///< set when ready
+    std::size_t bytes = 0;     ///< counted for the credential
+    State state = State::cold;
+    Slot* newer = nullptr;  ///< neighbours in the order of use
+    Slot* older = nullptr;
+};
+
+CertificateIndex::CertificateIndex(std::function<void(EntryPtr)> request_load,
+                                   std::size_t cache_bytes_max)
+    : request_load_(std::move(request_load)), cache_bytes_max_(cache_bytes_max) {}
+
+CertificateIndex::~CertificateIndex() = default;
+
+void CertificateIndex::put(EntryPtr entry, CredentialPtr credential) {
+    auto& slot = by_id_[entry->id];
+    if (!slot) slot = std::make_unique<Slot>();
+    const bool same_version = slot->entry && slot->entry->version == entry->version;
+    if (slot->entry) remove_names(*slot);
+    if (!same_version || slot->state == Slot::State::failed) release(*slot);
+    slot->entry = std::move(entry);
+    add_names(*slot);
+    if (credential) hold(*slot, std::move(credential));
+}
+
+void CertificateIndex::remove(CertificateId id) {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end()) return;
+    remove_names(*found->second);
+    release(*found->second);
+    by_id_.erase(found);
+}
+
+void CertificateIndex::loaded(CertificateId id, VersionId version, CredentialPtr credential) {
+    Slot* const slot = current(id, version);
+    if (slot && credential) hold(*slot, std::move(credential));
+}
+
+void CertificateIndex::load_failed(CertificateId id, VersionId version) {
+    Slot* const slot = current(id, version);
+    if (slot && slot->state == Slot::State::loading) slot->state = Slot::State::failed;
+}
+
+Lookup CertificateIndex::find(const Query& query) {
+    Slot* const slot = best(query);
+    if (!slot) return {};
+    if (slot->state == Slot::State::ready) {
+        use(*slot);
+        return {Lookup::State::ready, slot->credential, slot->entry};
+    }
+    Lookup waiting{Lookup::State::loading, nullptr, slot->entry};
+    if (slot->state == Slot::State::cold) {
+        slot->state = Slot::State::loading;
+        request_load_(waiting.entry);
+    }
+    return waiting;
+}
+
+CertificateIndex::ByName& CertificateIndex::names_of(const HostPattern& pattern) {
+    return pattern.is_wildcard() ? wildcard_ : exact_;
+}
+
+void CertificateIndex::add_names(Slot& slot) {
+    for (const HostPattern& pattern : slot.entry->names) {
+        auto& slots = names_of(pattern)[pattern.name().text()];
+        if (std::find(slots.begin(), slots.end(), &slot) == slots.end()) slots.push_back(&slot);
+    }
+}
+
+void CertificateIndex::remove_names(const Slot& slot) {
+    for (const HostPattern& pattern : slot.entry->names) {
+        ByName& names = names_of(pattern);
+        const auto found = names.find(pattern.name().text());
+        if (found == names.end()) continue;
+        std::erase(found->second, &slot);
+        if (found->second.empty()) names.erase(found);
+    }
+}
+
+CertificateIndex::Slot* CertificateIndex::best(const Query& query) const {
+    const auto rank = [&query](const Slot& slot, bool exact) {
+        const CertificateEntry& entry = *slot.entry;
+        const bool valid = entry.not_before <= query.now && query.now <= entry.not_after;
+        const bool preferred = !query.directory.empty() && entry.directory == query.directory;
+        // Ids make the choice the same on every worker, whatever order the puts came in.
+        return std::tuple(valid, exact, preferred, entry.not_after, entry.id);
+    };
+    Slot* chosen = nullptr;
+    bool chosen_exact = false;
+    const auto consider = [&](const ByName& names, std::string_view name, bool exact) {
+        const auto found = names.find(name);
+        if (found == names.end()) return;
+        for (Slot* const slot : found->second) {
+            if (slot->state == Slot::State::failed) continue;
+            if (chosen && rank(*slot, exact) <= rank(*chosen, chosen_exact)) continue;
+            chosen = slot;
+            chosen_exact = exact;
+        }
+    };
+    consider(exact_, query.name.text(), true);
+    consider(wildcard_, query.name.parent(), false);
+    return chosen;
+}
+
+CertificateIndex::Slot* CertificateIndex::current(CertificateId id, VersionId version) const {
+    const auto found = by_id_.find(id);
+    if (found == by_id_.end() || found->second->entry->version != version) return nullptr;
+    return found->second.get();
+}
+
+void CertificateIndex::hold(Slot& slot, CredentialPtr credential) {
+    release(slot);
+    slot.bytes = credential->memory_size();
+    slot.credential = std::move(credential);
+    slot.state = Slot::State::ready;
+    cache_bytes_ += slot.bytes;
+    link_newest(slot);
+    evict();
+}
+
+void CertificateIndex::release(Slot& slot) {
+    if (slot.state == Slot::State::ready) {
+        unlink(slot);
+        cache_bytes_ -= slot.bytes;
+    }
+    slot.credential.reset();
+    slot.bytes = 0;
+    slot.state = Slot::State::cold;
+}
+
+void CertificateIndex::use(Slot& slot) {
+    if (newest_ == &slot) return;
+    unlink(slot);
+    link_newest(slot);
+}
+
+void CertificateIndex::link_newest(Slot& slot) {
+    slot.newer = nullptr;
+    slot.older = newest_;
+    if (newest_) newest_->newer = &slot;
+    newest_ = &slot;
+    if (!oldest_) oldest_ = &slot;
+}
+
+void CertificateIndex::unlink(Slot& slot) {
+    (slot.newer ? slot.newer->older : newest_) = slot.older;
+    (slot.older ? slot.older->newer : oldest_) = slot.newer;
+    slot.newer = slot.older = nullptr;
+}
+
+void CertificateIndex::evict() {
+    while (cache_bytes_ > cache_bytes_max_ && oldest_ != newest_) release(*oldest_);
+}
+
+}  // namespace mesh::certs
