@@ -1,0 +1,54 @@
+#include "config/codes.hpp"
+
+namespace mesh::config::codes {
+namespace {
+
+constexpr Code table[] = {
+    {unreadable, "the configuration file cannot be read"},
+    {encoding, "the file is not UTF-8 text, or holds control characters"},
+    {syntax, "the file is not YAML, or uses a part of YAML that configurations do without"},
+    {limit, "the file is larger, deeper or more repetitive than mesh reads"},
+    {duplicate, "a key stands twice in one section"},
+    {unknown_option, "no option has this name"},
+    {unsupported, "an option or a value that this version does not support"},
+    {ignored, "warning: an option of Traefik that mesh does not have; it is ignored"},
+    {missing, "a required option is missing"},
+    {wrong_kind, "a list where a single value is expected, and the like"},
+    {bad_value, "the value is not one the option takes"},
+    {bad_name, "the name of an entry point, router, service, … cannot be used"},
+    {empty_section, "note: `tls:` with nothing behind it counts as `tls: {}`"},
+    {bad_substitution, "`${…}` is not written correctly, or its file cannot be read"},
+    {unset_variable, "`${NAME}` names a variable that is not set (with --no-secrets: a warning)"},
+    {unknown_reference, "a router names something that is not defined"},
+    {address_in_use, "two entry points listen on one address"},
+    {file_missing,
+     "a file that the configuration names cannot be read (key files with --no-secrets: a warning)"},
+    {storage_conflict, "resolvers name different stores; all share one"},
+    {no_challenge, "a resolver has no challenge"},
+    {bad_rule, "the rule cannot be parsed; the excerpt shows where"},
+    {rule_needs_tls, "a rule names a host, but the router has no `tls`"},
+    {options_need_host, "TLS options on a router whose rule has no HostSNI"},
+    {wildcard_needs_dns, "a wildcard name is wanted, which takes a DNS challenge"},
+    {name_not_public, "Let's Encrypt would refuse this name"},
+    {name_not_allowed, "a wanted name is outside the resolver's `allowedDomains`"},
+    {too_many_names, "more than 100 names in one certificate"},
+    {passthrough_resolver,
+     "warning: a router that passes TLS through never presents its resolver's certificate"},
+    {passthrough_options,
+     "warning: TLS options have no effect on a router that passes TLS through"},
+    {domains_unused, "warning: `domains` without `certResolver` has no effect"},
+    {name_not_in_domains,
+     "warning: the rule matches a name for which `domains` orders no certificate"},
+    {domain_not_routed, "warning: a certificate is ordered for a name that no router matches"},
+    {same_rule, "warning: two routers of an entry point have the same rule"},
+    {resolver_unused, "warning: no router uses this resolver"},
+    {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
+};
+
+}  // namespace
+
+std::span<const Code> all() {
+    return table;
+}
+
+}  // namespace mesh::config::codes

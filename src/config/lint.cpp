@@ -1,0 +1,146 @@
+#include "config/codes.hpp"
+#include "config/public_names.hpp"
+#include "config/resolve.hpp"
+#include "rules/sni_index.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+
+namespace mesh::config {
+namespace {
+
+constexpr std::uint16_t https_port = 443;
+
+rules::Rank rank_of(const model::Router& router) {
+    return {router.rule, router.priority, router.provider, router.name};
+}
+
+bool wants_certificate(const model::Router& router) {
+    return router.tls && router.tls->cert_resolver;
+}
+
+/// All routers that take TLS connections, to ask whether any of them would take a name.
+rules::SniIndex tls_routers(const model::Configuration& configuration) {
+    std::vector<rules::RankedRule> ranked;
+    for (const auto& [name, router] : configuration.routers)
+        if (router.tls) ranked.push_back({router.rule, rank_of(router), 0});
+    return rules::SniIndex(std::move(ranked));
+}
+
+/// Names the rule matches, but no entry of `domains` orders a certificate for.
+void names_not_in_domains(Resolution& resolution, const model::Router& router) {
+    const Text& rule = *resolution.draft().tcp.routers.at(router.name).rule;
+    const auto is_ordered = [&](const HostPattern& name) {
+        return std::any_of(
+            router.tls->domains.begin(), router.tls->domains.end(), [&](const auto& domain) {
+                const auto covers = [&](const HostPattern& other) { return other.covers(name); };
+                return covers(domain.main) ||
+                       std::any_of(domain.sans.begin(), domain.sans.end(), covers);
+            });
+    };
+    for (const HostPattern& name : router.rule.positive_names()) {
+        if (is_ordered(name)) continue;
+        const std::string shown =
+            rule.hidden ? "a name in the substituted rule" : '"' + name.text() + '"';
+        resolution.problems().warning(codes::name_not_in_domains,
+                                      rule.at,
+                                      shown +
+                                          " is in none of the domains: no certificate is "
+                                          "ordered for it",
+                                      "add it to tls.domains");
+    }
+}
+
+/// Names in `domains` that reach no router: the CA will validate them for nobody.
+void domains_not_routed(Resolution& resolution,
+                        const model::Router& router,
+                        const rules::SniIndex& routes) {
+    const auto check = [&](const Text& text) {
+        const auto name = Hostname::parse(text.value);
+        if (text.unknown || !name || routes.lookup({*name})) return;
+        resolution.problems().warning(
+            codes::domain_not_routed,
+            text.at,
+            "a certificate is ordered for " + shown(text) + ", but no router matches it");
+    };
+    for (const DomainDraft& domain : resolution.draft().tcp.routers.at(router.name).tls->domains) {
+        if (domain.main) check(*domain.main);
+        for (const Text& san : domain.sans) check(san);
+    }
+}
+
+void lint_domains(Resolution& resolution) {
+    std::optional<rules::SniIndex> routes;  // made when the first router needs it
+    for (const auto& [name, router] : resolution.out.routers) {
+        if (!wants_certificate(router) || router.tls->domains.empty()) continue;
+        if (!routes) routes = tls_routers(resolution.out);
+        names_not_in_domains(resolution, router);
+        domains_not_routed(resolution, router, *routes);
+    }
+}
+
+/// Of two routers with one rule on one entry point only one ever gets a connection. A TLS and a
+/// plain router do not compete.
+void lint_same_rules(Resolution& resolution) {
+    using Key = std::tuple<std::string_view, bool, std::string_view>;
+    std::map<Key, const model::Router*> winners;
+    std::map<std::string, std::pair<const model::Router*, std::string>> losers;
+    for (const auto& [name, router] : resolution.out.routers) {
+        for (const std::string& entry_point : router.entry_points) {
+            const Key key{entry_point, router.tls.has_value(), router.rule.text()};
+            const auto [known, fresh] = winners.try_emplace(key, &router);
+            if (fresh) continue;
+            const model::Router* loser = &router;
+            if (rank_of(router).outranks(rank_of(*known->second)))
+                loser = std::exchange(known->second, &router);
+            losers.try_emplace(loser->name, known->second, entry_point);
+        }
+    }
+    for (const auto& [name, lost] : losers)
+        resolution.problems().warning(codes::same_rule,
+                                      resolution.draft().tcp.routers.at(name).rule->at,
+                                      "router \"" + lost.first->name +
+                                          "\" has the same rule on entry point \"" + lost.second +
+                                          "\" and takes every connection there");
+}
+
+void lint_resolvers(Resolution& resolution) {
+    const model::Configuration& out = resolution.out;
+    std::set<std::string> used;
+    bool all_known = true;
+    for (const auto& [name, draft] : resolution.draft().tcp.routers) {
+        if (!draft.tls || !draft.tls->cert_resolver) continue;
+        used.insert(draft.tls->cert_resolver->value);
+        all_known = all_known && !draft.tls->cert_resolver->unknown;
+    }
+
+    const bool listens_on_443 =
+        std::any_of(out.entry_points.begin(), out.entry_points.end(), [](const auto& entry) {
+            return entry.second.address.port == https_port;
+        });
+    for (const auto& [name, resolver] : out.resolvers) {
+        if (!used.contains(name) && all_known)
+            resolution.problems().warning(
+                codes::resolver_unused, resolver.at, "no router uses resolver \"" + name + '"');
+        else if (used.contains(name) && resolver.tls_challenge &&
+                 is_public_ca(resolver.ca_server) && !listens_on_443)
+            resolution.problems().warning(codes::challenge_port,
+                                          resolver.at,
+                                          "the CA validates on port 443, where no entry point "
+                                          "listens",
+                                          "forward port 443 to one of them, or add one");
+    }
+}
+
+}  // namespace
+
+void lint(Resolution& resolution) {
+    lint_domains(resolution);
+    lint_same_rules(resolution);
+    lint_resolvers(resolution);
+}
+
+}  // namespace mesh::config

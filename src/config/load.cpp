@@ -1,0 +1,122 @@
+#include "config/load.hpp"
+
+#include "config/codes.hpp"
+#include "config/files.hpp"
+#include "config/options.hpp"
+#include "config/problems.hpp"
+#include "config/resolve.hpp"
+#include "config/source_text.hpp"
+#include "config/yaml.hpp"
+#include "model/wanted.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <utility>
+
+namespace mesh::config {
+namespace {
+
+std::string counted(std::size_t count, std::string_view what) {
+    return std::to_string(count) + ' ' + std::string(what) + (count == 1 ? "" : "s");
+}
+
+std::string summary_of(const std::string& file,
+                       const std::optional<model::Configuration>& configuration,
+                       const Problems& problems) {
+    std::string out = file + (configuration ? ": valid: " : ": invalid: ");
+    if (configuration) {
+        out += counted(configuration->entry_points.size(), "entry point") + ", " +
+               counted(configuration->routers.size(), "router") + ", " +
+               counted(model::wanted_certificates(*configuration, {}).certificates.size(),
+                       "certificate");
+    } else {
+        out += counted(problems.errors(), "error");
+    }
+    if (problems.warnings() > 0) out += ", " + counted(problems.warnings(), "warning");
+    return out;
+}
+
+/// The model of a text, complete if nothing was reported.
+std::optional<model::Configuration> decode_text(std::string_view text,
+                                                const model::Location& file,
+                                                const LoadOptions& options,
+                                                Problems& problems) {
+    if (file.file->ends_with(".toml")) {
+        problems.error(codes::unsupported,
+                       file,
+                       "TOML files are not supported in this version",
+                       "write the configuration as YAML");
+        return std::nullopt;
+    }
+    if (text.size() > file_size_max) {
+        problems.error(codes::limit, file, "the file is larger than 64 MiB");
+        return std::nullopt;
+    }
+    if (!check_source_text(text, file, problems)) return std::nullopt;
+    const auto yaml = parse_yaml(text, file, problems);
+    if (!yaml) return std::nullopt;
+    const Source source{
+        file.file, text, folder_of(*file.file), options.environment, options.no_secrets, problems};
+    const Draft draft = decode(source, yaml->tree.node(yaml->root));
+    return resolve(source, draft);
+}
+
+LoadResult finish(std::optional<model::Configuration> configuration,
+                  const std::string& file,
+                  Problems& problems) {
+    LoadResult result;
+    if (problems.errors() == 0) result.configuration = std::move(configuration);
+    result.summary = summary_of(file, result.configuration, problems);
+    result.findings = problems.take();
+    return result;
+}
+
+}  // namespace
+
+std::optional<std::string> process_environment(std::string_view name) {
+    const char* const value = std::getenv(std::string(name).c_str());
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+}
+
+LoadResult load_text(std::string_view text,
+                     const std::string& file_name,
+                     const LoadOptions& options) {
+    model::Location file;
+    file.file = std::make_shared<const std::string>(file_name);
+    Problems problems;
+    auto configuration = decode_text(text, file, options, problems);
+    return finish(std::move(configuration), file_name, problems);
+}
+
+LoadResult load_file(const std::string& path, const LoadOptions& options) {
+    const auto text = read_file(path, file_size_max);
+    if (text) return load_text(*text, path, options);
+    model::Location file;
+    file.file = std::make_shared<const std::string>(path);
+    Problems problems;
+    problems.error(codes::unreadable, file, "cannot read the file: " + text.error().message);
+    return finish(std::nullopt, path, problems);
+}
+
+std::string findings_json(const LoadResult& result) {
+    nlohmann::ordered_json findings = nlohmann::ordered_json::array();
+    for (const Finding& finding : result.findings)
+        findings.push_back({{"severity", to_string(finding.severity)},
+                            {"code", finding.code},
+                            {"file", finding.file},
+                            {"line", finding.line},
+                            {"column", finding.column},
+                            {"path", finding.path},
+                            {"message", finding.message},
+                            {"hint", finding.hint},
+                            {"excerpt", finding.excerpt}});
+    const nlohmann::ordered_json document = {{"version", 1},
+                                             {"valid", result.configuration.has_value()},
+                                             {"findings", std::move(findings)}};
+    // A file name need not be UTF-8.
+    return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace mesh::config

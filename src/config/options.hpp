@@ -1,0 +1,36 @@
+#pragma once
+#include "config/draft.hpp"
+#include "config/schema.hpp"
+
+#include <vector>
+
+namespace mesh::config {
+
+/// Decodes the whole configuration by the option tables. What is wrong is reported to the
+/// source's problems; what comes back is complete as far as the file is right.
+[[nodiscard]] Draft decode(const Source& source, Node root);
+
+// The tables, by section. Each file options_*.cpp holds those of one part.
+[[nodiscard]] const Section<Draft>& root_section();
+[[nodiscard]] const Section<EntryPointDraft>& entry_point_section();
+[[nodiscard]] const Section<ResolverDraft>& resolver_section();
+[[nodiscard]] const Section<AcmeDraft>& acme_section();
+[[nodiscard]] const Section<TcpDraft>& tcp_section();
+[[nodiscard]] const Section<RouterDraft>& router_section();
+[[nodiscard]] const Section<RouterTlsDraft>& router_tls_section();
+[[nodiscard]] const Section<DomainDraft>& domain_section();
+[[nodiscard]] const Section<ServiceDraft>& service_section();
+[[nodiscard]] const Section<LoadBalancerDraft>& load_balancer_section();
+[[nodiscard]] const Section<ServerDraft>& server_section();
+[[nodiscard]] const Section<TlsDraft>& tls_section();
+[[nodiscard]] const Section<TlsOptionsDraft>& tls_options_section();
+[[nodiscard]] const Section<ClientAuthDraft>& client_auth_section();
+[[nodiscard]] const Section<CertificateDraft>& certificate_section();
+[[nodiscard]] const Section<StoresDraft>& stores_section();
+[[nodiscard]] const Section<StoreDraft>& store_section();
+[[nodiscard]] const Section<LogDraft>& log_section();
+
+/// Every section, in the order of the documentation.
+[[nodiscard]] std::vector<SectionText> all_sections();
+
+}  // namespace mesh::config

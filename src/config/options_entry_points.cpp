@@ -1,0 +1,45 @@
+#include "config/options.hpp"
+
+namespace mesh::config {
+namespace {
+
+constexpr Option<EntryPointDraft> options[] = {
+    required<EntryPointDraft>(
+        "address",
+        "address",
+        "`:443` for all IPv6 and IPv4 addresses, `192.0.2.1:443`, `[2001:db8::1]:443`. "
+        "`/tcp` may follow.",
+        [](const Field& field, EntryPointDraft& out) { out.address = field.text(); }),
+    option<EntryPointDraft>(
+        "reusePort",
+        "boolean",
+        "false",
+        "Lets another process listen on the same address.",
+        [](const Field& field, EntryPointDraft& out) { out.reuse_port = field.boolean(); }),
+    later<EntryPointDraft>("asDefault"),
+    later<EntryPointDraft>("maxConnections"),
+    later<EntryPointDraft>("maxConnectionsPerIP"),
+    later<EntryPointDraft>("maxHandshakes"),
+    later<EntryPointDraft>("defaultServerName"),
+    later<EntryPointDraft>("proxyProtocol"),
+    later<EntryPointDraft>("transport"),
+    later<EntryPointDraft>("detect"),
+    later<EntryPointDraft>("tls"),
+    later<EntryPointDraft>("onRemove"),
+    foreign<EntryPointDraft>("allowACMEByPass"),
+    foreign<EntryPointDraft>("forwardedHeaders"),
+    foreign<EntryPointDraft>("http"),
+    foreign<EntryPointDraft>("http2"),
+    foreign<EntryPointDraft>("http3"),
+    foreign<EntryPointDraft>("observability"),
+    foreign<EntryPointDraft>("udp"),
+};
+constexpr Section<EntryPointDraft> section{"entryPoints.<name>", options};
+
+}  // namespace
+
+const Section<EntryPointDraft>& entry_point_section() {
+    return section;
+}
+
+}  // namespace mesh::config

@@ -1,0 +1,154 @@
+#include "config/options.hpp"
+#include "config/reading.hpp"
+
+namespace mesh::config {
+namespace {
+
+/// More workers than any machine has cores; each costs a thread and its own copies.
+constexpr std::int64_t workers_max = 1024;
+
+constexpr Choice<LogLevel> log_levels[] = {
+    {"DEBUG", LogLevel::debug},
+    {"INFO", LogLevel::info},
+    {"WARN", LogLevel::warn},
+    {"ERROR", LogLevel::error},
+};
+
+constexpr RefusedWord other_levels[] = {
+    {"TRACE", "mesh has no log level below DEBUG", "write DEBUG"},
+    {"FATAL", "mesh has no log level above ERROR", "write ERROR"},
+    {"PANIC", "mesh has no log level above ERROR", "write ERROR"},
+};
+
+constexpr Choice<model::LogFormat> log_formats[] = {
+    {"common", model::LogFormat::common},
+    {"json", model::LogFormat::json},
+};
+
+constexpr Option<Draft> root_options[] = {
+    option<Draft>("entryPoints",
+                  "map",
+                  "",
+                  "Where mesh listens. At least one.",
+                  [](const Field& field, Draft& out) {
+                      read_named(field, "entry point", entry_point_section(), out.entry_points);
+                  }),
+    option<Draft>("certificatesResolvers",
+                  "map",
+                  "",
+                  "Where certificates come from.",
+                  [](const Field& field, Draft& out) {
+                      read_named(field, "resolver", resolver_section(), out.resolvers);
+                  }),
+    option<Draft>(
+        "tcp",
+        "section",
+        "",
+        "Routers and services.",
+        [](const Field& field, Draft& out) { decode_section(field, tcp_section(), out.tcp); }),
+    option<Draft>(
+        "tls",
+        "section",
+        "",
+        "TLS options, and certificates from files.",
+        [](const Field& field, Draft& out) { decode_section(field, tls_section(), out.tls); }),
+    option<Draft>("workers",
+                  "number",
+                  "from the CPU affinity and the cgroup quota",
+                  "Worker threads, 1 to 1024.",
+                  [](const Field& field, Draft& out) {
+                      out.workers = static_cast<unsigned>(field.integer(1, workers_max));
+                  }),
+    option<Draft>(
+        "log",
+        "section",
+        "",
+        "What is logged, how and where.",
+        [](const Field& field, Draft& out) { decode_section(field, log_section(), out.log); }),
+    later<Draft>("providers"),
+    later<Draft>("accessLog"),
+    foreign<Draft>("api"),
+    foreign<Draft>("core"),
+    foreign<Draft>("experimental"),
+    foreign<Draft>("global"),
+    foreign<Draft>("hostResolver"),
+    foreign<Draft>("http"),
+    foreign<Draft>("hub"),
+    foreign<Draft>("metrics"),
+    foreign<Draft>("ocsp"),
+    foreign<Draft>("pilot"),
+    foreign<Draft>("ping"),
+    foreign<Draft>("serversTransport"),
+    foreign<Draft>("spiffe"),
+    foreign<Draft>("tcpServersTransport"),
+    foreign<Draft>("tracing"),
+    foreign<Draft>("udp"),
+};
+constexpr Section<Draft> root{"", root_options};
+
+constexpr Option<LogDraft> log_options[] = {
+    option<LogDraft>("level",
+                     "DEBUG, INFO, WARN or ERROR",
+                     "INFO",
+                     "The least severe level that is logged.",
+                     [](const Field& field, LogDraft& out) {
+                         out.level = field.choice(log_levels, other_levels);
+                     }),
+    option<LogDraft>(
+        "format",
+        "common or json",
+        "common",
+        "`common` is `key=value`, `json` is one object per line.",
+        [](const Field& field, LogDraft& out) { out.format = field.choice(log_formats); }),
+    option<LogDraft>("filePath",
+                     "path",
+                     "stderr",
+                     "The file the log is appended to.",
+                     [](const Field& field, LogDraft& out) { out.file_path = field.text(); }),
+    foreign<LogDraft>("compress"),
+    foreign<LogDraft>("maxAge"),
+    foreign<LogDraft>("maxBackups"),
+    foreign<LogDraft>("maxSize"),
+    foreign<LogDraft>("noColor"),
+    foreign<LogDraft>("otlp"),
+};
+constexpr Section<LogDraft> log{"log", log_options};
+
+}  // namespace
+
+const Section<Draft>& root_section() {
+    return root;
+}
+
+const Section<LogDraft>& log_section() {
+    return log;
+}
+
+Draft decode(const Source& source, Node node) {
+    Draft draft;
+    decode_section(Field(source, node), root, draft);
+    return draft;
+}
+
+std::vector<SectionText> all_sections() {
+    return {text_of(root_section()),
+            text_of(entry_point_section()),
+            text_of(resolver_section()),
+            text_of(acme_section()),
+            text_of(tcp_section()),
+            text_of(router_section()),
+            text_of(router_tls_section()),
+            text_of(domain_section()),
+            text_of(service_section()),
+            text_of(load_balancer_section()),
+            text_of(server_section()),
+            text_of(tls_section()),
+            text_of(tls_options_section()),
+            text_of(client_auth_section()),
+            text_of(certificate_section()),
+            text_of(stores_section()),
+            text_of(store_section()),
+            text_of(log_section())};
+}
+
+}  // namespace mesh::config

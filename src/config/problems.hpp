@@ -1,0 +1,53 @@
+#pragma once
+#include "config/finding.hpp"
+#include "model/location.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mesh::config {
+
+/// Collects findings while a configuration is read. Keeps the first `kept_max` and counts the
+/// rest, so that a broken file of many megabytes costs neither memory nor a screen.
+class Problems {
+ public:
+    static constexpr std::size_t kept_max = 1000;
+
+    void add(Finding finding);
+    void error(std::string_view code,
+               const model::Location& at,
+               std::string message,
+               std::string hint = {});
+    void warning(std::string_view code,
+                 const model::Location& at,
+                 std::string message,
+                 std::string hint = {});
+    void note(std::string_view code,
+              const model::Location& at,
+              std::string message,
+              std::string hint = {});
+
+    [[nodiscard]] std::size_t errors() const { return errors_; }
+    [[nodiscard]] std::size_t warnings() const { return warnings_; }
+
+    /// The findings sorted by place; a last one says how many were left out.
+    [[nodiscard]] std::vector<Finding> take();
+
+ private:
+    std::vector<Finding> kept_;
+    std::size_t errors_ = 0;
+    std::size_t warnings_ = 0;
+    std::size_t left_out_ = 0;
+    std::size_t errors_left_out_ = 0;
+};
+
+/// The finding for a place of the configuration.
+[[nodiscard]] Finding finding_at(Severity severity,
+                                 std::string_view code,
+                                 const model::Location& at,
+                                 std::string message,
+                                 std::string hint = {});
+
+}  // namespace mesh::config

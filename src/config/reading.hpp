@@ -1,0 +1,55 @@
+#pragma once
+#include "config/schema.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// How the rows of the tables read the kinds of values that occur again and again.
+namespace mesh::config {
+
+/// Whether a name of the operator's choosing can be used; reports why not. Names stand in logs,
+/// messages and `name@provider`, hence: not empty, at most 200 bytes, no control characters, no
+/// '@'. `what` says what is named: "router".
+[[nodiscard]] bool is_usable_name(const Field& named, std::string_view name, std::string_view what);
+
+/// A map of named sections.
+template <class T>
+void read_named(const Field& field,
+                std::string_view what,
+                const Section<T>& section,
+                std::map<std::string, T>& out) {
+    if (!field.is_section()) return;
+    for (std::size_t i = 0; i < field.size(); ++i) {
+        const std::string_view name = field.key(i);
+        const Field named = field.entry(i, name);
+        if (!is_usable_name(named, name, what)) continue;
+        T& one = out[std::string(name)];
+        one.at = named.key_at();
+        decode_section(named, section, one);
+    }
+}
+
+/// A list of sections.
+template <class T>
+void read_list(const Field& field, const Section<T>& section, std::vector<T>& out) {
+    if (!field.is_list()) return;
+    for (std::size_t i = 0; i < field.size(); ++i) {
+        const Field item = field.item(i);
+        T& one = out.emplace_back();
+        one.at = item.at();
+        decode_section(item, section, one);
+    }
+}
+
+/// A section that is there or not.
+template <class T>
+void read_section(const Field& field, const Section<T>& section, std::optional<T>& out) {
+    if (!field.is_section()) return;
+    out.emplace();
+    out->at = field.key_at();
+    decode_section(field, section, *out);
+}
+
+}  // namespace mesh::config

@@ -1,0 +1,91 @@
+#include "config/resolve.hpp"
+
+#include "base/nearest.hpp"
+#include "config/codes.hpp"
+#include "config/files.hpp"
+
+#include <utility>
+
+namespace mesh::config {
+namespace {
+
+constexpr std::size_t names_listed_max = 8;
+
+std::string listed(const std::vector<std::string>& names) {
+    std::string out;
+    for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+    return out;
+}
+
+}  // namespace
+
+std::string Resolution::readable_file(const Text& path, bool secret) const {
+    if (path.unknown) return {};
+    if (path.value.find("-----BEGIN") != std::string::npos) {
+        problems().error(codes::bad_value,
+                         path.at,
+                         "expected the path of a file, got PEM text",
+                         "put the text into a file and name it here");
+        return {};
+    }
+    if (path.value.empty()) {
+        problems().error(codes::bad_value, path.at, "expected the path of a file, got \"\"");
+        return {};
+    }
+    std::string absolute = absolute_path(path.value, source_.folder);
+    if (const auto readable = check_readable(absolute); !readable) {
+        const bool bearable =
+            secret && source_.no_secrets && readable.error().code == Errc::not_found;
+        problems().add(finding_at(bearable ? Severity::warning : Severity::error,
+                                  codes::file_missing,
+                                  path.at,
+                                  "cannot read " + shown(path) + ": " + readable.error().message));
+    }
+    return absolute;
+}
+
+bool Resolution::may_compare(std::size_t names) {
+    if (names > comparisons_left_) return false;
+    comparisons_left_ -= names;
+    return true;
+}
+
+void Resolution::report_unknown(const Text& reference,
+                                std::string_view what,
+                                const std::vector<std::string>& names) const {
+    const auto near = reference.hidden ? std::nullopt : nearest(reference.value, names);
+    std::string hint;
+    if (near) {
+        hint = "did you mean \"" + *near + "\"?";
+    } else if (!names.empty() && names.size() <= names_listed_max) {
+        hint = "defined: " + listed(names);
+    }
+    problems().error(codes::unknown_reference,
+                     reference.at,
+                     "there is no " + std::string(what) + " named " + shown(reference),
+                     std::move(hint));
+}
+
+void resolve_log(Resolution& resolution) {
+    const LogDraft& draft = resolution.draft().log;
+    model::LogSettings& log = resolution.out.log;
+    log.level = draft.level;
+    log.format = draft.format;
+    if (draft.file_path && !draft.file_path->unknown && !draft.file_path->value.empty())
+        log.file_path = absolute_path(draft.file_path->value, resolution.source().folder);
+}
+
+model::Configuration resolve(const Source& source, const Draft& draft) {
+    Resolution resolution(source, draft);
+    resolve_entry_points(resolution);
+    resolve_resolvers(resolution);
+    resolve_services(resolution);
+    resolve_tls(resolution);
+    resolve_log(resolution);
+    resolution.out.workers = draft.workers;
+    resolve_routers(resolution);
+    lint(resolution);
+    return std::move(resolution.out);
+}
+
+}  // namespace mesh::config

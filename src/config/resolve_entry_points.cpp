@@ -1,0 +1,70 @@
+#include "config/address.hpp"
+#include "config/codes.hpp"
+#include "config/resolve.hpp"
+
+#include <utility>
+
+namespace mesh::config {
+namespace {
+
+constexpr const char* how_to_write =
+    "write it like \":443\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\"";
+
+/// Which sockets a wildcard address takes: ":443" is both families.
+bool takes_all_ipv4(const std::string& host) {
+    return host.empty() || host == "0.0.0.0";
+}
+bool takes_all_ipv6(const std::string& host) {
+    return host.empty() || host == "::";
+}
+
+bool conflict(const model::ListenAddress& a, const model::ListenAddress& b) {
+    if (a.port != b.port) return false;
+    return a.host == b.host || (takes_all_ipv4(a.host) && takes_all_ipv4(b.host)) ||
+           (takes_all_ipv6(a.host) && takes_all_ipv6(b.host));
+}
+
+void report_conflicts(Resolution& resolution, const model::EntryPoint& entry_point) {
+    for (const auto& [name, other] : resolution.out.entry_points) {
+        if (!conflict(entry_point.address, other.address)) continue;
+        const Text& address = *resolution.draft().entry_points.at(entry_point.name).address;
+        const std::string where = address.hidden ? "on the same address as"
+                                                 : "on " + entry_point.address.text() + ", as does";
+        resolution.problems().error(codes::address_in_use,
+                                    address.at,
+                                    "this entry point listens " + where + " \"" + name +
+                                        "\" in line " + std::to_string(other.at.line));
+        return;
+    }
+}
+
+}  // namespace
+
+void resolve_entry_points(Resolution& resolution) {
+    for (const auto& [name, draft] : resolution.draft().entry_points) {
+        if (!draft.address || draft.address->unknown) continue;
+        auto address = parse_listen_address(draft.address->value);
+        if (!address) {
+            resolution.problems().error(
+                codes::bad_value,
+                draft.address->at,
+                shown(*draft.address) +
+                    " is not an address to listen on: " + address.error().message,
+                how_to_write);
+            continue;
+        }
+        model::EntryPoint entry_point{
+            name, {std::move(address->host), address->port}, draft.reuse_port, draft.at};
+        report_conflicts(resolution, entry_point);
+        resolution.out.entry_points.emplace(name, std::move(entry_point));
+    }
+    if (!resolution.draft().entry_points.empty()) return;
+    model::Location file;
+    file.file = resolution.source().file;
+    resolution.problems().error(codes::missing,
+                                file,
+                                "there is no entry point, so mesh would listen nowhere",
+                                "add entryPoints: { websecure: { address: \":443\" } }");
+}
+
+}  // namespace mesh::config

@@ -1,0 +1,43 @@
+#include "config/address.hpp"
+#include "config/codes.hpp"
+#include "config/resolve.hpp"
+
+#include <utility>
+
+namespace mesh::config {
+namespace {
+
+constexpr const char* how_to_write =
+    "write it like 192.0.2.7:5432, [2001:db8::7]:5432 or db.internal:5432";
+
+model::Service resolve_service(Resolution& resolution,
+                               const std::string& name,
+                               const ServiceDraft& draft) {
+    model::Service service{name, {}, draft.at};
+    if (!draft.load_balancer) return service;
+    for (const ServerDraft& server : draft.load_balancer->servers) {
+        if (!server.address || server.address->unknown) continue;
+        auto address = parse_server_address(server.address->value);
+        if (address) {
+            service.servers.push_back({std::move(address->host), address->port, server.at});
+            continue;
+        }
+        resolution.problems().error(
+            codes::bad_value,
+            server.address->at,
+            shown(*server.address) + " is not the address of a server: " + address.error().message,
+            how_to_write);
+    }
+    return service;
+}
+
+}  // namespace
+
+void resolve_services(Resolution& resolution) {
+    for (const auto& [name, draft] : resolution.draft().tcp.services) {
+        model::Service service = resolve_service(resolution, name, draft);
+        if (!service.servers.empty()) resolution.out.services.emplace(name, std::move(service));
+    }
+}
+
+}  // namespace mesh::config

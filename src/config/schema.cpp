@@ -1,0 +1,89 @@
+#include "config/schema.hpp"
+
+#include "base/nearest.hpp"
+#include "config/codes.hpp"
+#include "config/spelling.hpp"
+#include "rules/rule_error.hpp"
+
+#include <utility>
+
+namespace mesh::config {
+namespace {
+
+std::string quoted(std::string_view name) {
+    return '"' + rules::excerpt(name) + '"';
+}
+
+}  // namespace
+
+SectionReader::SectionReader(const Field& section, std::vector<OptionText> options)
+    : section_(section), options_(std::move(options)), seen_line_(options_.size(), 0) {}
+
+Field SectionReader::entry(std::size_t index, std::size_t option) const {
+    return section_.entry(index, options_[option].name);
+}
+
+std::size_t SectionReader::option_for(std::size_t index) {
+    const std::string_view key = section_.key(index);
+    std::size_t found = 0;
+    while (found < options_.size() && !equal_ignoring_case(options_[found].name, key)) ++found;
+    if (found == options_.size()) {
+        report_unknown(index);
+        return nothing;
+    }
+    const OptionText& option = options_[found];
+    const model::Location at = entry(index, found).key_at();
+    Problems& problems = section_.problems();
+    if (const int before = std::exchange(seen_line_[found], at.line); before != 0) {
+        problems.error(codes::duplicate,
+                       at,
+                       quoted(key) + " stands twice in this section",
+                       "it stands first in line " + std::to_string(before));
+        return nothing;
+    }
+    switch (option.support) {
+        case Support::offered:
+            return found;
+        case Support::later:
+            problems.error(codes::unsupported,
+                           at,
+                           quoted(option.name) + " is not supported in this version",
+                           std::string(option.help));
+            return found;
+        case Support::foreign:
+            problems.warning(codes::ignored,
+                             at,
+                             quoted(option.name) +
+                                 " is an option of Traefik that mesh does not "
+                                 "have; it is ignored");
+            return nothing;
+    }
+    return nothing;
+}
+
+void SectionReader::report_unknown(std::size_t index) const {
+    const std::string_view key = section_.key(index);
+    std::vector<std::string> names;
+    std::string known;
+    for (const OptionText& option : options_) {
+        if (option.support == Support::foreign) continue;
+        names.emplace_back(option.name);
+        if (option.support == Support::later) continue;
+        known += (known.empty() ? "" : ", ") + std::string(option.name);
+    }
+    const auto near = nearest(key, names);
+    section_.problems().error(codes::unknown_option,
+                              section_.entry(index, key).key_at(),
+                              "unknown option " + quoted(key),
+                              near ? "did you mean \"" + *near + "\"?" : "known here: " + known);
+}
+
+void SectionReader::report_missing() const {
+    for (std::size_t i = 0; i < options_.size(); ++i) {
+        if (!options_[i].required || seen_line_[i] != 0) continue;
+        section_.problems().error(
+            codes::missing, section_.key_at(), quoted(options_[i].name) + " is missing");
+    }
+}
+
+}  // namespace mesh::config
