@@ -54,12 +54,15 @@ bool was_ordered(const OrderState& order, const std::string& name) {
     });
 }
 
+std::string death_of(const AuthorizationState& one) {
+    return "the authorization of " + (one.name.empty() ? one.url : one.name) + " is " +
+           std::string(word(one.status));
+}
+
 /// Why this name cannot get through, if so.
 std::optional<std::string> obstacle(const OrderState& order, const AuthorizationState& one) {
+    if (is_dead(one.status)) return death_of(one);
     if (one.name.empty()) return std::nullopt;
-    if (is_dead(one.status)) {
-        return "the authorization of " + one.name + " is " + std::string(word(one.status));
-    }
     if (!was_ordered(order, one.name)) {
         return "the CA wants an authorization for " + one.name + ", which was not ordered";
     }
@@ -118,7 +121,7 @@ Action give_up_on_invalid(const OrderState& order) {
     const auto culprit = first(
         order, [](const AuthorizationState& one, std::size_t) { return is_dead(one.status); });
     if (!culprit) return GiveUp{"the CA declared the order invalid"};
-    return GiveUp{*obstacle(order, order.authorizations[*culprit]), *culprit};
+    return GiveUp{death_of(order.authorizations[*culprit]), *culprit};
 }
 
 bool is_expired(const OrderState& order, std::optional<WallTime> now) {
