@@ -57,10 +57,13 @@ Error out_of_time(const FailedTransfer& failed) {
 }
 
 Error not_trusted(const FailedTransfer& failed) {
-    return upstream(Errc::tls,
-                    "the certificate of " + std::string(failed.authority) +
-                        " does not verify: " + std::string(words(failed)) +
-                        " (trusted: " + std::string(failed.trusted) + ")");
+    std::string message = "the certificate of " + std::string(failed.authority);
+    if (failed.shown != nullptr) {
+        message += " (for '" + failed.shown->subject + "' by '" + failed.shown->issuer + "')";
+    }
+    message += " does not verify: " + std::string(words(failed)) +
+               " (trusted: " + std::string(failed.trusted) + ")";
+    return upstream(Errc::tls, std::move(message));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/result.hpp"
+#include "http/shown_certificate.hpp"
 
 #include <curl/curl.h>
 
@@ -13,9 +14,10 @@ namespace mesh::http {
 struct FailedTransfer {
     CURL* easy = nullptr;
     CURLcode code = CURLE_OK;
-    std::string_view detail;     ///< libcurl's error buffer
-    std::string_view authority;  ///< whom we talked to
-    std::string_view trusted;    ///< the files whose certificates were believed
+    std::string_view detail;                  ///< libcurl's error buffer
+    std::string_view authority;               ///< whom we talked to
+    std::string_view trusted;                 ///< the files whose certificates were believed
+    const ShownCertificate* shown = nullptr;  ///< what the server showed, if it came to that
     std::chrono::milliseconds timeout{};
     bool encrypted = false;
 };

@@ -138,6 +138,15 @@ void Transfer::set_trust() {
     set(easy, CURLOPT_CAPATH, static_cast<char*>(nullptr));
     set(easy, CURLOPT_CAINFO, static_cast<char*>(nullptr));
     set(easy, CURLOPT_CAINFO_BLOB, &blob);
+    // Only this way libcurl shows a certificate it does not accept; a message that cannot say
+    // whose it was leaves an operator guessing which of the boxes in between made it.
+    set(easy, CURLOPT_DEBUGFUNCTION, &Transfer::on_debug);
+    set(easy, CURLOPT_DEBUGDATA, static_cast<void*>(this));
+    set(easy, CURLOPT_VERBOSE, 1L);
+}
+
+void Transfer::take_handshake(ByteView message) {
+    if (auto shown = read_certificate_message(message)) shown_ = std::move(shown);
 }
 
 bool Transfer::refuse(Errc code, std::string message) {
@@ -213,6 +222,16 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
     }
 }
 
+int Transfer::on_debug(CURL*, curl_infotype kind, char* data, std::size_t size, void* self) {
+    if (kind != CURLINFO_SSL_DATA_IN) return 0;
+    try {
+        static_cast<Transfer*>(self)->take_handshake(as_bytes({data, size}));
+    } catch (const std::exception&) {
+        return 0;  // out of memory: the message is less good
+    }
+    return 0;
+}
+
 Result<Response> Transfer::finish(CURLcode code) {
     // What libcurl before 8.6 calls a header line that outgrows its buffer of 100 KiB.
     if (code == CURLE_OUT_OF_MEMORY && header_bytes_ != 0 && !body_begun_) refuse_header();
@@ -223,6 +242,7 @@ Result<Response> Transfer::finish(CURLcode code) {
                                        detail_.data(),
                                        target_.authority,
                                        trust_ ? trust_->description : std::string_view(),
+                                       shown_ ? &*shown_ : nullptr,
                                        request_.timeout,
                                        target_.encrypted()});
     }

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/clock.hpp"
 #include "http/client.hpp"
+#include "http/shown_certificate.hpp"
 #include "http/target.hpp"
 #include "http/trust_bundle.hpp"
 
@@ -55,6 +56,8 @@ class Transfer {
     [[nodiscard]] bool take_body(std::string_view bytes);
     bool refuse_header();
     bool refuse(Errc code, std::string message);
+    void take_handshake(ByteView message);
+    static int on_debug(CURL* easy, curl_infotype kind, char* data, std::size_t size, void* self);
     static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
     static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
 
@@ -66,6 +69,7 @@ class Transfer {
     std::function<bool()> live_;
     std::unique_ptr<curl_slist, FreeList> fields_;
     std::array<char, CURL_ERROR_SIZE> detail_{};
+    std::optional<ShownCertificate> shown_;
     Response response_;
     std::size_t header_bytes_ = 0;
     std::size_t header_count_ = 0;

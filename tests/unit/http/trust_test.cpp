@@ -67,6 +67,7 @@ TEST_CASE("trust: an unknown CA is refused, naming host and trusted files") {
     CHECK(answer.error().origin == Origin::upstream);
     CHECK_THAT(answer.error().message,
                ContainsSubstring("localhost:" + std::to_string(server.port())));
+    CHECK_THAT(answer.error().message, ContainsSubstring("(for 'server' by 'Test CA')"));
     CHECK_THAT(answer.error().message, ContainsSubstring("unable to get local issuer certificate"));
     CHECK_THAT(answer.error().message, ContainsSubstring(ca.path()));
     CHECK(server.requests() == 0);
