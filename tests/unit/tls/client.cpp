@@ -45,6 +45,11 @@ Client::Client(const ClientOptions& options) : context_(SSL_CTX_new(TLS_client_m
     if (options.resume) REQUIRE(SSL_set_session(ssl_.get(), options.resume) == 1);
 }
 
+Client::~Client() {
+    // Without this OpenSSL takes the session for broken, and nobody can resume it.
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 int Client::on_session(SSL* ssl, SSL_SESSION* session) {
     auto* const client = static_cast<Client*>(SSL_get_app_data(ssl));
     client->session_.reset(session);

@@ -32,6 +32,9 @@ enum class Outcome { going_on, connected, failed };
 class Client {
  public:
     explicit Client(const ClientOptions& options);
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
 
     /// Goes on with the handshake as far as the bytes at hand allow.
     Outcome handshake(Link& link);

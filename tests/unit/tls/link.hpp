@@ -5,30 +5,38 @@
 #include <openssl/bio.h>
 
 #include <algorithm>
-#include <deque>
 #include <limits>
 
 namespace mesh::tls::test {
 
-/// One direction. Ends when its writer is done with it.
+/// One direction. Ends when its writer is done with it; holds no memory while empty.
 class Stream {
  public:
     void put(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
     std::size_t take(std::span<std::uint8_t> into) {
-        const std::size_t count = std::min(into.size(), bytes_.size());
-        std::copy_n(bytes_.begin(), count, into.begin());
-        bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(count));
+        const std::size_t count = std::min(into.size(), size());
+        std::copy_n(bytes_.begin() + taken_, count, into.begin());
+        taken_ += static_cast<std::ptrdiff_t>(count);
+        if (size() == 0) clear();
         return count;
     }
     void end() { ended_ = true; }
-    [[nodiscard]] bool ended() const { return ended_ && bytes_.empty(); }
-    [[nodiscard]] std::size_t size() const { return bytes_.size(); }
-    [[nodiscard]] std::uint8_t& operator[](std::size_t i) { return bytes_[i]; }
-    [[nodiscard]] Bytes all() const { return {bytes_.begin(), bytes_.end()}; }
-    void clear() { bytes_.clear(); }
+    [[nodiscard]] bool ended() const { return ended_ && size() == 0; }
+    [[nodiscard]] std::size_t size() const {
+        return bytes_.size() - static_cast<std::size_t>(taken_);
+    }
+    [[nodiscard]] std::uint8_t& operator[](std::size_t i) {
+        return bytes_[static_cast<std::size_t>(taken_) + i];
+    }
+    [[nodiscard]] Bytes all() const { return {bytes_.begin() + taken_, bytes_.end()}; }
+    void clear() {
+        Bytes().swap(bytes_);
+        taken_ = 0;
+    }
 
  private:
-    std::deque<std::uint8_t> bytes_;
+    Bytes bytes_;
+    std::ptrdiff_t taken_ = 0;
     bool ended_ = false;
 };
 
