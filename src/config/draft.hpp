@@ -127,6 +127,7 @@ struct LogDraft {
 
 struct Draft {
     std::map<std::string, EntryPointDraft> entry_points;
+    bool entry_points_expected = true;  ///< none in the map means that there are none
     std::map<std::string, ResolverDraft> resolvers;
     TcpDraft tcp;
     TlsDraft tls;

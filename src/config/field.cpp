@@ -3,12 +3,13 @@
 #include "base/duration.hpp"
 #include "base/nearest.hpp"
 #include "config/codes.hpp"
+#include "config/quote.hpp"
 #include "config/spelling.hpp"
 #include "config/substitution.hpp"
-#include "rules/rule_error.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace mesh::config {
 namespace {
@@ -55,7 +56,7 @@ bool is_ascii(std::string_view text) {
 
 std::string shown(const Text& text) {
     if (text.hidden) return "the substituted value";
-    return '"' + rules::excerpt(text.value) + '"';
+    return quoted(text.value);
 }
 
 Field Field::entry(std::size_t index, std::string_view name) const {
@@ -79,7 +80,7 @@ void Field::append_path(std::string& out) const {
         return;
     }
     if (!out.empty()) out += '.';
-    out += rules::excerpt(name_);
+    out += printable(name_);
 }
 
 std::string Field::path() const {
@@ -102,7 +103,8 @@ model::Location Field::key_at() const {
 
 bool Field::is_section() const {
     if (kind() == NodeKind::map || kind() == NodeKind::null) return true;
-    wrong_kind("a map of options");
+    const bool meant_on = kind() == NodeKind::scalar && equal_ignoring_case(node_.text(), "true");
+    wrong_kind("a map of options", meant_on ? "write {} for the defaults" : "");
     return false;
 }
 
@@ -121,11 +123,12 @@ bool Field::is_empty_value(std::string_view expected) const {
     return true;
 }
 
-void Field::wrong_kind(std::string_view expected) const {
+void Field::wrong_kind(std::string_view expected, std::string hint) const {
     problems().error(
         codes::wrong_kind,
         at(),
-        "expected " + std::string(expected) + ", got " + std::string(what_it_is(kind())));
+        "expected " + std::string(expected) + ", got " + std::string(what_it_is(kind())),
+        std::move(hint));
 }
 
 void Field::bad_value(const Text& text, const std::string& expected, std::string hint) const {
@@ -221,7 +224,11 @@ std::int64_t Field::integer(std::int64_t min, std::int64_t max) const {
     const auto parsed = std::from_chars(given.value.data(), end, number);
     if (parsed.ec == std::errc{} && parsed.ptr == end && number >= min && number <= max)
         return number;
-    bad_value(given, "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+    const bool unlimited = max == std::numeric_limits<std::int64_t>::max();
+    bad_value(given,
+              unlimited
+                  ? "a whole number"
+                  : "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
     return min;
 }
 

@@ -112,7 +112,7 @@ class Field {
                                      std::span<const RefusedWord> refused) const;
     [[nodiscard]] int verbatim_column(std::string_view value) const;
     void report(Substituted trouble, const model::Location& place) const;
-    void wrong_kind(std::string_view expected) const;
+    void wrong_kind(std::string_view expected, std::string hint = {}) const;
     void bad_value(const Text& text, const std::string& expected, std::string hint = {}) const;
 
     const Source* source_;

@@ -37,11 +37,10 @@ std::string summary_of(const std::string& file,
     return out;
 }
 
-/// The model of a text, complete if nothing was reported.
-std::optional<model::Configuration> decode_text(std::string_view text,
-                                                const model::Location& file,
-                                                const LoadOptions& options,
-                                                Problems& problems) {
+/// The draft of a text; nothing when it could not be taken apart at all.
+std::optional<Draft> decode_text(const Source& source, Problems& problems) {
+    model::Location file;
+    file.file = source.file;
     if (file.file->ends_with(".toml")) {
         problems.error(codes::unsupported,
                        file,
@@ -49,17 +48,14 @@ std::optional<model::Configuration> decode_text(std::string_view text,
                        "write the configuration as YAML");
         return std::nullopt;
     }
-    if (text.size() > file_size_max) {
+    if (source.text.size() > file_size_max) {
         problems.error(codes::limit, file, "the file is larger than 64 MiB");
         return std::nullopt;
     }
-    if (!check_source_text(text, file, problems)) return std::nullopt;
-    const auto yaml = parse_yaml(text, file, problems);
+    if (!check_source_text(source.text, file, problems)) return std::nullopt;
+    const auto yaml = parse_yaml(source.text, file, problems);
     if (!yaml) return std::nullopt;
-    const Source source{
-        file.file, text, folder_of(*file.file), options.environment, options.no_secrets, problems};
-    const Draft draft = decode(source, yaml->tree.node(yaml->root));
-    return resolve(source, draft);
+    return decode(source, yaml->tree.node(yaml->root));
 }
 
 LoadResult finish(std::optional<model::Configuration> configuration,
@@ -83,10 +79,15 @@ std::optional<std::string> process_environment(std::string_view name) {
 LoadResult load_text(std::string_view text,
                      const std::string& file_name,
                      const LoadOptions& options) {
-    model::Location file;
-    file.file = std::make_shared<const std::string>(file_name);
     Problems problems;
-    auto configuration = decode_text(text, file, options, problems);
+    const Source source{std::make_shared<const std::string>(file_name),
+                        without_byte_order_mark(text),
+                        folder_of(file_name),
+                        options.environment,
+                        options.no_secrets,
+                        problems};
+    std::optional<model::Configuration> configuration;
+    if (const auto draft = decode_text(source, problems)) configuration = resolve(source, *draft);
     return finish(std::move(configuration), file_name, problems);
 }
 

@@ -23,8 +23,8 @@ constexpr RefusedWord large_keys[] = {
 };
 
 void read_tls_challenge(const Field& field, AcmeDraft& out) {
-    if (!field.is_section()) return;
     out.tls_challenge = true;
+    if (!field.is_section()) return;
     if (field.size() == 0) return;
     const Field first = field.entry(0, field.key(0));
     if (equal_ignoring_case(field.key(0), "delay")) {

@@ -25,6 +25,11 @@ constexpr Choice<model::LogFormat> log_formats[] = {
     {"json", model::LogFormat::json},
 };
 
+/// Nothing in it, as against something that was refused.
+bool is_empty(NodeKind kind, std::size_t size) {
+    return kind == NodeKind::null || (kind == NodeKind::map && size == 0);
+}
+
 constexpr Option<Draft> root_options[] = {
     option<Draft>("entryPoints",
                   "map",
@@ -32,6 +37,7 @@ constexpr Option<Draft> root_options[] = {
                   "Where mesh listens. At least one.",
                   [](const Field& field, Draft& out) {
                       read_named(field, "entry point", entry_point_section(), out.entry_points);
+                      out.entry_points_expected = is_empty(field.kind(), field.size());
                   }),
     option<Draft>("certificatesResolvers",
                   "map",
@@ -126,6 +132,7 @@ const Section<LogDraft>& log_section() {
 
 Draft decode(const Source& source, Node node) {
     Draft draft;
+    draft.entry_points_expected = node.kind() == NodeKind::map || node.kind() == NodeKind::null;
     decode_section(Field(source, node), root, draft);
     return draft;
 }

@@ -62,7 +62,9 @@ void Resolution::report_unknown(const Text& reference,
     }
     problems().error(codes::unknown_reference,
                      reference.at,
-                     "there is no " + std::string(what) + " named " + shown(reference),
+                     reference.hidden
+                         ? "the substituted value names no " + std::string(what)
+                         : "there is no " + std::string(what) + " named " + shown(reference),
                      std::move(hint));
 }
 

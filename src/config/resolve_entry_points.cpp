@@ -58,7 +58,8 @@ void resolve_entry_points(Resolution& resolution) {
         report_conflicts(resolution, entry_point);
         resolution.out.entry_points.emplace(name, std::move(entry_point));
     }
-    if (!resolution.draft().entry_points.empty()) return;
+    if (!resolution.draft().entry_points.empty() || !resolution.draft().entry_points_expected)
+        return;
     model::Location file;
     file.file = resolution.source().file;
     resolution.problems().error(codes::missing,

@@ -47,10 +47,13 @@ std::string directory_of(Resolution& resolution, const AcmeDraft& draft) {
         return std::string(lets_encrypt_staging_directory);
     auto url = parse_https_url(server.value);
     if (url) return std::move(*url);
+    // What stands before an '@' may well be a password.
+    const bool showable = server.value.find('@') == std::string::npos;
+    const std::string subject = showable ? shown(server) : "this";
     resolution.problems().error(
         codes::bad_value,
         server.at,
-        shown(server) + " is not the URL of a CA's directory: " + url.error().message,
+        subject + " is not the URL of a CA's directory: " + url.error().message,
         "write letsencrypt, letsencrypt-staging, or a URL like https://ca.example/directory");
     return std::string(lets_encrypt_directory);
 }

@@ -94,7 +94,7 @@ class RouterResolution {
         return std::nullopt;
     }
 
-    void report(rules::RuleError error) {
+    void report(const rules::RuleError& error) {
         const Text& text = *draft_.rule;
         if (text.hidden) {
             problems().error(codes::bad_rule, text.at, "the substituted value is not a rule");
@@ -104,12 +104,19 @@ class RouterResolution {
             finding_at(Severity::error, codes::bad_rule, text.at, error.message, error.hint);
         if (text.verbatim_column != 0)
             finding.column = text.verbatim_column + static_cast<int>(error.offset);
-        error.hint.clear();
-        finding.excerpt = rules::render(error, text.value);
-        // The message is the excerpt's first line; it stands in the finding already.
-        finding.excerpt.erase(0, finding.excerpt.find('\n') + 1);
-        while (finding.excerpt.ends_with('\n')) finding.excerpt.pop_back();
+        finding.excerpt = excerpt_of(error, text.value);
         problems().add(std::move(finding));
+    }
+
+    /// The line of the rule with a caret under the place.
+    static std::string excerpt_of(rules::RuleError error, std::string_view rule) {
+        if (rule.find_first_not_of(" \t\r\n") == std::string_view::npos) return {};
+        error.hint.clear();
+        std::string excerpt = rules::render(error, rule);
+        // Its first line is the message, which stands in the finding already.
+        excerpt.erase(0, excerpt.find('\n') + 1);
+        while (excerpt.ends_with('\n')) excerpt.pop_back();
+        return excerpt;
     }
 
     std::optional<model::RouterTls> resolve_tls() {

@@ -2,20 +2,12 @@
 
 #include "base/nearest.hpp"
 #include "config/codes.hpp"
+#include "config/quote.hpp"
 #include "config/spelling.hpp"
-#include "rules/rule_error.hpp"
 
 #include <utility>
 
 namespace mesh::config {
-namespace {
-
-std::string quoted(std::string_view name) {
-    return '"' + rules::excerpt(name) + '"';
-}
-
-}  // namespace
-
 SectionReader::SectionReader(const Field& section, std::vector<OptionText> options)
     : section_(section), options_(std::move(options)), seen_line_(options_.size(), 0) {}
 

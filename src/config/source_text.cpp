@@ -18,25 +18,6 @@ bool is_continuation(unsigned byte) {
     return (byte & 0xC0U) == 0x80U;
 }
 
-/// Bytes of the well-formed sequence at `at`, 0 if there is none (Unicode table 3-7: no overlong
-/// forms, no surrogates, nothing above U+10FFFF).
-std::size_t sequence_size(std::string_view text, std::size_t at) {
-    const unsigned lead = byte_at(text, at);
-    const unsigned second = byte_at(text, at + 1);
-    if (lead < 0x80) return 1;
-    if (lead < 0xC2 || lead > 0xF4 || !is_continuation(second)) return 0;
-    if (lead < 0xE0) return 2;
-    if (!is_continuation(byte_at(text, at + 2))) return 0;
-    if (lead < 0xF0) {
-        const bool overlong = lead == 0xE0 && second < 0xA0;
-        const bool surrogate = lead == 0xED && second >= 0xA0;
-        return overlong || surrogate ? 0 : 3;
-    }
-    const bool overlong = lead == 0xF0 && second < 0x90;
-    const bool beyond = lead == 0xF4 && second >= 0x90;
-    return overlong || beyond || !is_continuation(byte_at(text, at + 3)) ? 0 : 4;
-}
-
 bool is_forbidden_control(unsigned byte) {
     return (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F;
 }
@@ -61,17 +42,39 @@ bool is_utf16(std::string_view text) {
 
 }  // namespace
 
+std::size_t utf8_sequence_size(std::string_view text) {
+    const unsigned lead = byte_at(text, 0);
+    const unsigned second = byte_at(text, 1);
+    if (text.empty()) return 0;
+    if (lead < 0x80) return 1;
+    if (lead < 0xC2 || lead > 0xF4 || !is_continuation(second)) return 0;
+    if (lead < 0xE0) return 2;
+    if (!is_continuation(byte_at(text, 2))) return 0;
+    if (lead < 0xF0) {
+        const bool overlong = lead == 0xE0 && second < 0xA0;
+        const bool surrogate = lead == 0xED && second >= 0xA0;
+        return overlong || surrogate ? 0 : 3;
+    }
+    const bool overlong = lead == 0xF0 && second < 0x90;
+    const bool beyond = lead == 0xF4 && second >= 0x90;
+    return overlong || beyond || !is_continuation(byte_at(text, 3)) ? 0 : 4;
+}
+
 std::size_t character_count(std::string_view utf8) {
     return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) {
         return !is_continuation(static_cast<unsigned char>(c));
     }));
 }
 
-bool check_source_text(std::string_view& text, const model::Location& file, Problems& problems) {
+std::string_view without_byte_order_mark(std::string_view text) {
     if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    return text;
+}
+
+bool check_source_text(std::string_view text, const model::Location& file, Problems& problems) {
     for (std::size_t at = 0; at < text.size();) {
         const unsigned byte = byte_at(text, at);
-        const std::size_t size = sequence_size(text, at);
+        const std::size_t size = utf8_sequence_size(text.substr(at));
         if (size == 0) {
             problems.error(codes::encoding,
                            location_of(text, at, file),

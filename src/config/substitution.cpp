@@ -69,7 +69,7 @@ class Substitution {
         const std::string_view name = body.substr(0, separator);
         if (!is_name(name)) {
             trouble(Trouble::malformed,
-                    "a \"${…}\" that is neither a variable nor a file",
+                    "a \"${...}\" that is neither a variable nor a file",
                     "write ${NAME}, ${NAME:-default} or ${file:/path}; $${ for a literal ${");
             return;
         }
@@ -93,7 +93,7 @@ class Substitution {
         if (!content) {
             trouble(Trouble::unreadable,
                     "cannot read the file " + std::string(path) +
-                        " of a \"${file:…}\": " + content.error().message,
+                        " of a \"${file:...}\": " + content.error().message,
                     {});
             return;
         }

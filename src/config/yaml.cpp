@@ -1,8 +1,8 @@
 #include "config/yaml.hpp"
 
 #include "config/codes.hpp"
+#include "config/quote.hpp"
 #include "config/source_text.hpp"
-#include "rules/rule_error.hpp"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -91,6 +91,9 @@ constexpr Explanation explanations[] = {
      "put the value in quotes"},
 };
 
+/// yaml-cpp accepts a tab here and there, and then stumbles over what it made of the line.
+constexpr Explanation tab_indentation = {{}, "a tab in the indentation", "indent with spaces"};
+
 Explanation explain(const std::string& theirs) {
     // Newer versions of the parser append the name they speak of.
     for (const Explanation& known : explanations)
@@ -175,7 +178,8 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     void report(const YAML::Exception& e) {
-        const Explanation said = explain(e.msg);
+        Explanation said = explain(e.msg);
+        if (is_indented_by_tab(e.mark)) said = tab_indentation;
         report(codes::syntax, place_of_(e.mark), std::string(said.message), std::string(said.hint));
     }
 
@@ -262,11 +266,18 @@ class TreeBuilder final : public YAML::EventHandler {
 
     void report_duplicate(Node again, Node first) {
         model::Location at = location(again.place());
-        at.path = open_path() + rules::excerpt(again.text());
+        at.path = open_path() + printable(again.text());
         problems_.error(codes::duplicate,
                         at,
-                        "\"" + rules::excerpt(again.text()) + "\" stands twice in this section",
+                        quoted(again.text()) + " stands twice in this section",
                         "it stands first in line " + std::to_string(first.place().line));
+    }
+
+    [[nodiscard]] bool is_indented_by_tab(const YAML::Mark& mark) const {
+        if (mark.pos < 0 || mark.column < 0 || mark.pos < mark.column) return false;
+        const auto line_begin = static_cast<std::size_t>(mark.pos - mark.column);
+        const std::string_view line = text_.substr(std::min(line_begin, text_.size()));
+        return line.find('\t') < line.find_first_not_of(" \t");
     }
 
     [[nodiscard]] bool is_closed(std::size_t at) const {
@@ -321,7 +332,7 @@ class TreeBuilder final : public YAML::EventHandler {
         std::string out;
         for (const Frame& frame : frames_) {
             if (frame.is_map) {
-                out += rules::excerpt(tree_.node(frame.children.back()).text()) + '.';
+                out += printable(tree_.node(frame.children.back()).text()) + '.';
             } else {
                 if (out.ends_with('.')) out.pop_back();
                 out += '[' + std::to_string(frame.children.size()) + "].";
