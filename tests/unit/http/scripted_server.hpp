@@ -39,6 +39,10 @@ class Peer {
     /// Until the client closes its side.
     void wait_for_close();
     void interrupt() const;
+    /// The client came back with a TLS session of an earlier connection.
+    [[nodiscard]] bool resumed() const {
+        return session_ && SSL_session_reused(session_.get()) == 1;
+    }
 
  private:
     [[nodiscard]] bool handshake();

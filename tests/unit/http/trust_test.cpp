@@ -120,6 +120,29 @@ TEST_CASE("trust: a connection made with more trust is not used by a request wit
     CHECK_FALSE(exchange(*client, request).has_value());
 }
 
+TEST_CASE("trust: a new connection resumes the TLS session of an earlier one") {
+    const TestAuthority authority("Test CA");
+    const TemporaryFile ca(authority.pem());
+    ScriptedServer server(
+        [](Peer& peer, const Peer::Request&) {
+            peer.answer(peer.resumed() ? "resumed" : "full", "Connection: close\r\n");
+            return false;
+        },
+        authority.issue("server", local_names));
+    const auto client = http::make_curl_client("mesh/test");
+    http::Request request = to(server);
+    request.trust.ca_files = {ca.path()};
+    CHECK(exchange(*client, request)->body == "full");
+    CHECK(exchange(*client, request)->body == "resumed");
+    CHECK(server.connections() == 2);
+
+    // Never under another trust: a resumed handshake shows no certificate.
+    const TestAuthority other("Other CA");
+    const TemporaryFile both(authority.pem() + other.pem());
+    request.trust.ca_files = {both.path()};
+    CHECK(exchange(*client, request)->body == "full");
+}
+
 TEST_CASE("trust: a CA file that is replaced counts from the next request on") {
     const TestAuthority authority("Test CA");
     const TestAuthority other("Other CA");
