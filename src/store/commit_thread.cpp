@@ -101,7 +101,6 @@ std::vector<CommitThread::Job> CommitThread::next_batch() {
 }
 
 void CommitThread::commit(std::vector<Job>& batch) {
-    delay(hooks_.commit_delay);
     std::optional<Error> failure = commit_together(batch);
     // A commit that failed as a whole may have failed for one transition's sake: a disk without
     // room for a certificate may still have it for a status.
@@ -128,6 +127,7 @@ void CommitThread::apply_all(std::span<Job> jobs) {
     begin();
     try {
         for (Job& job : jobs) apply_in_savepoint(job);
+        delay(hooks_.commit_delay);
         database_->exec("COMMIT");
     } catch (const SQLite::Exception&) {
         // Some failures have rolled back already; then this one says so, which is no news.

@@ -160,6 +160,11 @@ Status check_owner(const std::string& path) {
     return {};
 }
 
+Status check_may_read(const std::string& path) {
+    if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0) return {};
+    return failure("cannot read " + path, errno);
+}
+
 Status check_content(const std::string& path) {
     struct stat facts {};
     if (::stat(path.c_str(), &facts) != 0) return {};

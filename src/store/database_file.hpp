@@ -30,6 +30,9 @@ namespace mesh::store {
 /// another user than the one we run as.
 [[nodiscard]] Status check_owner(const std::string& path);
 
+/// Errors: permission, where SQLite would only say that it cannot open the file.
+[[nodiscard]] Status check_may_read(const std::string& path);
+
 /// Errors: unsupported when the file starts with '{', as Traefik's acme.json does; invalid when
 /// it is no regular file; corrupt when it is empty and a write-ahead log beside it is not, because
 /// SQLite would take it for a new database and delete the log.

@@ -35,6 +35,8 @@ Result<std::string> names_key(std::vector<std::string> names) {
 
 std::vector<std::string> names_of(std::string_view text) {
     std::vector<std::string> names;
+    if (text.empty()) return names;
+    names.reserve(1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')));
     while (!text.empty()) {
         const std::size_t end = text.find('\n');
         names.emplace_back(text.substr(0, end));

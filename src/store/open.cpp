@@ -71,6 +71,7 @@ using Opened = Result<std::unique_ptr<Store>>;
 Opened open_to_read(const std::string& path, Log& log) {
     if (!file_exists(path))
         return Error{Errc::not_found, Origin::config, "there is no store at " + path};
+    if (const Status allowed = check_may_read(path); !allowed) return allowed.error();
     const TestHooks hooks = TestHooks::from_environment(log);
     if (const Status readable = check_readable(path, hooks); !readable) return readable.error();
     return Opened(std::make_unique<SqliteStore>(path, std::nullopt, hooks, log));

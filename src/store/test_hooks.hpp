@@ -10,7 +10,8 @@ namespace mesh::store {
 struct TestHooks {
     /// MESH_TEST_STORE_READ_DELAY_MS: every read takes this much longer.
     std::chrono::milliseconds read_delay{0};
-    /// MESH_TEST_STORE_COMMIT_DELAY_MS: every commit takes this much longer.
+    /// MESH_TEST_STORE_COMMIT_DELAY_MS: every commit holds SQLite's write lock this
+    /// much longer.
     std::chrono::milliseconds commit_delay{0};
 
     /// Logs a warning for each that is set.

@@ -1,0 +1,87 @@
+#include "fixture.hpp"
+
+#include <iostream>
+
+namespace mesh::store {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+milliseconds since(steady_clock::time_point begin) {
+    return std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
+}
+
+/// Certificates as an import writes them: 5,000 changes to a transition.
+void import_certificates(Store& store, TestExecutor& executor, int count) {
+    std::vector<std::future<Result<Applied>>> results;
+    Transition transition;
+    for (int i = 0; i < count; ++i) {
+        const std::string name = "host-" + std::to_string(i) + ".shop.example";
+        CertificateRecord record = a_certificate(name);
+        record.key.names.push_back("www." + name);
+        record.ordered_names.push_back("www." + name);
+        record.next_at = at(1'705'000'000 + i);
+        PutVersion version = a_version(name, std::string(241, 'k'));
+        version.key = record.key;
+        version.chain_pem = std::string(3'600, 'c');
+        transition.push_back(PutCertificate{std::move(record)});
+        transition.push_back(std::move(version));
+        if (transition.size() >= 5'000 || i + 1 == count) {
+            results.push_back(submit(store, executor, std::move(transition)));
+            transition.clear();
+        }
+    }
+    for (auto& result : results)
+        if (const auto applied = result.get(); !applied)
+            throw std::runtime_error(applied.error().message);
+}
+
+void measure(int count) {
+    TempFolder folder;
+    TestExecutor executor;
+    auto store = open_own(folder.file("mesh.db"));
+    auto begin = steady_clock::now();
+    import_certificates(*store, executor, count);
+    const milliseconds import_time = since(begin);
+    store.reset();
+
+    begin = steady_clock::now();
+    store = open_own(folder.file("mesh.db"));
+    const milliseconds open_time = since(begin);
+    begin = steady_clock::now();
+    const auto certificates = store->certificates();
+    const milliseconds read_time = since(begin);
+    REQUIRE(certificates);
+    REQUIRE(certificates->size() == static_cast<std::size_t>(count));
+
+    begin = steady_clock::now();
+    constexpr int versions = 1'000;
+    for (int i = 0; i < versions; ++i) {
+        const auto place = static_cast<std::size_t>(i * 7919 % count);
+        REQUIRE(store->version((*certificates)[place].version_id));
+    }
+    const auto per_version =
+        std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin) /
+        versions;
+
+    std::cout << "store with " << count << " certificates: imported in " << import_time.count()
+              << " ms, opened in " << open_time.count() << " ms, all read in " << read_time.count()
+              << " ms, a cold version in " << per_version.count() << " us\n";
+    CHECK(import_time < milliseconds(count / 2));
+    CHECK(open_time < milliseconds(500));
+    CHECK(read_time < milliseconds(count / 20));
+}
+
+}  // namespace
+
+TEST_CASE("store: 20,000 certificates are imported in seconds and read at once",
+          "[store][capacity]") {
+    measure(20'000);
+}
+
+TEST_CASE("store: 100,000 certificates", "[.][store][capacity]") {
+    measure(100'000);
+}
+
+}  // namespace mesh::store
