@@ -26,15 +26,15 @@ struct Limits {
     std::chrono::milliseconds accept_pause{100};          ///< after EMFILE and its kin
     std::size_t connections_max = 65'536;
     std::size_t handshakes_max = 4'096;
-    std::size_t handshakes_per_source_max = 128;          ///< per /32 or /64
+    std::size_t handshakes_per_source_max = 128;  ///< per /32 or /64
     std::size_t certificate_cache_bytes = std::size_t{256} << 20;
     int backlog = 4'096;
 };
 
 struct BindFailure {
     model::ListenAddress address;
-    int error = 0;             ///< errno
-    std::string message;       ///< "cannot bind :443 as user mesh: permission denied; give …"
+    int error = 0;        ///< errno
+    std::string message;  ///< "cannot bind :443 as user mesh: permission denied; give …"
 };
 
 struct DataPlaneSettings {
@@ -70,6 +70,9 @@ class DataPlane {
     /// Binds every entry point of the snapshot on every worker; all failures at once, and then
     /// nothing stays bound. Call once, before start.
     [[nodiscard]] std::vector<BindFailure> listen(std::shared_ptr<const Snapshot> snapshot);
+    /// Where each entry point listens, in the order of the snapshot: the real port where 0 was
+    /// asked for.
+    [[nodiscard]] std::vector<model::ListenAddress> bound_addresses() const;
     /// Starts the threads; connections are accepted from here on.
     void start();
 

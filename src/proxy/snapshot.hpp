@@ -35,6 +35,9 @@ struct EntryPointRoutes {
     std::vector<RoutePtr> tls_routes;
     rules::SniIndex plain;
     std::vector<RoutePtr> plain_routes;
+
+    /// No connection can be TLS for us, so none is looked into.
+    [[nodiscard]] bool speaks_plain_only() const { return tls.empty() && !plain.empty(); }
 };
 
 /// The data path's view of the whole configuration. Built completely, then never changed.

@@ -1,0 +1,98 @@
+#pragma once
+#include "proxy/socket_address.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+namespace mesh::proxy {
+
+/// The limits on connections, exact over all workers. Thread-safe. One atomic each for the two
+/// totals; sources are counted in a sharded table that holds only those with a pending handshake.
+class Admission {
+ public:
+    struct Limits {
+        std::size_t connections_max;
+        std::size_t handshakes_max;
+        std::size_t handshakes_per_source_max;
+    };
+
+    /// One connection's share of a limit; gives it back when destroyed. Must not outlive the
+    /// Admission.
+    class ConnectionSlot {
+     public:
+        ConnectionSlot() = default;
+        ConnectionSlot(ConnectionSlot&& other) noexcept
+            : owner_(std::exchange(other.owner_, nullptr)) {}
+        ConnectionSlot& operator=(ConnectionSlot&& other) noexcept {
+            std::swap(owner_, other.owner_);
+            return *this;
+        }
+        ~ConnectionSlot() {
+            if (owner_ != nullptr) owner_->connections_.fetch_sub(1, std::memory_order_relaxed);
+        }
+
+     private:
+        friend class Admission;
+        explicit ConnectionSlot(Admission& owner) : owner_(&owner) {}
+        Admission* owner_ = nullptr;
+    };
+
+    /// From accept to established; counts for its source once that is known.
+    class HandshakeSlot {
+     public:
+        HandshakeSlot() = default;
+        HandshakeSlot(HandshakeSlot&& other) noexcept
+            : owner_(std::exchange(other.owner_, nullptr)),
+              source_(std::exchange(other.source_, std::nullopt)) {}
+        HandshakeSlot& operator=(HandshakeSlot&& other) noexcept {
+            std::swap(owner_, other.owner_);
+            std::swap(source_, other.source_);
+            return *this;
+        }
+        ~HandshakeSlot();
+
+     private:
+        friend class Admission;
+        explicit HandshakeSlot(Admission& owner) : owner_(&owner) {}
+        Admission* owner_ = nullptr;
+        std::optional<SourcePrefix> source_;
+    };
+
+    explicit Admission(Limits limits) : limits_(limits) {}
+
+    /// Nothing at the limit: do not accept.
+    [[nodiscard]] std::optional<ConnectionSlot> open();
+    [[nodiscard]] std::optional<HandshakeSlot> begin_handshake();
+    /// False when the source has too many handshakes pending: drop the connection.
+    [[nodiscard]] bool count_source(HandshakeSlot& slot, const SourcePrefix& source);
+
+    [[nodiscard]] std::size_t connections() const {
+        return connections_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::size_t handshakes() const {
+        return handshakes_.load(std::memory_order_relaxed);
+    }
+
+ private:
+    struct HashSource {
+        std::size_t operator()(const SourcePrefix& source) const noexcept;
+    };
+    struct Shard {
+        std::mutex mutex;
+        std::unordered_map<SourcePrefix, std::size_t, HashSource> pending;
+    };
+    Shard& shard_of(const SourcePrefix& source);
+    static bool take_one(std::atomic<std::size_t>& count, std::size_t max);
+
+    const Limits limits_;
+    alignas(64) std::atomic<std::size_t> connections_{0};
+    alignas(64) std::atomic<std::size_t> handshakes_{0};
+    std::array<Shard, 64> shards_;
+};
+
+}  // namespace mesh::proxy

@@ -1,0 +1,38 @@
+#pragma once
+#include "base/executor.hpp"
+#include "certs/certificate_index.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace mesh::proxy {
+
+/// Reads certificates that handshakes wait for: once for all workers that ask, on a thread that
+/// may block. Thread-safe.
+class CertificateLoader {
+ public:
+    using Read = std::function<Result<certs::CredentialPtr>(const certs::CertificateEntry&)>;
+    /// Null: the certificate cannot be read.
+    using Answer = std::function<void(certs::CredentialPtr)>;
+
+    /// Both run on `thread`, which must be stopped before this object goes.
+    CertificateLoader(Executor& thread, Read read) : thread_(thread), read_(std::move(read)) {}
+
+    /// `answer` runs on the loader's thread.
+    void request(certs::EntryPtr entry, Answer answer);
+
+ private:
+    using Key = std::pair<certs::CertificateId, certs::VersionId>;
+    void load(const certs::CertificateEntry& entry);
+
+    Executor& thread_;
+    Read read_;
+    std::mutex mutex_;
+    std::map<Key, std::vector<Answer>> waiting_;
+};
+
+}  // namespace mesh::proxy

@@ -1,0 +1,287 @@
+#include "proxy/data_plane.hpp"
+
+#include "base/task_loop.hpp"
+#include "proxy/admission.hpp"
+#include "proxy/certificate_loader.hpp"
+#include "proxy/listen_socket.hpp"
+#include "proxy/worker.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <mutex>
+#include <stdexcept>
+#include <sys/resource.h>
+#include <thread>
+
+namespace mesh::proxy {
+
+namespace {
+
+/// Descriptors that connections must leave to the rest of the process.
+constexpr std::size_t descriptors_reserved = 64;
+
+/// Two descriptors per connection: what the process may open is the harder limit.
+std::size_t connections_max_here(std::size_t configured) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return configured;
+    }
+    const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
+    const std::size_t usable =
+        std::max(descriptors, descriptors_reserved + 2) - descriptors_reserved;
+    return std::min(configured, usable / 2);
+}
+
+Admission::Limits admission_limits(const Limits& limits) {
+    return {connections_max_here(limits.connections_max),
+            limits.handshakes_max,
+            limits.handshakes_per_source_max};
+}
+
+template <class T>
+T value_or_throw(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().message);
+    return std::move(*result);
+}
+
+/// A thread whose signals are left to the thread that waits for them.
+std::thread quiet_thread(std::function<void()> work) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    std::thread thread(std::move(work));
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return thread;
+}
+
+/// Calls `done` when every worker has been here, with the sum of what they brought.
+class Gathering {
+ public:
+    Gathering(std::size_t workers, std::function<void(std::size_t)> done)
+        : missing_(workers), done_(std::move(done)) {}
+    void arrive(std::size_t share) {
+        sum_.fetch_add(share, std::memory_order_relaxed);
+        if (missing_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+        if (done_) done_(sum_.load(std::memory_order_relaxed));
+    }
+
+ private:
+    std::atomic<std::size_t> missing_;
+    std::atomic<std::size_t> sum_{0};
+    std::function<void(std::size_t)> done_;
+};
+
+}  // namespace
+
+struct DataPlane::State {
+    struct Crew {
+        std::unique_ptr<Worker> worker;
+        PolicyCache policies;
+        std::thread thread;
+    };
+
+    explicit State(DataPlaneSettings from)
+        : settings(std::move(from)),
+          admission(admission_limits(settings.limits)),
+          loader(background, settings.load_credential) {}
+
+    WorkerSettings worker_settings(std::size_t index);
+    void request_load(Worker& worker, certs::EntryPtr entry);
+    Status set_views(std::shared_ptr<const Snapshot> snapshot);
+    /// Runs on every worker's own thread.
+    void on_each(const std::function<void(Worker&)>& task);
+
+    DataPlaneSettings settings;
+    Admission admission;
+    TaskLoop background;  ///< reads certificates, destroys what is big
+    CertificateLoader loader;
+    std::thread background_thread;
+
+    std::mutex applying;  ///< guards the policy caches
+    std::vector<std::string> entry_points;
+    std::vector<model::ListenAddress> bound;
+    std::vector<Crew> crews;
+    bool started = false;
+};
+
+WorkerSettings DataPlane::State::worker_settings(std::size_t index) {
+    WorkerSettings out;
+    out.limits = settings.limits;
+    out.clock = settings.clock;
+    out.log = settings.worker_logs.at(index);
+    out.admission = &admission;
+    out.request_load = [this](Worker& worker, certs::EntryPtr entry) {
+        request_load(worker, std::move(entry));
+    };
+    out.on_missing_certificate = settings.on_missing_certificate;
+    out.dispose = [this](std::shared_ptr<const void> unused) {
+        background.post([unused = std::move(unused)] {});
+    };
+    out.challenge_policy = value_or_throw(tls::Policy::make_challenge());
+    out.refusal_policy = value_or_throw(tls::Policy::make({}, nullptr));
+    return out;
+}
+
+void DataPlane::State::request_load(Worker& worker, certs::EntryPtr entry) {
+    loader.request(entry, [&worker, entry](certs::CredentialPtr credential) {
+        worker.post(
+            [&worker, entry, credential] { worker.certificate_loaded(*entry, credential); });
+    });
+}
+
+Status DataPlane::State::set_views(std::shared_ptr<const Snapshot> snapshot) {
+    const std::lock_guard lock(applying);
+    std::vector<std::shared_ptr<const RoutingView>> views;
+    for (Crew& crew : crews) {
+        auto view = crew.policies.make_view(snapshot, entry_points);
+        if (!view) return view.error();
+        views.push_back(std::move(*view));
+    }
+    for (std::size_t i = 0; i < crews.size(); ++i) {
+        Worker& worker = *crews[i].worker;
+        worker.post([&worker, view = views[i]]() mutable { worker.set_view(std::move(view)); });
+    }
+    return {};
+}
+
+void DataPlane::State::on_each(const std::function<void(Worker&)>& task) {
+    for (Crew& crew : crews) {
+        Worker& worker = *crew.worker;
+        worker.post([&worker, task] { task(worker); });
+    }
+}
+
+DataPlane::DataPlane(DataPlaneSettings settings)
+    : state_(std::make_unique<State>(std::move(settings))) {
+    const auto tickets = tls::make_ticket_keys(*state_->settings.clock);
+    for (std::size_t i = 0; i < std::max(1U, state_->settings.workers); ++i) {
+        auto worker = std::make_unique<Worker>(state_->worker_settings(i));
+        state_->crews.push_back({std::move(worker), PolicyCache(tickets), {}});
+    }
+}
+
+DataPlane::~DataPlane() {
+    stop();
+}
+
+std::vector<BindFailure> DataPlane::listen(std::shared_ptr<const Snapshot> snapshot) {
+    std::vector<BindFailure> failures;
+    std::vector<ListenSockets> bound;
+    for (const EntryPointRoutes& entry_point : snapshot->entry_points) {
+        bound.push_back(listen_on(entry_point.address,
+                                  state_->crews.size(),
+                                  state_->settings.limits.backlog,
+                                  entry_point.reuse_port));
+        const ListenSockets& sockets = bound.back();
+        if (sockets.error == 0) continue;
+        failures.push_back({entry_point.address, sockets.error, sockets.message});
+    }
+    if (!failures.empty()) return failures;
+
+    for (std::size_t e = 0; e < bound.size(); ++e) {
+        const EntryPointRoutes& entry_point = snapshot->entry_points[e];
+        state_->entry_points.push_back(entry_point.name);
+        state_->bound.push_back({entry_point.address.host, bound[e].port});
+        for (std::size_t w = 0; w < state_->crews.size(); ++w) {
+            state_->crews[w].worker->listen(e, std::move(bound[e].per_worker[w]));
+        }
+    }
+    apply(std::move(snapshot));
+    return {};
+}
+
+std::vector<model::ListenAddress> DataPlane::bound_addresses() const {
+    return state_->bound;
+}
+
+void DataPlane::start() {
+    state_->started = true;
+    state_->background_thread = quiet_thread([this] { state_->background.run(); });
+    for (State::Crew& crew : state_->crews) {
+        crew.thread = quiet_thread([worker = crew.worker.get()] { worker->run(); });
+    }
+}
+
+void DataPlane::apply(std::shared_ptr<const Snapshot> snapshot) {
+    const Status applied = state_->set_views(std::move(snapshot));
+    // make_snapshot has tried every policy; what fails now is memory.
+    if (!applied) throw std::runtime_error(applied.error().message);
+}
+
+void DataPlane::put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential) {
+    state_->on_each([=](Worker& worker) { worker.put_certificate(entry, credential); });
+}
+
+void DataPlane::put_certificates(std::vector<certs::EntryPtr> entries) {
+    const auto shared = std::make_shared<const std::vector<certs::EntryPtr>>(std::move(entries));
+    state_->on_each([shared](Worker& worker) {
+        for (const certs::EntryPtr& entry : *shared) worker.put_certificate(entry, nullptr);
+    });
+}
+
+void DataPlane::remove_certificate(certs::CertificateId id) {
+    state_->on_each([id](Worker& worker) { worker.remove_certificate(id); });
+}
+
+void DataPlane::set_default_credential(certs::CredentialPtr credential) {
+    state_->on_each([=](Worker& worker) { worker.set_default_credential(credential); });
+}
+
+void DataPlane::put_challenge(const Hostname& name,
+                              certs::CredentialPtr credential,
+                              std::function<void()> done) {
+    auto gathering =
+        std::make_shared<Gathering>(state_->crews.size(), [done = std::move(done)](std::size_t) {
+            if (done) done();
+        });
+    state_->on_each([=](Worker& worker) {
+        worker.challenges().put(name, credential);
+        gathering->arrive(0);
+    });
+}
+
+void DataPlane::remove_challenge(const Hostname& name) {
+    state_->on_each([name](Worker& worker) { worker.challenges().remove(name); });
+}
+
+void DataPlane::set_addresses(const std::string& host, std::vector<std::string> ip_literals) {
+    std::vector<SocketAddress> addresses;
+    for (const std::string& literal : ip_literals) {
+        if (const auto address = SocketAddress::parse(literal, 0)) addresses.push_back(*address);
+    }
+    state_->on_each([=](Worker& worker) { worker.set_addresses(host, addresses); });
+}
+
+void DataPlane::drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done) {
+    auto gathering = std::make_shared<Gathering>(state_->crews.size(), std::move(done));
+    state_->on_each([=](Worker& worker) {
+        worker.drain(grace, [gathering](std::size_t cut) { gathering->arrive(cut); });
+    });
+}
+
+void DataPlane::stop() {
+    for (State::Crew& crew : state_->crews) crew.worker->stop();
+    for (State::Crew& crew : state_->crews) {
+        if (crew.thread.joinable()) crew.thread.join();
+    }
+    state_->background.stop();
+    if (state_->background_thread.joinable()) state_->background_thread.join();
+}
+
+Counters DataPlane::counters() const {
+    constexpr auto relaxed = std::memory_order_relaxed;
+    Counters sum;
+    for (const State::Crew& crew : state_->crews) {
+        const WorkerCounters& counters = crew.worker->counters();
+        sum.accepted += counters.accepted.load(relaxed);
+        sum.handshakes += counters.handshakes.load(relaxed);
+        sum.handshakes_resumed += counters.handshakes_resumed.load(relaxed);
+        sum.challenges_answered += counters.challenges_answered.load(relaxed);
+    }
+    sum.open = state_->admission.connections();
+    return sum;
+}
+
+}  // namespace mesh::proxy

@@ -1,0 +1,60 @@
+#pragma once
+#include "proxy/admission.hpp"
+#include "proxy/event_loop.hpp"
+
+#include <chrono>
+
+namespace mesh::proxy {
+
+/// Accepts the connections of one entry point on one worker. At a limit, or when the system runs
+/// out of descriptors or memory, it leaves them in the kernel's backlog for a pause instead of
+/// spinning or dropping them.
+class Listener final : public ReadinessTarget {
+ public:
+    class Sink {
+     public:
+        virtual void on_accepted(std::size_t entry_point,
+                                 FileDescriptor socket,
+                                 const SocketAddress& peer,
+                                 Admission::ConnectionSlot connection,
+                                 Admission::HandshakeSlot handshake) = 0;
+        /// Nothing is accepted for the length of the pause.
+        virtual void on_accept_paused(std::size_t entry_point, std::string_view why) = 0;
+
+     protected:
+        ~Sink() = default;
+    };
+
+    /// Throws std::system_error when the socket cannot be watched.
+    Listener(EventLoop& loop,
+             Admission& admission,
+             Sink& sink,
+             std::size_t entry_point,
+             FileDescriptor socket,
+             std::chrono::milliseconds pause);
+
+    /// Goes on after a pause that is over.
+    void resume_if_due();
+    /// When a pause ends; SteadyTime::max() without one.
+    [[nodiscard]] SteadyTime resume_at() const { return resume_at_; }
+
+    /// Takes what the kernel has completed already, then closes the socket.
+    void close();
+
+    void on_ready(Descriptor&) override;
+
+ private:
+    enum class Accepted { one, none, paused };
+    Accepted accept_one();
+    Accepted pause(std::string_view why);
+
+    EventLoop& loop_;
+    Admission& admission_;
+    Sink& sink_;
+    const std::size_t entry_point_;
+    DescriptorPtr socket_;
+    const std::chrono::milliseconds pause_;
+    SteadyTime resume_at_ = SteadyTime::max();
+};
+
+}  // namespace mesh::proxy

@@ -1,0 +1,243 @@
+#include "proxy/relay.hpp"
+
+#include "proxy/socket_options.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace mesh::proxy {
+
+namespace {
+
+constexpr std::size_t scratch_size = 64 * 1024;
+/// What one relay may move per direction before others get their turn.
+constexpr std::size_t turn_budget = 256 * 1024;
+
+template <class ClientEnd>
+class RelayOf final : public Relay {
+ public:
+    RelayOf(RelaySet& set,
+            RoutePtr route,
+            Admission::ConnectionSlot slot,
+            ClientEnd client,
+            PlainEnd backend)
+        : Relay(set, std::move(route), std::move(slot)),
+          client_(std::move(client)),
+          backend_(std::move(backend)) {
+        client_.socket().set_target(this);
+        backend_.socket().set_target(this);
+    }
+
+    void move_bytes() override;
+    void say_goodbye() override {
+        // Each side hears it unless it did before or does not listen; nobody waits for an answer.
+        if (!down_.finished) static_cast<void>(client_.finish());
+        if (!up_.finished) static_cast<void>(backend_.finish());
+    }
+
+    /// Bytes of the client that were read before there was a backend.
+    [[nodiscard]] bool send_ahead(ByteView bytes) {
+        up_.bytes += bytes.size();
+        return bytes.empty() || backend_.write(bytes) != Io::broken;
+    }
+
+ private:
+    template <class From, class To>
+    Outcome move(From& from, To& to, Direction& way);
+    void break_off(bool client_broken, bool backend_broken);
+
+    ClientEnd client_;
+    PlainEnd backend_;
+};
+
+template <class ClientEnd>
+template <class From, class To>
+Relay::Outcome RelayOf<ClientEnd>::move(From& from, To& to, Direction& way) {
+    const std::span<std::uint8_t> scratch = set_.scratch();
+    for (std::size_t moved = 0; !way.finished;) {
+        Io io = to.flush();
+        if (io == Io::ok && way.ended) {
+            io = to.finish();
+            way.finished = io == Io::ok;
+        }
+        if (io != Io::ok) return io == Io::blocked ? Outcome::waiting : Outcome::sink_broken;
+        if (way.finished) break;
+        if (moved >= turn_budget) return Outcome::more;
+
+        std::size_t count = 0;
+        io = from.read(scratch, count);
+        if (io == Io::blocked) return Outcome::waiting;
+        if (io == Io::broken) return Outcome::source_broken;
+        way.ended = io == Io::end;
+        moved += count;
+        way.bytes += count;
+        if (count > 0 && to.write(scratch.first(count)) == Io::broken) return Outcome::sink_broken;
+    }
+    return Outcome::waiting;
+}
+
+template <class ClientEnd>
+void RelayOf<ClientEnd>::move_bytes() {
+    const std::uint64_t before = up_.bytes + down_.bytes;
+    const Outcome up = move(client_, backend_, up_);
+    const Outcome down = move(backend_, client_, down_);
+    if (up_.finished && down_.finished) return set_.end(*this, RelayEnd::complete);
+
+    const bool client_broken =
+        up == Outcome::source_broken || down == Outcome::sink_broken || client_.socket().failed();
+    const bool backend_broken =
+        up == Outcome::sink_broken || down == Outcome::source_broken || backend_.socket().failed();
+    if (client_broken || backend_broken) return break_off(client_broken, backend_broken);
+
+    if (up == Outcome::more || down == Outcome::more) set_.again(*this);
+    if (up_.finished != down_.finished) {
+        set_.note_half_closed(*this, before != up_.bytes + down_.bytes);
+    }
+}
+
+/// The side that still stands must not take the end of the other for an orderly one.
+template <class ClientEnd>
+void RelayOf<ClientEnd>::break_off(bool client_broken, bool backend_broken) {
+    if (!client_broken) reset_on_close(client_.socket().fd());
+    if (!backend_broken) reset_on_close(backend_.socket().fd());
+    set_.end(*this, RelayEnd::reset);
+}
+
+}  // namespace
+
+std::string_view to_string(RelayEnd end) {
+    switch (end) {
+        case RelayEnd::complete:
+            return "complete";
+        case RelayEnd::reset:
+            return "reset";
+        case RelayEnd::expired:
+            return "half-closed too long";
+        case RelayEnd::cut:
+            return "cut";
+    }
+    return "unknown";
+}
+
+void Relay::on_ready(Descriptor&) {
+    // A relay with work left over waits for its turn like the others.
+    if (!runnable_) take_turn();
+}
+
+void Relay::take_turn() {
+    try {
+        move_bytes();
+    } catch (const std::bad_alloc&) {
+        set_.end(*this, RelayEnd::cut);
+    }
+}
+
+RelaySet::RelaySet(EventLoop& loop, Observer& observer, std::chrono::milliseconds termination_delay)
+    : loop_(loop),
+      observer_(observer),
+      termination_delay_(termination_delay),
+      scratch_(scratch_size) {}
+
+RelaySet::~RelaySet() {
+    cut_all();
+}
+
+void RelaySet::add_plain(RoutePtr route,
+                         Admission::ConnectionSlot slot,
+                         DescriptorPtr client,
+                         DescriptorPtr backend,
+                         ByteView for_backend) {
+    auto relay = std::make_unique<RelayOf<PlainEnd>>(*this,
+                                                     std::move(route),
+                                                     std::move(slot),
+                                                     PlainEnd(std::move(client)),
+                                                     PlainEnd(std::move(backend)));
+    const bool sent = relay->send_ahead(for_backend);
+    Relay& added = *relay;
+    adopt(std::move(relay));
+    if (!sent) return end(added, RelayEnd::reset);
+    added.take_turn();
+}
+
+void RelaySet::add_tls(RoutePtr route,
+                       Admission::ConnectionSlot slot,
+                       std::unique_ptr<TlsStream> client,
+                       DescriptorPtr backend) {
+    auto relay = std::make_unique<RelayOf<TlsEnd>>(*this,
+                                                   std::move(route),
+                                                   std::move(slot),
+                                                   TlsEnd(std::move(client)),
+                                                   PlainEnd(std::move(backend)));
+    Relay& added = *relay;
+    adopt(std::move(relay));
+    added.take_turn();
+}
+
+void RelaySet::adopt(std::unique_ptr<Relay> relay) {
+    ++size_;
+    open_.add(*relay.release());
+}
+
+void RelaySet::again(Relay& relay) {
+    if (std::exchange(relay.runnable_, true)) return;
+    runnable_.push_back(&relay);
+}
+
+void RelaySet::run_again() {
+    for (Relay* const relay : std::exchange(runnable_, {})) {
+        relay->runnable_ = false;
+        relay->take_turn();
+    }
+}
+
+void RelaySet::note_half_closed(Relay& relay, bool progress) {
+    if (!relay.half_closed_) {
+        open_.remove(relay);
+        half_closed_.add(relay);
+        relay.half_closed_ = true;
+        progress = true;
+    }
+    if (progress) relay.last_byte_ = loop_.now();
+}
+
+void RelaySet::sweep() {
+    const SteadyTime oldest = loop_.now() - termination_delay_;
+    for (Relay* relay = half_closed_.first; relay != nullptr;) {
+        Relay& current = *relay;
+        relay = relay->next_;
+        if (current.last_byte_ <= oldest) end(current, RelayEnd::expired);
+    }
+}
+
+void RelaySet::end(Relay& relay, RelayEnd how) {
+    if (relay.runnable_) std::erase(runnable_, &relay);
+    (relay.half_closed_ ? half_closed_ : open_).remove(relay);
+    --size_;
+    const std::unique_ptr<Relay> owned(&relay);
+    observer_.on_relay_ended(relay, how);
+}
+
+std::size_t RelaySet::cut_all() {
+    const std::size_t count = size_;
+    for (List* const list : {&open_, &half_closed_}) {
+        while (list->first != nullptr) {
+            list->first->say_goodbye();
+            end(*list->first, RelayEnd::cut);
+        }
+    }
+    return count;
+}
+
+void RelaySet::List::add(Relay& relay) {
+    relay.previous_ = nullptr;
+    relay.next_ = first;
+    if (first != nullptr) first->previous_ = &relay;
+    first = &relay;
+}
+
+void RelaySet::List::remove(Relay& relay) {
+    (relay.previous_ != nullptr ? relay.previous_->next_ : first) = relay.next_;
+    if (relay.next_ != nullptr) relay.next_->previous_ = relay.previous_;
+}
+
+}  // namespace mesh::proxy

@@ -1,0 +1,138 @@
+#pragma once
+#include "proxy/admission.hpp"
+#include "proxy/event_loop.hpp"
+#include "proxy/relay_end.hpp"
+#include "proxy/snapshot.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace mesh::proxy {
+
+class RelaySet;
+
+/// How a relay ended; for the log.
+enum class RelayEnd {
+    complete,  ///< both sides ended in good order
+    reset,     ///< one side broke, the other was told so by a reset
+    expired,   ///< half-closed and silent for too long
+    cut,       ///< the proxy is going down
+};
+[[nodiscard]] std::string_view to_string(RelayEnd end);
+
+/// An established connection: two descriptors between which bytes are moved as events come, with
+/// full half-close. A plain object without a coroutine, so that an idle pair costs a few hundred
+/// bytes. Bytes are kept only while a side does not take them, one turn's worth per direction;
+/// until they are gone the other side is not read.
+class Relay : public ReadinessTarget {
+ public:
+    virtual ~Relay() = default;
+    Relay(const Relay&) = delete;
+    Relay& operator=(const Relay&) = delete;
+
+    /// Moves what can be moved, up to a budget. The relay may be gone afterwards.
+    virtual void move_bytes() = 0;
+    /// Tells both sides that nothing more comes, without waiting for them.
+    virtual void say_goodbye() = 0;
+
+    [[nodiscard]] const Route& route() const { return *route_; }
+    [[nodiscard]] std::uint64_t bytes_up() const { return up_.bytes; }
+    [[nodiscard]] std::uint64_t bytes_down() const { return down_.bytes; }
+
+    void on_ready(Descriptor&) final;
+
+ protected:
+    Relay(RelaySet& set, RoutePtr route, Admission::ConnectionSlot slot)
+        : set_(set), route_(std::move(route)), slot_(std::move(slot)) {}
+
+    struct Direction {
+        std::uint64_t bytes = 0;
+        bool ended = false;     ///< the source has sent its last byte
+        bool finished = false;  ///< and the destination was told
+    };
+    enum class Outcome { waiting, more, source_broken, sink_broken };
+
+    RelaySet& set_;
+    RoutePtr route_;
+    Direction up_;    ///< client to backend
+    Direction down_;  ///< backend to client
+
+ private:
+    friend class RelaySet;
+    void take_turn();
+
+    Admission::ConnectionSlot slot_;
+    Relay* next_ = nullptr;
+    Relay* previous_ = nullptr;
+    SteadyTime last_byte_{};  ///< kept only while half-closed
+    bool half_closed_ = false;
+    bool runnable_ = false;
+};
+
+/// A worker's relays, and what they share: the scratch buffer every byte passes through.
+class RelaySet {
+ public:
+    struct Observer {
+        virtual void on_relay_ended(const Relay& relay, RelayEnd end) = 0;
+
+     protected:
+        ~Observer() = default;
+    };
+
+    RelaySet(EventLoop& loop, Observer& observer, std::chrono::milliseconds termination_delay);
+    ~RelaySet();
+    RelaySet(const RelaySet&) = delete;
+    RelaySet& operator=(const RelaySet&) = delete;
+
+    /// From here on bytes flow between the two; `for_backend` is sent ahead of anything else.
+    void add_plain(RoutePtr route,
+                   Admission::ConnectionSlot slot,
+                   DescriptorPtr client,
+                   DescriptorPtr backend,
+                   ByteView for_backend);
+    void add_tls(RoutePtr route,
+                 Admission::ConnectionSlot slot,
+                 std::unique_ptr<TlsStream> client,
+                 DescriptorPtr backend);
+
+    /// Gives a turn to each relay that had more to do than its budget allowed.
+    void run_again();
+    [[nodiscard]] bool has_runnable() const { return !runnable_.empty(); }
+
+    /// Ends half-closed relays that have been silent for longer than the termination delay.
+    void sweep();
+    [[nodiscard]] bool has_half_closed() const { return half_closed_.first != nullptr; }
+
+    /// Ends every relay now. Returns how many there were.
+    std::size_t cut_all();
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+    // For relays.
+    [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
+    [[nodiscard]] EventLoop& loop() { return loop_; }
+    void again(Relay& relay);
+    /// One direction has finished. `progress`: bytes have moved in the other.
+    void note_half_closed(Relay& relay, bool progress);
+    /// Destroys the relay.
+    void end(Relay& relay, RelayEnd how);
+
+ private:
+    struct List {
+        Relay* first = nullptr;
+        void add(Relay& relay);
+        void remove(Relay& relay);
+    };
+    void adopt(std::unique_ptr<Relay> relay);
+
+    EventLoop& loop_;
+    Observer& observer_;
+    const std::chrono::milliseconds termination_delay_;
+    Bytes scratch_;
+    List open_;
+    List half_closed_;
+    std::vector<Relay*> runnable_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace mesh::proxy

@@ -1,0 +1,195 @@
+#include "proxy/snapshot.hpp"
+
+#include "rules/rank.hpp"
+
+#include <algorithm>
+
+namespace mesh::proxy {
+
+namespace {
+
+using Settings = std::shared_ptr<const tls::PolicySettings>;
+
+tls::Version version_of(model::TlsVersion version) {
+    switch (version) {
+        case model::TlsVersion::tls10:
+            return tls::Version::tls10;
+        case model::TlsVersion::tls11:
+            return tls::Version::tls11;
+        case model::TlsVersion::tls12:
+            return tls::Version::tls12;
+        case model::TlsVersion::tls13:
+            return tls::Version::tls13;
+    }
+    return tls::Version::tls12;
+}
+
+tls::ClientAuth client_auth_of(model::ClientAuthType type) {
+    switch (type) {
+        case model::ClientAuthType::no_client_cert:
+            return tls::ClientAuth::none;
+        case model::ClientAuthType::request_client_cert:
+            return tls::ClientAuth::request;
+        case model::ClientAuthType::require_any_client_cert:
+            return tls::ClientAuth::require_any;
+        case model::ClientAuthType::verify_client_cert_if_given:
+            return tls::ClientAuth::verify_if_given;
+        case model::ClientAuthType::require_and_verify_client_cert:
+            return tls::ClientAuth::require_and_verify;
+    }
+    return tls::ClientAuth::require_and_verify;
+}
+
+/// Builds one snapshot; the maps make equal things one object.
+class Builder {
+ public:
+    Builder(const model::Configuration& configuration,
+            const std::map<std::string, std::string>& client_ca_pem,
+            const Snapshot* previous)
+        : configuration_(configuration), client_ca_pem_(client_ca_pem) {
+        if (previous != nullptr) remember(*previous);
+    }
+
+    Result<std::shared_ptr<const Snapshot>> build();
+
+ private:
+    struct Tables {
+        EntryPointRoutes* out;
+        std::vector<rules::RankedRule> tls;
+        std::vector<rules::RankedRule> plain;
+    };
+
+    void remember(const Snapshot& previous);
+    Status add(const model::Router& router, std::map<std::string, Tables>& tables);
+    Result<RoutePtr> make_route(const model::Router& router);
+    Status set_tls(Route& route, const model::RouterTls& tls);
+    Result<Settings> policy_of(const model::TlsOptions& options);
+    std::shared_ptr<Service> service_named(const std::string& name);
+
+    const model::Configuration& configuration_;
+    const std::map<std::string, std::string>& client_ca_pem_;
+    std::map<std::string, std::shared_ptr<Service>> previous_services_;
+    std::map<std::string, std::shared_ptr<Service>> services_;
+    std::map<tls::PolicySettings, Settings> policies_;
+};
+
+void Builder::remember(const Snapshot& previous) {
+    for (const EntryPointRoutes& entry_point : previous.entry_points) {
+        for (const auto* const routes : {&entry_point.tls_routes, &entry_point.plain_routes}) {
+            for (const RoutePtr& route : *routes) {
+                previous_services_.emplace(route->service->name, route->service);
+            }
+        }
+    }
+}
+
+std::shared_ptr<Service> Builder::service_named(const std::string& name) {
+    std::shared_ptr<Service>& service = services_[name];
+    if (service) return service;
+    const model::Service& definition = configuration_.services.at(name);
+    const auto kept = previous_services_.find(name);
+    const bool unchanged =
+        kept != previous_services_.end() && same_definition(*kept->second, definition);
+    service = unchanged ? kept->second : make_service(name, definition.servers);
+    return service;
+}
+
+Result<Settings> Builder::policy_of(const model::TlsOptions& options) {
+    tls::PolicySettings settings;
+    settings.min_version = version_of(options.min_version);
+    settings.max_version = version_of(options.max_version);
+    settings.alpn_protocols = options.alpn_protocols;
+    settings.client_auth = client_auth_of(options.client_auth.type);
+    if (const auto pem = client_ca_pem_.find(options.name); pem != client_ca_pem_.end()) {
+        settings.client_ca_pem = pem->second;
+    }
+    if (const auto found = policies_.find(settings); found != policies_.end()) {
+        return found->second;
+    }
+    // Tried here, so that a snapshot that exists can be applied.
+    if (auto tried = tls::Policy::make(settings, nullptr); !tried) {
+        return with_context("tls.options." + options.name, tried.error());
+    }
+    auto shared = std::make_shared<const tls::PolicySettings>(settings);
+    policies_.emplace(std::move(settings), shared);
+    return Settings(std::move(shared));
+}
+
+Status Builder::set_tls(Route& route, const model::RouterTls& tls) {
+    route.passthrough = tls.passthrough;
+    if (tls.passthrough) return {};
+    const std::string options_name = tls.options ? tls.options->value : "default";
+    const model::TlsOptions& options = configuration_.tls_options.at(options_name);
+    auto policy = policy_of(options);
+    if (!policy) return policy.error();
+    route.policy = std::move(*policy);
+    route.sni_strict = options.sni_strict;
+    if (tls.cert_resolver) {
+        route.directory = configuration_.resolvers.at(tls.cert_resolver->value).ca_server;
+    }
+    const auto otherwise = tls.cert_resolver ? model::OnMissingCertificate::refuse
+                                             : model::OnMissingCertificate::use_default;
+    route.default_when_missing = options.on_missing_certificate.value_or(otherwise) ==
+                                 model::OnMissingCertificate::use_default;
+    return {};
+}
+
+Result<RoutePtr> Builder::make_route(const model::Router& router) {
+    auto route = std::make_shared<Route>();
+    route->router = router.name;
+    for (const HostPattern& name : router.rule.positive_names()) {
+        route->names.push_back(name.text());
+    }
+    route->service = service_named(router.service.value);
+    if (router.tls) {
+        if (auto set = set_tls(*route, *router.tls); !set) {
+            return with_context("router " + router.name, set.error());
+        }
+    }
+    return RoutePtr(std::move(route));
+}
+
+Status Builder::add(const model::Router& router, std::map<std::string, Tables>& tables) {
+    auto route = make_route(router);
+    if (!route) return route.error();
+    const rules::Rank rank(router.rule, router.priority, router.provider, router.name);
+    for (const std::string& name : router.entry_points) {
+        Tables& into = tables.at(name);
+        std::vector<RoutePtr>& routes = router.tls ? into.out->tls_routes : into.out->plain_routes;
+        (router.tls ? into.tls : into.plain).push_back({router.rule, rank, routes.size()});
+        routes.push_back(*route);
+    }
+    return {};
+}
+
+Result<std::shared_ptr<const Snapshot>> Builder::build() {
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->entry_points.resize(configuration_.entry_points.size());
+    std::map<std::string, Tables> tables;
+    auto out = snapshot->entry_points.begin();
+    for (const auto& [name, entry_point] : configuration_.entry_points) {
+        out->name = name;
+        out->address = entry_point.address;
+        out->reuse_port = entry_point.reuse_port;
+        tables.emplace(name, Tables{&*out++, {}, {}});
+    }
+    for (const auto& [name, router] : configuration_.routers) {
+        if (auto added = add(router, tables); !added) return added.error();
+    }
+    for (auto& [name, table] : tables) {
+        table.out->tls = rules::SniIndex(std::move(table.tls));
+        table.out->plain = rules::SniIndex(std::move(table.plain));
+    }
+    return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Snapshot>> make_snapshot(
+    const model::Configuration& configuration,
+    const std::map<std::string, std::string>& client_ca_pem,
+    const Snapshot* previous) {
+    return Builder(configuration, client_ca_pem, previous).build();
+}
+
+}  // namespace mesh::proxy

@@ -1,0 +1,83 @@
+#include "proxy/socket_address.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+
+namespace mesh::proxy {
+
+std::optional<SocketAddress> SocketAddress::parse(const std::string& literal, std::uint16_t port) {
+    SocketAddress address;
+    if (::inet_pton(AF_INET, literal.c_str(), &address.storage_.v4.sin_addr) == 1) {
+        address.storage_.v4.sin_family = AF_INET;
+    } else if (::inet_pton(AF_INET6, literal.c_str(), &address.storage_.v6.sin6_addr) == 1) {
+        address.storage_.v6.sin6_family = AF_INET6;
+    } else {
+        return std::nullopt;
+    }
+    address.set_port(port);
+    return address;
+}
+
+SocketAddress SocketAddress::any_v4(std::uint16_t port) {
+    SocketAddress address;
+    address.storage_.v4.sin_family = AF_INET;
+    address.set_port(port);
+    return address;
+}
+
+SocketAddress SocketAddress::any_v6(std::uint16_t port) {
+    SocketAddress address;
+    address.storage_.v6.sin6_family = AF_INET6;
+    address.set_port(port);
+    return address;
+}
+
+std::optional<SocketAddress> SocketAddress::of_socket(int fd) {
+    SocketAddress address;
+    socklen_t size = capacity();
+    if (::getsockname(fd, address.data(), &size) != 0) return std::nullopt;
+    return address;
+}
+
+std::uint16_t SocketAddress::port() const {
+    return ntohs(family() == AF_INET6 ? storage_.v6.sin6_port : storage_.v4.sin_port);
+}
+
+void SocketAddress::set_port(std::uint16_t port) {
+    (family() == AF_INET6 ? storage_.v6.sin6_port : storage_.v4.sin_port) = htons(port);
+}
+
+std::string SocketAddress::text() const {
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    const std::string port_text = std::to_string(port());
+    if (family() != AF_INET6) {
+        ::inet_ntop(AF_INET, &storage_.v4.sin_addr, buffer.data(), buffer.size());
+        return std::string(buffer.data()) + ":" + port_text;
+    }
+    if (IN6_IS_ADDR_V4MAPPED(&storage_.v6.sin6_addr)) {
+        ::inet_ntop(AF_INET, &storage_.v6.sin6_addr.s6_addr[12], buffer.data(), buffer.size());
+        return std::string(buffer.data()) + ":" + port_text;
+    }
+    ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, buffer.data(), buffer.size());
+    return "[" + std::string(buffer.data()) + "]:" + port_text;
+}
+
+socklen_t SocketAddress::size() const {
+    return family() == AF_INET6 ? sizeof storage_.v6 : sizeof storage_.v4;
+}
+
+SourcePrefix::SourcePrefix(const SocketAddress& address) {
+    const auto& storage = address.storage_;
+    if (address.family() != AF_INET6) {
+        bits = ntohl(storage.v4.sin_addr.s_addr);
+        return;
+    }
+    const auto& bytes = storage.v6.sin6_addr.s6_addr;
+    const bool mapped = IN6_IS_ADDR_V4MAPPED(&storage.v6.sin6_addr);
+    v6 = !mapped;
+    const std::size_t first = mapped ? 12 : 0;
+    const std::size_t count = mapped ? 4 : 8;
+    for (std::size_t i = 0; i < count; ++i) bits = bits << 8 | bytes[first + i];
+}
+
+}  // namespace mesh::proxy

@@ -1,0 +1,49 @@
+#include "proxy/socket_io.hpp"
+
+#include <cerrno>
+#include <sys/socket.h>
+
+namespace mesh::proxy {
+
+Io receive(Descriptor& socket, std::span<std::uint8_t> into, std::size_t& count) {
+    count = 0;
+    if (!socket.readable()) return Io::blocked;
+    ssize_t got = 0;
+    do {
+        got = ::recv(socket.fd(), into.data(), into.size(), 0);
+    } while (got < 0 && errno == EINTR);
+    if (got == 0) return Io::end;
+    if (got < 0) {
+        if (errno != EAGAIN) return Io::broken;
+        socket.clear_readable();
+        return Io::blocked;
+    }
+    count = static_cast<std::size_t>(got);
+    // A short read has emptied the socket (epoll(7)), so asking once more would only cost a call;
+    // but a FIN or an error that has been seen already must still be read.
+    if (count < into.size() && !socket.peer_closed() && !socket.failed()) socket.clear_readable();
+    return Io::ok;
+}
+
+Io transmit(Descriptor& socket, ByteView bytes, std::size_t& count) {
+    count = 0;
+    if (!socket.writable()) return Io::blocked;
+    ssize_t sent = 0;
+    do {
+        sent = ::send(socket.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        if (errno != EAGAIN) return Io::broken;
+        socket.clear_writable();
+        return Io::blocked;
+    }
+    count = static_cast<std::size_t>(sent);
+    if (count < bytes.size()) socket.clear_writable();
+    return Io::ok;
+}
+
+Io finish_sending(Descriptor& socket) {
+    return ::shutdown(socket.fd(), SHUT_WR) == 0 ? Io::ok : Io::broken;
+}
+
+}  // namespace mesh::proxy

@@ -1,0 +1,266 @@
+#include "proxy/worker.hpp"
+
+#include "base/nearest.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <pthread.h>
+
+namespace mesh::proxy {
+
+namespace {
+
+constexpr std::chrono::milliseconds sweep_interval{250};
+/// Names looked at for "nearest": enough to help people, few enough for a thread with other work.
+constexpr std::size_t nearest_names_max = 1000;
+
+/// Signals are for the thread that waits for them; SIGPIPE (a splice to a socket that is gone) is
+/// for nobody.
+void block_signals() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+std::optional<std::string> nearest_name(const EntryPointRoutes& routes, const Hostname& name) {
+    std::vector<std::string> names;
+    for (const RoutePtr& route : routes.tls_routes) {
+        for (const std::string& candidate : route->names) {
+            if (names.size() >= nearest_names_max) break;
+            names.push_back(candidate);
+        }
+    }
+    return nearest(name.text(), names);
+}
+
+}  // namespace
+
+Worker::Worker(WorkerSettings settings)
+    : settings_(std::move(settings)),
+      view_(std::make_shared<RoutingView>()),
+      certificates_(
+          [this](certs::EntryPtr entry) { settings_.request_load(*this, std::move(entry)); },
+          settings_.limits.certificate_cache_bytes),
+      relays_(loop_, *this, settings_.limits.termination_delay) {}
+
+Worker::~Worker() {
+    end_all();
+}
+
+void Worker::run() {
+    block_signals();
+    loop_.run(*this);
+    listeners_.clear();
+    end_all();
+}
+
+/// Leaves no connection and no coroutine behind.
+std::size_t Worker::end_all() {
+    std::size_t count = connections_.size();
+    // A cancelled coroutine runs to its end at once; only then does the io_context let go of it.
+    for (const auto& connection : connections_) connection->cancel();
+    context_.poll();
+    count += relays_.cut_all();
+    return count;
+}
+
+void Worker::listen(std::size_t entry_point, FileDescriptor socket) {
+    Listener::Sink& sink = *this;
+    listeners_.push_back(std::make_unique<Listener>(loop_,
+                                                    *settings_.admission,
+                                                    sink,
+                                                    entry_point,
+                                                    std::move(socket),
+                                                    settings_.limits.accept_pause));
+}
+
+void Worker::set_view(std::shared_ptr<const RoutingView> view) {
+    settings_.dispose(std::exchange(view_, std::move(view)));
+}
+
+void Worker::put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential) {
+    const certs::CertificateId id = entry->id;
+    certificates_.put(std::move(entry), std::move(credential));
+    wake_awaiting(id);
+}
+
+void Worker::remove_certificate(certs::CertificateId id) {
+    certificates_.remove(id);
+    wake_awaiting(id);
+}
+
+void Worker::certificate_loaded(const certs::CertificateEntry& entry,
+                                certs::CredentialPtr credential) {
+    if (credential) {
+        certificates_.loaded(entry.id, entry.version, std::move(credential));
+    } else {
+        certificates_.load_failed(entry.id, entry.version);
+    }
+    wake_awaiting(entry.id);
+}
+
+void Worker::set_default_credential(certs::CredentialPtr credential) {
+    default_credential_ = std::move(credential);
+}
+
+void Worker::set_addresses(const std::string& host, std::vector<SocketAddress> addresses) {
+    addresses_[host] = std::move(addresses);
+}
+
+std::vector<SocketAddress> Worker::addresses_of(const model::Server& server) const {
+    if (const auto literal = SocketAddress::parse(server.host, server.port)) return {*literal};
+    const auto found = addresses_.find(server.host);
+    if (found == addresses_.end()) return {};
+    std::vector<SocketAddress> addresses = found->second;
+    for (SocketAddress& address : addresses) address.set_port(server.port);
+    return addresses;
+}
+
+std::shared_ptr<const tls::Policy> Worker::policy_of(const Route& route) const {
+    const auto found = view_->policies.find(route.policy.get());
+    return found != view_->policies.end() ? found->second : nullptr;
+}
+
+void Worker::await_certificate(certs::CertificateId id, Connection& connection) {
+    if (connection.awaited_ == id) return;
+    forget_awaited(connection);
+    connection.awaited_ = id;
+    awaiting_[id].push_back(&connection);
+}
+
+void Worker::forget_awaited(Connection& connection) {
+    if (!connection.awaited_) return;
+    const auto found = awaiting_.find(*connection.awaited_);
+    connection.awaited_.reset();
+    if (found == awaiting_.end()) return;
+    std::erase(found->second, &connection);
+    if (found->second.empty()) awaiting_.erase(found);
+}
+
+void Worker::wake_awaiting(certs::CertificateId id) {
+    auto node = awaiting_.extract(id);
+    if (node.empty()) return;
+    for (Connection* const connection : node.mapped()) connection->awaited_.reset();
+    for (Connection* const connection : node.mapped()) connection->wake();
+}
+
+void Worker::on_accepted(std::size_t entry_point,
+                         FileDescriptor socket,
+                         const SocketAddress& peer,
+                         Admission::ConnectionSlot connection_slot,
+                         Admission::HandshakeSlot handshake_slot) {
+    if (!settings_.admission->count_source(handshake_slot, SourcePrefix(peer))) {
+        log().debug("", "too many handshakes pending from one source", {{"peer", peer.text()}});
+        return;
+    }
+    count(counters_.accepted);
+    DescriptorPtr client = loop_.watch(std::move(socket), nullptr);
+    if (!client) return;
+    start(std::make_unique<Connection>(*this,
+                                       entry_point,
+                                       std::move(client),
+                                       peer,
+                                       std::move(connection_slot),
+                                       std::move(handshake_slot)));
+}
+
+void Worker::start(std::unique_ptr<Connection> connection) {
+    connections_.push_front(std::move(connection));
+    Connection& started = *connections_.front();
+    started.place_ = connections_.begin();
+    net::co_spawn(context_, started.run(), [this, &started](const std::exception_ptr& failure) {
+        ended(started, failure);
+    });
+}
+
+void Worker::ended(Connection& connection, const std::exception_ptr& failure) {
+    if (failure) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& error) {
+            log().error("", "connection failed inside the proxy", {{"reason", error.what()}});
+        }
+    }
+    connections_.erase(connection.place_);
+}
+
+void Worker::on_accept_paused(std::size_t entry_point, std::string_view why) {
+    if (!pause_lines_.allow(loop_.now())) return;
+    log().warn("",
+               "not accepting connections for a moment",
+               {{"entry_point", routes(entry_point).name}, {"reason", why}});
+}
+
+void Worker::on_relay_ended(const Relay& relay, RelayEnd end) {
+    if (!log().enabled(LogLevel::debug)) return;
+    log().debug("",
+                "connection ended",
+                {{"router", relay.route().router},
+                 {"how", to_string(end)},
+                 {"bytes_up", relay.bytes_up()},
+                 {"bytes_down", relay.bytes_down()}});
+}
+
+void Worker::note_unrouted(std::size_t entry_point, const ClientHello& hello) {
+    const std::string_view name =
+        hello.server_name ? std::string_view(hello.server_name->text()) : "-";
+    if (!unrouted_names_.allow(name, loop_.now())) return;
+    const EntryPointRoutes& entry = routes(entry_point);
+    const auto near = hello.server_name ? nearest_name(entry, *hello.server_name) : std::nullopt;
+    log().info(
+        "",
+        "no router matches the server name",
+        {{"entry_point", entry.name}, {"server_name", name}, {"nearest", near.value_or("-")}});
+}
+
+void Worker::note_missing_certificate(const Hostname& name) {
+    if (!missing_names_.allow(name.text(), loop_.now())) return;
+    if (settings_.on_missing_certificate) settings_.on_missing_certificate(name);
+}
+
+void Worker::note_local_dial_failure(const std::string& reason) {
+    if (!dial_lines_.allow(loop_.now())) return;
+    log().error("", "cannot open connections to servers", {{"reason", reason}});
+}
+
+bool Worker::end_of_turn() {
+    relays_.run_again();
+    sweep_if_due();
+    for (const auto& listener : listeners_) listener->resume_if_due();
+    context_.poll();
+    finish_drain_if_due();
+    return relays_.has_runnable();
+}
+
+SteadyTime Worker::wake_at() const {
+    SteadyTime at = SteadyTime::max();
+    if (!connections_.empty() || relays_.has_half_closed()) at = next_sweep_;
+    for (const auto& listener : listeners_) at = std::min(at, listener->resume_at());
+    return drain_ ? std::min(at, drain_->deadline) : at;
+}
+
+void Worker::sweep_if_due() {
+    if (loop_.now() < next_sweep_) return;
+    next_sweep_ = loop_.now() + sweep_interval;
+    for (const auto& connection : connections_) connection->on_time(loop_.now());
+    relays_.sweep();
+}
+
+void Worker::drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done) {
+    for (const auto& listener : listeners_) listener->close();
+    listeners_.clear();
+    drain_ = Drain{loop_.now() + grace, std::move(done)};
+}
+
+void Worker::finish_drain_if_due() {
+    if (!drain_) return;
+    const bool empty = connections_.empty() && relays_.size() == 0;
+    if (!empty && loop_.now() < drain_->deadline) return;
+    const auto done = std::move(drain_->done);
+    drain_.reset();
+    done(end_all());
+}
+
+}  // namespace mesh::proxy

@@ -1,0 +1,167 @@
+#pragma once
+#include "certs/certificate_index.hpp"
+#include "certs/challenge_table.hpp"
+#include "proxy/admission.hpp"
+#include "proxy/connection.hpp"
+#include "proxy/data_plane.hpp"
+#include "proxy/event_loop.hpp"
+#include "proxy/listener.hpp"
+#include "proxy/name_throttle.hpp"
+#include "proxy/relay.hpp"
+#include "proxy/routing_view.hpp"
+#include "proxy/socket_address.hpp"
+#include "proxy/task.hpp"
+
+#include <atomic>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mesh::proxy {
+
+/// Written by one worker, read by anybody.
+struct WorkerCounters {
+    std::atomic<std::uint64_t> accepted{0};
+    std::atomic<std::uint64_t> handshakes{0};
+    std::atomic<std::uint64_t> handshakes_resumed{0};
+    std::atomic<std::uint64_t> challenges_answered{0};
+};
+
+/// What a worker is made of.
+struct WorkerSettings {
+    Limits limits;
+    const Clock* clock = nullptr;
+    Log* log = nullptr;
+    Admission* admission = nullptr;
+    /// Asks for a certificate to be read; the answer comes back through certificate_loaded().
+    std::function<void(Worker&, certs::EntryPtr)> request_load;
+    std::function<void(const Hostname&)> on_missing_certificate;
+    /// Takes what would be slow to destroy.
+    std::function<void(std::shared_ptr<const void>)> dispose;
+    std::shared_ptr<const tls::Policy> challenge_policy;
+    std::shared_ptr<const tls::Policy> refusal_policy;
+};
+
+/// One thread of the data path with everything it works on: its epoll set and coroutines, its
+/// listeners, its connections and relays, and its own copies of what they look up. Nothing in it
+/// is locked or shared, except the admission limits and counters.
+///
+/// Only post() and the counters may be used from other threads; before run() the thread that made
+/// the worker may use everything.
+class Worker final : private EventLoop::Owner, private Listener::Sink, private RelaySet::Observer {
+ public:
+    explicit Worker(WorkerSettings settings);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Until stop(). What is open then is closed.
+    void run();
+    void post(std::function<void()> task) { loop_.post(std::move(task)); }  ///< thread-safe
+    void stop() { loop_.stop(); }                                           ///< thread-safe
+
+    // What the control plane changes, by post().
+
+    void listen(std::size_t entry_point, FileDescriptor socket);
+    void set_view(std::shared_ptr<const RoutingView> view);
+    void put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential);
+    void remove_certificate(certs::CertificateId id);
+    /// Null: it cannot be read.
+    void certificate_loaded(const certs::CertificateEntry& entry, certs::CredentialPtr credential);
+    void set_default_credential(certs::CredentialPtr credential);
+    void set_addresses(const std::string& host, std::vector<SocketAddress> addresses);
+    /// Closes the listeners. `done(cut)` runs when the last connection has ended, or after `grace`
+    /// with the number of those that had not.
+    void drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done);
+
+    // What connections work with.
+
+    [[nodiscard]] EventLoop& loop() { return loop_; }
+    [[nodiscard]] RelaySet& relays() { return relays_; }
+    [[nodiscard]] std::span<std::uint8_t> scratch() { return relays_.scratch(); }
+    [[nodiscard]] const Limits& limits() const { return settings_.limits; }
+    [[nodiscard]] const Clock& clock() const { return *settings_.clock; }
+    [[nodiscard]] Log& log() { return *settings_.log; }
+    [[nodiscard]] WorkerCounters& counters() { return counters_; }
+    static void count(std::atomic<std::uint64_t>& counter) {
+        // One writer: no read-modify-write cycle on the bus.
+        counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+
+    /// Valid until the next suspension: a reload may replace them.
+    [[nodiscard]] const EntryPointRoutes& routes(std::size_t entry_point) const {
+        return *view_->entry_points[entry_point];
+    }
+    /// Null for a route that is not in the current snapshot.
+    [[nodiscard]] std::shared_ptr<const tls::Policy> policy_of(const Route& route) const;
+    [[nodiscard]] const tls::Policy& challenge_policy() const {
+        return *settings_.challenge_policy;
+    }
+    [[nodiscard]] const tls::Policy& refusal_policy() const { return *settings_.refusal_policy; }
+    [[nodiscard]] certs::ChallengeTable& challenges() { return challenges_; }
+    [[nodiscard]] certs::CertificateIndex& certificates() { return certificates_; }
+    [[nodiscard]] const certs::CredentialPtr& default_credential() const {
+        return default_credential_;
+    }
+    /// Of an IP literal itself, of a host name what set_addresses() said; empty when unknown.
+    [[nodiscard]] std::vector<SocketAddress> addresses_of(const model::Server& server) const;
+
+    /// Wakes the connection when that certificate has come or gone.
+    void await_certificate(certs::CertificateId id, Connection& connection);
+    void forget_awaited(Connection& connection);
+
+    void note_unrouted(std::size_t entry_point, const ClientHello& hello);
+    void note_missing_certificate(const Hostname& name);
+    void note_local_dial_failure(const std::string& reason);
+
+ private:
+    bool end_of_turn() override;
+    [[nodiscard]] SteadyTime wake_at() const override;
+    void on_accepted(std::size_t entry_point,
+                     FileDescriptor socket,
+                     const SocketAddress& peer,
+                     Admission::ConnectionSlot connection,
+                     Admission::HandshakeSlot handshake) override;
+    void on_accept_paused(std::size_t entry_point, std::string_view why) override;
+    void on_relay_ended(const Relay& relay, RelayEnd end) override;
+
+    void start(std::unique_ptr<Connection> connection);
+    void ended(Connection& connection, const std::exception_ptr& failure);
+    void wake_awaiting(certs::CertificateId id);
+    void sweep();
+    void sweep_if_due();
+    void finish_drain_if_due();
+    std::size_t end_all();
+
+    struct Drain {
+        SteadyTime deadline;
+        std::function<void(std::size_t)> done;
+    };
+
+    WorkerSettings settings_;
+    WorkerCounters counters_;
+    LineThrottle pause_lines_;
+    LineThrottle dial_lines_;
+    NameThrottle unrouted_names_;
+    NameThrottle missing_names_;
+
+    std::shared_ptr<const RoutingView> view_;
+    certs::CertificateIndex certificates_;
+    certs::ChallengeTable challenges_;
+    certs::CredentialPtr default_credential_;
+    std::unordered_map<std::string, std::vector<SocketAddress>> addresses_;
+    std::unordered_map<certs::CertificateId, std::vector<Connection*>> awaiting_;
+
+    EventLoop loop_;
+    std::vector<std::unique_ptr<Listener>> listeners_;
+    RelaySet relays_;
+    SteadyTime next_sweep_{};
+    std::optional<Drain> drain_;
+
+    // Last: whatever coroutine is left goes before what it uses.
+    net::io_context context_{1};
+    net::executor_work_guard<TaskExecutor> keep_running_{context_.get_executor()};
+    Connection::List connections_;
+};
+
+}  // namespace mesh::proxy
