@@ -1,0 +1,434 @@
+#include "control/authority.hpp"
+
+#include "base/time_text.hpp"
+#include "control/back_off.hpp"
+#include "control/rate_limit.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mesh::control {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+
+constexpr std::size_t requests_max = 8;
+/// Down again this soon after coming up: the doubling goes on where it was.
+constexpr auto relapse = minutes{2};
+constexpr milliseconds limit_without_time = minutes{10};
+/// RFC 8555 knows no longer Retry-After worth believing; a stored time further ahead comes from a
+/// clock that was wrong.
+constexpr milliseconds patience_max = hours{30};
+/// A directory younger than this is not read again on a suspicion.
+constexpr auto directory_fresh = minutes{1};
+constexpr unsigned failures_before_own_fault = 3;
+
+std::string words_of(const acme::Failure& failure) {
+    return failure.problem && !failure.problem->type.empty() ? failure.problem->text()
+                                                             : failure.message;
+}
+
+bool same_client(const model::CertResolver& a, const model::CertResolver& b) {
+    return a.ca_server == b.ca_server && a.ca_certificates == b.ca_certificates &&
+           a.ca_system_pool == b.ca_system_pool && a.client_timeout == b.client_timeout;
+}
+
+}  // namespace
+
+Authority::Authority(std::string directory,
+                     Surroundings around,
+                     std::optional<store::AccountRecord> account,
+                     std::optional<store::AuthorityRecord> stored)
+    : url_(std::move(directory)),
+      around_(around),
+      account_(url_, std::move(account), around.gate, around.clock, around.log) {
+    if (stored) stored_ = std::move(*stored);
+    stored_.directory = url_;
+    if (!stored_.retry_not_before) return;
+    const WallTime now = around_.clock.now();
+    const WallTime until = std::min(*stored_.retry_not_before, now + patience_max);
+    if (until > now)
+        pause(
+            account_.is_stopped() ? Pause::stopped : Pause::limited, until, stored_.reason, false);
+}
+
+std::vector<ItemId> Authority::use(const model::CertResolver& resolver,
+                                   std::unique_ptr<acme::Client> client) {
+    std::vector<ItemId> orphans;
+    for (const auto& [id, epoch] : out_) orphans.push_back(id);
+    out_.clear();
+    ++epoch_;
+    const bool first = client_ == nullptr;
+    resolver_ = resolver;
+    account_.drop_client();
+    client_ = std::move(client);
+    const bool registers_anew = account_.set_email(resolver.email) && !account_.ready();
+    // What a person changed may be what was wrong; the CA's own patience goes on all the same.
+    const bool keeps_pause = mode_ == Mode::waiting && (first || pause_ == Pause::limited) &&
+                             !(pause_ == Pause::stopped && registers_anew);
+    if (!keeps_pause) {
+        around_.heap.cancel(around_.key);
+        mode_ = Mode::unknown;
+        pause_ = Pause::none;
+    }
+    return orphans;
+}
+
+bool Authority::uses(const model::CertResolver& resolver) const {
+    if (client_ == nullptr || !same_client(resolver_, resolver)) return false;
+    return resolver_.email == resolver.email || account_.ready();
+}
+
+void Authority::wait_for_turn(const Urgency& urgency) {
+    stop_waiting(urgency.id);
+    waiting_[urgency.id] = urgency;
+    (urgency.begins ? beginnings_ : steps_).insert(urgency);
+    pump();
+}
+
+void Authority::stop_waiting(ItemId id) {
+    const auto found = waiting_.find(id);
+    if (found == waiting_.end()) return;
+    (found->second.begins ? beginnings_ : steps_).erase(found->second);
+    waiting_.erase(found);
+}
+
+void Authority::give_back(ItemId id) {
+    out_.erase(id);
+    pump();
+}
+
+void Authority::abandon(ItemId id) {
+    out_.erase(id);
+}
+
+void Authority::forget(ItemId id) {
+    stop_waiting(id);
+    troubles_.erase(id);
+}
+
+bool Authority::reread_directory() {
+    if (around_.clock.steady_now() - directory_read_ < directory_fresh) return false;
+    if (mode_ == Mode::trial || mode_ == Mode::up) mode_ = Mode::unknown;
+    return true;
+}
+
+std::optional<Urgency> Authority::next_in_line() const {
+    std::optional<Urgency> best;
+    if (!steps_.empty()) best = *steps_.begin();
+    if (!beginnings_.empty() && (!best || *beginnings_.begin() < *best) &&
+        around_.user.may_begin(url_))
+        best = *beginnings_.begin();
+    return best;
+}
+
+void Authority::pump() {
+    // What a turn leads to may end in another call of this: the loop below sees to it.
+    if (pumping_) return;
+    pumping_ = true;
+    give_turns();
+    pumping_ = false;
+}
+
+void Authority::give_turns() {
+    while (client_ != nullptr && around_.user.may_ask() && mode_ != Mode::waiting) {
+        const auto next = next_in_line();
+        if (!next) return;
+        if (mode_ == Mode::unknown) {
+            probe();
+            return;
+        }
+        const std::size_t width = mode_ == Mode::up ? requests_max : mode_ == Mode::trial ? 1 : 0;
+        if (out_.size() >= width) return;
+        stop_waiting(next->id);
+        out_[next->id] = epoch_;
+        around_.user.granted(next->id);
+    }
+}
+
+void Authority::probe() {
+    mode_ = Mode::probing;
+    client_->forget();
+    client_->directory([this](const acme::Outcome<acme::Directory>& answer) { probed(answer); });
+}
+
+void Authority::probed(const acme::Outcome<acme::Directory>& answer) {
+    if (mode_ != Mode::probing) return;
+    if (answer.has_error()) {
+        go_away(answer.error());
+        return;
+    }
+    directory_ = *answer;
+    directory_read_ = around_.clock.steady_now();
+    if (clock_is_wrong()) return;
+    if (account_.ready()) {
+        mode_ = Mode::trial;
+        pump();
+        return;
+    }
+    register_account();
+}
+
+void Authority::register_account() {
+    mode_ = Mode::registering;
+    if (directory_.external_account_required) {
+        acme::Failure failure;
+        failure.kind = acme::FailureClass::config;
+        failure.message = "the CA wants an external account (eab), which resolver " +
+                          resolver_.name + " does not have";
+        stop(failure.message, failure, false);
+        return;
+    }
+    account_.ensure(*client_, [this, epoch = epoch_](const std::optional<acme::Failure>& failure) {
+        if (epoch == epoch_ && mode_ == Mode::registering) registration_answered(failure);
+    });
+}
+
+void Authority::registration_answered(const std::optional<acme::Failure>& failure) {
+    if (!failure) {
+        mode_ = Mode::trial;
+        pump();
+        return;
+    }
+    switch (failure->kind) {
+        case acme::FailureClass::unreachable:
+        case acme::FailureClass::cancelled:
+            go_away(*failure);
+            return;
+        case acme::FailureClass::rate_limited:
+            limit(*failure);
+            return;
+        case acme::FailureClass::account_stopped:
+            stop(words_of(*failure), *failure, true);
+            return;
+        default:
+            stop(words_of(*failure), *failure, false);
+    }
+}
+
+Authority::Verdict Authority::finished(ItemId id, const acme::Failure* failure, bool placing) {
+    const auto found = out_.find(id);
+    const bool current = found != out_.end() && found->second == epoch_;
+    Verdict verdict = Verdict::certificate;
+    if (failure != nullptr) {
+        verdict = failed(id, *failure, placing, current);
+    } else {
+        if (current) {
+            gone_in_a_row_ = 0;
+            answers();
+        }
+        for (auto& [other, trouble] : troubles_)
+            if (other != id) ++trouble.others_served;
+    }
+    out_.erase(id);
+    pump();
+    return verdict;
+}
+
+/// The CA answered a request of ours.
+void Authority::answers() {
+    if (clock_is_wrong()) return;
+    limits_ = 0;
+    stops_ = 0;
+    if (mode_ != Mode::trial) return;
+    mode_ = Mode::up;
+    pause_ = Pause::none;
+    up_since_ = around_.clock.steady_now();
+    if (stored_.retry_not_before) store_pause(std::nullopt, {});
+    account_.note_stopped({});
+    stop_announced_.clear();
+    if (!std::exchange(down_announced_, false)) return;
+    around_.log.info("ca_up",
+                     "the CA answers again; what waited goes on",
+                     {{"directory", url_},
+                      {"resolver", resolver_.name},
+                      {"waiting", static_cast<std::uint64_t>(waiting_.size())}});
+}
+
+Authority::Verdict Authority::failed(ItemId id,
+                                     const acme::Failure& failure,
+                                     bool placing,
+                                     bool current) {
+    switch (failure.kind) {
+        case acme::FailureClass::unreachable:
+            if (fails_for_this_one_only(id)) return Verdict::certificate;
+            if (current) go_away(failure);
+            return Verdict::authority;
+        case acme::FailureClass::cancelled:
+            return Verdict::authority;
+        case acme::FailureClass::rate_limited:
+            if (!placing || limit_scope(failure) == LimitScope::certificate) break;
+            if (current) limit(failure);
+            return Verdict::authority;
+        case acme::FailureClass::account_stopped:
+            if (current) stop(words_of(failure), failure, true);
+            return Verdict::authority;
+        case acme::FailureClass::account_gone:
+            if (current) account_is_gone(failure);
+            return Verdict::authority;
+        default:
+            break;
+    }
+    if (current) answers();  // it pronounced on the certificate, so it is there
+    return Verdict::certificate;
+}
+
+void Authority::account_is_gone(const acme::Failure& failure) {
+    if (++gone_in_a_row_ > 1) {
+        stop("the CA does not know the account it has just confirmed", failure, true);
+        return;
+    }
+    around_.log.warn("account_gone",
+                     "the CA does not know our account: registering its key again",
+                     {{"directory", url_}, {"resolver", resolver_.name}});
+    ++epoch_;
+    account_.forget_registration();
+    register_account();
+}
+
+bool Authority::fails_for_this_one_only(ItemId id) {
+    const SteadyTime now = around_.clock.steady_now();
+    Trouble& trouble = troubles_[id];
+    if (trouble.failures == 0 || now - trouble.since > hours{1}) trouble = {0, 0, now};
+    ++trouble.failures;
+    if (trouble.failures < failures_before_own_fault || trouble.others_served == 0) return false;
+    troubles_.erase(id);
+    return true;
+}
+
+bool Authority::clock_is_wrong() {
+    const auto ahead = client_->clock_offset();
+    const ClockVerdict verdict = judge_clock(around_.clock.now(), around_.build_time, ahead);
+    const ClockVerdict before = std::exchange(clock_verdict_, verdict);
+    const std::int64_t seconds = ahead ? ahead->count() / 1000 : 0;
+    if (verdict == ClockVerdict::wrong) {
+        if (before != verdict)
+            around_.log.error("clock_wrong",
+                              "this machine's date is over a day off the CA's: no orders",
+                              {{"directory", url_},
+                               {"ca_ahead_seconds", seconds},
+                               {"now", rfc3339(around_.clock.now())}});
+        ++probes_;
+        const milliseconds wait = probe_wait(probes_, around_.jitter);
+        pause(Pause::clock, around_.clock.now() + wait, {}, false);
+        around_.heap.set_after(around_.key, wait);
+        return true;
+    }
+    if (before == verdict) return false;
+    if (verdict == ClockVerdict::suspicious)
+        around_.log.warn("clock_suspicious",
+                         "this machine's date is over five minutes off the CA's",
+                         {{"directory", url_}, {"ca_ahead_seconds", seconds}});
+    else
+        around_.log.info(
+            "clock_right", "this machine's date agrees with the CA's", {{"directory", url_}});
+    return false;
+}
+
+void Authority::go_away(const acme::Failure& failure) {
+    const SteadyTime steady = around_.clock.steady_now();
+    if (up_since_ && steady - *up_since_ > relapse) probes_ = 0;
+    up_since_.reset();
+    ++probes_;
+    const milliseconds wait = bounded(probe_wait(probes_, around_.jitter));
+    const WallTime ours = around_.clock.now() + wait;
+    const bool asked_for_patience = failure.retry_at && *failure.retry_at > ours;
+    const WallTime until = asked_for_patience ? *failure.retry_at : ours;
+    pause(Pause::away, until, words_of(failure), asked_for_patience);
+    if (!asked_for_patience) around_.heap.set_after(around_.key, wait);
+    if (std::exchange(down_announced_, true)) return;
+    around_.log.warn("ca_down",
+                     "the CA cannot be reached or does not make sense; certificates are served, "
+                     "orders wait",
+                     {{"directory", url_},
+                      {"resolver", resolver_.name},
+                      {"error", words_of(failure)},
+                      {"next_at", rfc3339(until)}});
+}
+
+void Authority::limit(const acme::Failure& failure) {
+    const WallTime now = around_.clock.now();
+    ++limits_;
+    WallTime until = failure.retry_at.value_or(now + bounded(limit_without_time));
+    // A CA that keeps saying "in a second" is not asked every second.
+    if (limits_ > 1) until = std::max(until, now + bounded(probe_wait(limits_, around_.jitter)));
+    pause(Pause::limited, until, words_of(failure), true);
+    around_.log.warn("ca_rate_limited",
+                     "the CA takes no orders of ours until then",
+                     {{"directory", url_},
+                      {"resolver", resolver_.name},
+                      {"error", words_of(failure)},
+                      {"until", rfc3339(until)}});
+}
+
+void Authority::stop(const std::string& reason, const acme::Failure& failure, bool daily) {
+    ++stops_;
+    const milliseconds wait = daily ? hours{24} : back_off_wait(stops_, false, around_.jitter);
+    WallTime until = around_.clock.now() + bounded(wait);
+    if (failure.retry_at) until = std::max(until, *failure.retry_at);
+    pause(Pause::stopped, until, reason, true);
+    account_.note_stopped(reason);
+    if (std::exchange(stop_announced_, reason) == reason) return;
+    down_announced_ = true;
+    around_.log.error("ca_down",
+                      "the CA refuses our account; a person has to look at it",
+                      {{"directory", url_},
+                       {"resolver", resolver_.name},
+                       {"error", reason},
+                       {"next_at", rfc3339(until)}});
+}
+
+void Authority::pause(Pause reason, WallTime until, const std::string& why, bool stored) {
+    ++epoch_;
+    mode_ = Mode::waiting;
+    pause_ = reason;
+    around_.heap.set(around_.key, until);
+    if (stored) store_pause(until, why);
+}
+
+milliseconds Authority::bounded(milliseconds wait) const {
+    const auto bound_by = [&](ItemId id) {
+        if (const auto bound = around_.user.longest_wait_of(id)) wait = std::min(wait, *bound);
+    };
+    for (const auto& [id, urgency] : waiting_) bound_by(id);
+    for (const auto& [id, epoch] : out_) bound_by(id);
+    return wait;
+}
+
+void Authority::store_pause(std::optional<WallTime> until, const std::string& why) {
+    stored_.retry_not_before = until;
+    stored_.reason = why;
+    around_.gate.commit({store::PutAuthority{stored_}});
+}
+
+void Authority::on_time() {
+    if (mode_ != Mode::waiting) return;
+    // A limit ends by itself; everything else is asked about first.
+    const bool known =
+        pause_ == Pause::limited && account_.ready() && !directory_.new_order.empty();
+    mode_ = known ? Mode::trial : Mode::unknown;
+    pump();
+}
+
+void Authority::clock_was_set() {
+    // A date that was moved is compared with the CA's before anything is ordered by it.
+    if (mode_ == Mode::trial || mode_ == Mode::up) mode_ = Mode::unknown;
+    if (mode_ != Mode::waiting) return;
+    if (pause_ == Pause::clock) {
+        on_time();  // perhaps this is what it waited for
+        return;
+    }
+    const WallTime latest = around_.clock.now() + patience_max;
+    if (stored_.retry_not_before && *stored_.retry_not_before > latest)
+        around_.heap.set(around_.key, latest);
+}
+
+void Authority::save(std::map<std::string, store::AccountRecord>& accounts,
+                     std::map<std::string, store::AuthorityRecord>& authorities) const {
+    if (!account_.record().key_pem.empty()) accounts[url_] = account_.record();
+    authorities[url_] = stored_;
+}
+
+}  // namespace mesh::control

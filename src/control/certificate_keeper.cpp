@@ -1,0 +1,240 @@
+#include "control/certificate_keeper.hpp"
+
+#include "base/time_text.hpp"
+#include "control/back_off.hpp"
+#include "control/identity.hpp"
+#include "control/schedule.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mesh::control {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Kinds of keys in the heap, above every ItemId.
+constexpr ActionHeap::Key notice_bit = ActionHeap::Key{1} << 63;
+constexpr ActionHeap::Key authority_bit = ActionHeap::Key{1} << 62;
+
+/// The wall clock may be set at any moment; it is looked at this often.
+constexpr milliseconds step_max = std::chrono::seconds{30};
+constexpr milliseconds clock_was_set = std::chrono::minutes{1};
+/// No stored wait is longer than this; one further ahead comes from a clock that was wrong.
+constexpr milliseconds wait_max = std::chrono::hours{30};
+
+milliseconds wall_ahead_of_steady(const Clock& clock) {
+    return clock.now().time_since_epoch() -
+           std::chrono::floor<milliseconds>(clock.steady_now().time_since_epoch());
+}
+
+}  // namespace
+
+CertificateKeeper::CertificateKeeper(ReconcilerSettings settings,
+                                     store::Store& store,
+                                     Publisher& publisher,
+                                     Executor& executor,
+                                     const Clock& clock,
+                                     Log& log)
+    : settings_(std::move(settings)),
+      store_(store),
+      publisher_(publisher),
+      executor_(executor),
+      clock_(clock),
+      log_(log),
+      jitter_(settings_.seed),
+      gate_(store, executor, log),
+      heap_(clock, [this] { arm(); }),
+      board_(publisher,
+             [this](ItemId id) {
+                 executor_.post([this, alive = std::weak_ptr<int>(alive_), id] {
+                     if (alive.expired()) return;
+                     if (CertificateItem* item = find(id); item != nullptr && item->run)
+                         item->run->advance();
+                 });
+             }),
+      keys_(executor),
+      wall_offset_(wall_ahead_of_steady(clock)) {
+    gate_.on_recovered([this] { pump_all(); });
+}
+
+CertificateKeeper::~CertificateKeeper() {
+    stop();
+}
+
+Status CertificateKeeper::load() {
+    auto certificates = store_.certificates();
+    if (!certificates) return with_context("reading certificates", certificates.error());
+    auto orders = store_.orders();
+    if (!orders) return with_context("reading orders", orders.error());
+    auto accounts = store_.accounts();
+    if (!accounts) return with_context("reading accounts", accounts.error());
+    auto authorities = store_.authorities();
+    if (!authorities) return with_context("reading authorities", authorities.error());
+
+    for (store::StoredCertificate& stored : *certificates) {
+        CertificateItem& item = new_item(stored.record.key);
+        item.stored = std::move(stored);
+        item.has_row = true;
+    }
+    for (store::OrderRecord& order : *orders) {
+        const auto found = by_key_.find(order.key);
+        if (found != by_key_.end()) items_.at(found->second).order = std::move(order);
+    }
+    for (store::AccountRecord& account : *accounts)
+        stored_accounts_[account.directory] = std::move(account);
+    for (store::AuthorityRecord& authority : *authorities)
+        stored_authorities_[authority.directory] = std::move(authority);
+    return {};
+}
+
+void CertificateKeeper::stop() {
+    running_ = false;
+    alive_ = std::make_shared<int>(0);  // whatever is posted still finds nobody
+    for (auto& [id, item] : items_) item.run.reset();
+    board_.clear();
+    cas_.clear();
+}
+
+CertificateItem* CertificateKeeper::find(ItemId id) {
+    const auto found = items_.find(id);
+    return found == items_.end() ? nullptr : &found->second;
+}
+
+const CertificateItem* CertificateKeeper::find(ItemId id) const {
+    const auto found = items_.find(id);
+    return found == items_.end() ? nullptr : &found->second;
+}
+
+CertificateKeeper::Ca* CertificateKeeper::ca_of(const CertificateItem& item) {
+    const auto found = cas_.find(item.stored.record.key.directory);
+    return found == cas_.end() ? nullptr : &found->second;
+}
+
+CertificateItem& CertificateKeeper::new_item(const store::CertificateKey& key) {
+    const ItemId id = next_id_++;
+    by_key_[key] = id;
+    CertificateItem& item = items_[id];
+    item.id = id;
+    item.stored.record.key = key;
+    return item;
+}
+
+// ---- time ---------------------------------------------------------------------------------------
+
+void CertificateKeeper::arm() {
+    if (!running_) return;
+    const milliseconds wait = std::min(heap_.next_wait().value_or(step_max), step_max);
+    const SteadyTime at = clock_.steady_now() + wait;
+    if (armed_ && *armed_ <= at) return;
+    armed_ = at;
+    executor_.post_after(wait, [this, alive = std::weak_ptr<int>(alive_), at] {
+        if (alive.expired()) return;
+        if (armed_ == at) armed_.reset();
+        tick();
+    });
+}
+
+void CertificateKeeper::tick() {
+    follow_clock();
+    while (const auto key = heap_.pop_due()) {
+        if ((*key & authority_bit) != 0) {
+            for (auto& [directory, ca] : cas_)
+                if (ca.id == (*key & ~authority_bit)) ca.authority->on_time();
+        } else if (CertificateItem* item = find(*key & ~notice_bit)) {
+            (*key & notice_bit) != 0 ? notice(*item) : act(*item);
+        }
+    }
+    arm();
+}
+
+/// Somebody set the date, or the machine slept: stored waits are looked at anew.
+void CertificateKeeper::follow_clock() {
+    const bool before_build = clock_.now() < settings_.build_time;
+    if (before_build != std::exchange(clock_before_build_, before_build)) {
+        if (before_build)
+            log_.error("clock_wrong",
+                       "this machine's date is before this program was built: no orders",
+                       {{"now", rfc3339(clock_.now())}, {"built", rfc3339(settings_.build_time)}});
+        else
+            log_.info("clock_right",
+                      "this machine's date is possible again",
+                      {{"now", rfc3339(clock_.now())}});
+        pump_all();
+    }
+    const milliseconds offset = wall_ahead_of_steady(clock_);
+    if (std::chrono::abs(offset - wall_offset_) < clock_was_set) return;
+    wall_offset_ = offset;
+    for (auto& [id, item] : items_)
+        if (!item.run) schedule(item);
+    for (auto& [directory, ca] : cas_) ca.authority->clock_was_set();
+}
+
+/// Sets when to look at a certificate next. One with an order being driven is left to it.
+void CertificateKeeper::schedule(CertificateItem& item) {
+    if (item.run || item.committing) return;
+    const WallTime now = clock_.now();
+    store::CertificateRecord& record = item.stored.record;
+    if (record.next_at) record.next_at = std::min(*record.next_at, now + wait_max);
+    if (item.wanted)
+        heap_.set(item.id, due_time(record, item.stored.version, item.order_open(), now));
+    else if (const auto removal = deletion_time(record, item.stored.version))
+        heap_.set(item.id, *removal);
+}
+
+void CertificateKeeper::act(CertificateItem& item) {
+    if (item.run) {
+        item.run->on_time();
+    } else if (!item.wanted) {
+        remove(item);
+    } else if (Ca* ca = ca_of(item); ca != nullptr && !item.committing) {
+        ca->authority->wait_for_turn(urgency(item));
+    }
+}
+
+void CertificateKeeper::remove(CertificateItem& item) {
+    const auto removal = deletion_time(item.stored.record, item.stored.version);
+    if (!removal || *removal > clock_.now()) {
+        schedule(item);
+        return;
+    }
+    if (clock_before_build_) return;
+    const certs::CertificateId served = item.stored.version ? item.stored.certificate_id : 0;
+    const store::CertificateKey key = item.stored.record.key;
+    log_.info("certificate_deleted",
+              "no router wanted it for 30 days after it expired",
+              {{"names", names_text(key.names)}, {"directory", key.directory}});
+    heap_.cancel(item.id | notice_bit);
+    by_key_.erase(key);
+    items_.erase(item.id);
+    gate_.commit({store::DeleteCertificate{key}},
+                 [this, alive = std::weak_ptr<int>(alive_), served](const store::Applied&) {
+                     if (!alive.expired() && served != 0) publisher_.remove_certificate(served);
+                 });
+}
+
+/// Speaks of a wanted certificate that nears its end, and says when to speak again.
+void CertificateKeeper::notice(CertificateItem& item) {
+    if (!item.wanted || !item.stored.version || clock_before_build_) return;
+    const store::VersionFacts& version = *item.stored.version;
+    const WallTime now = clock_.now();
+    heap_.set(item.id | notice_bit, next_expiry_notice(version, now));
+    const ExpiryLevel level = expiry_level(version, now);
+    if (level == ExpiryLevel::none) return;
+    const auto& error = item.stored.record.last_error;
+    log_.write(level == ExpiryLevel::error ? LogLevel::error : LogLevel::warn,
+               "cert_expiring",
+               now >= version.not_after ? "a certificate has expired"
+                                        : "a certificate nears its end and is not renewed yet",
+               {{"names", names_text(item.stored.record.ordered_names)},
+                {"serial", version.serial},
+                {"not_after", rfc3339(version.not_after)},
+                {"attempts", static_cast<std::uint64_t>(item.stored.record.attempts)},
+                {"last_error", error ? error->detail : std::string{}}});
+}
+
+void CertificateKeeper::pump_all() {
+    for (auto& [directory, ca] : cas_) ca.authority->pump();
+}
+
+}  // namespace mesh::control

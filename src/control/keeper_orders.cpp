@@ -1,0 +1,254 @@
+// How orders begin and how they end.
+#include "base/time_text.hpp"
+#include "control/back_off.hpp"
+#include "control/certificate_keeper.hpp"
+#include "control/identity.hpp"
+#include "control/schedule.hpp"
+
+#include <limits>
+#include <utility>
+
+namespace mesh::control {
+
+// ---- AuthorityUser ------------------------------------------------------------------------------
+
+void CertificateKeeper::granted(ItemId id) {
+    CertificateItem* item = find(id);
+    Ca* ca = item != nullptr ? ca_of(*item) : nullptr;
+    if (ca == nullptr) return;
+    if (item->run)
+        item->run->turn();
+    else if (!item->wanted || item->committing)
+        ca->authority->give_back(id);
+    else if (item->order)
+        resume(*item, *ca);
+    else
+        begin(*item, *ca);
+}
+
+bool CertificateKeeper::may_ask() const {
+    return running_ && clock_.now() >= settings_.build_time;
+}
+
+bool CertificateKeeper::may_begin(const std::string& directory) const {
+    const auto ca = cas_.find(directory);
+    return ca != cas_.end() && ca->second.open_orders < settings_.open_orders_max &&
+           !gate_.degraded();
+}
+
+std::optional<std::chrono::milliseconds> CertificateKeeper::longest_wait_of(ItemId id) const {
+    const CertificateItem* item = find(id);
+    return item == nullptr ? std::nullopt : longest_wait(item->stored.version, clock_.now());
+}
+
+// ---- beginning ----------------------------------------------------------------------------------
+
+Urgency CertificateKeeper::urgency(const CertificateItem& item) const {
+    Urgency urgency;
+    if (item.stored.version && is_valid(*item.stored.version, clock_.now()))
+        urgency.life_ends = item.stored.version->not_after;
+    urgency.begins = !item.run;
+    urgency.attempts = item.stored.record.attempts;
+    urgency.id = item.id;
+    return urgency;
+}
+
+OrderRun::Surroundings CertificateKeeper::surroundings(Ca& ca) {
+    return {*ca.authority, gate_, board_, heap_, keys_, executor_, clock_, log_, *this};
+}
+
+OrderRun::Subject CertificateKeeper::subject(const CertificateItem& item) const {
+    OrderRun::Subject subject;
+    subject.id = item.id;
+    subject.key = item.stored.record.key;
+    subject.names = item.wanted->names;
+    subject.key_type = to_tls(item.wanted->key_type);
+    subject.urgency = urgency(item);
+    subject.longest_wait = longest_wait(item.stored.version, clock_.now());
+    return subject;
+}
+
+void CertificateKeeper::begin(CertificateItem& item, Ca& ca) {
+    const store::CertificateRecord& record = item.stored.record;
+    const std::uint64_t attempt = std::uint64_t{record.attempts} + 1;
+    item.has_row = true;
+    ++ca.open_orders;
+    item.run = OrderRun::start(
+        surroundings(ca), subject(item), item.wanted->profile, {store::PutCertificate{record}});
+    log_.info("order_started",
+              item.stored.version ? "renewing a certificate" : "ordering a certificate",
+              {{"names", names_text(record.ordered_names)},
+               {"resolver", record.resolver},
+               {"directory", record.key.directory},
+               {"attempt", attempt}});
+}
+
+void CertificateKeeper::resume(CertificateItem& item, Ca& ca) {
+    const store::OrderRecord row = std::move(*std::exchange(item.order, std::nullopt));
+    auto run = OrderRun::resume(surroundings(ca), subject(item), row);
+    if (!run) {
+        log_.error("",
+                   "a stored order cannot be read; another one is made",
+                   {{"names", names_text(row.key.names)}, {"error", run.error().message}});
+        begin(item, ca);
+        return;
+    }
+    ++ca.open_orders;
+    item.run = std::move(*run);
+    item.run->turn();
+}
+
+void CertificateKeeper::end_run(CertificateItem& item) {
+    heap_.cancel(item.id);
+    item.run.reset();
+    if (Ca* ca = ca_of(item)) --ca->open_orders;
+}
+
+// ---- how it ends --------------------------------------------------------------------------------
+
+void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
+    CertificateItem* item = find(id);
+    if (item == nullptr || !item->run) return;
+    const WallTime now = clock_.now();
+    const store::OrderRecord row = item->run->row();
+    end_run(*item);
+
+    store::CertificateRecord& record = item->stored.record;
+    if (failure.counted) {
+        ++record.attempts;
+        record.next_at =
+            next_attempt(record.attempts, item->stored.version, failure.retry_at, now, jitter_);
+    } else {
+        record.next_at = failure.retry_at;
+    }
+    record.state = asked_as(*item->wanted);
+    record.last_error = store::LastError{failure.type, failure.detail, now};
+    store::Transition change{store::PutCertificate{record}};
+    if (failure.keep_order) {
+        item->order = row;
+    } else {
+        change.push_back(store::DeleteOrder{record.key});
+    }
+    change.push_back(store::AddHistory{{record.key, now, "failed", failure.detail}});
+    gate_.commit(std::move(change));
+
+    log_.warn("order_failed",
+              failure.keep_order ? "an order waits" : "an order failed",
+              {{"certificate", names_text(record.key.names)},
+               {"names", names_text(record.ordered_names)},
+               {"resolver", record.resolver},
+               {"type", failure.type},
+               {"detail", failure.detail},
+               {"attempt", static_cast<std::uint64_t>(record.attempts)},
+               {"next_at", record.next_at ? rfc3339(*record.next_at) : rfc3339(now)}});
+    schedule(*item);
+    if (Ca* ca = ca_of(*item)) ca->authority->pump();
+}
+
+void CertificateKeeper::order_issued(ItemId id, Issued issued) {
+    CertificateItem* item = find(id);
+    if (item == nullptr || !item->run) return;
+    const tls::CertificateFacts& leaf = issued.credential->facts();
+    const std::optional<store::VersionFacts>& current = item->stored.version;
+    if (current && current->sha256 == leaf.sha256) {
+        OrderFailure failure;
+        failure.type = "mesh:unproven";
+        failure.detail = "the CA sent the certificate that is here already";
+        order_failed(id, std::move(failure));
+        return;
+    }
+    end_run(*item);
+    const WallTime now = clock_.now();
+    if (current && is_valid(*current, now) && leaf.not_after < current->not_after)
+        log_.warn("",
+                  "the new certificate ends before the one it replaces",
+                  {{"names", names_text(item->stored.record.ordered_names)},
+                   {"not_after", rfc3339(leaf.not_after)},
+                   {"before", rfc3339(current->not_after)}});
+
+    store::VersionFacts facts;
+    facts.not_before = leaf.not_before;
+    facts.not_after = leaf.not_after;
+    facts.serial = leaf.serial;
+    facts.sha256 = leaf.sha256;
+    facts.key_type = key_type_text(item->wanted->key_type);
+    facts.profile = issued.profile;
+    facts.source = "acme";
+    facts.created = now;
+    store::CertificateRecord& record = item->stored.record;
+    record.attempts = 0;
+    record.next_at.reset();
+    record.last_error.reset();
+    record.state.clear();
+    item->stored.version = facts;
+    item->committing = true;
+
+    const auto shared = std::make_shared<const Issued>(std::move(issued));
+    const auto alive = std::weak_ptr<int>(alive_);
+    gate_.commit(
+        {store::PutCertificate{record},
+         store::PutVersion{record.key, shared->chain_pem, shared->key_pem, facts},
+         store::DeleteOrder{record.key},
+         store::AddHistory{{record.key, now, "issued", "serial " + facts.serial}}},
+        [this, alive, id, shared](const store::Applied& applied) {
+            if (!alive.expired()) committed(id, applied, *shared);
+        },
+        [this, alive, id, shared](const Error&) {
+            if (alive.expired()) return;
+            if (CertificateItem* waiting = find(id)) serve_uncommitted(*waiting, *shared);
+        });
+    if (Ca* ca = ca_of(*item)) ca->authority->pump();
+}
+
+/// The one way to get live: the version is on disk.
+void CertificateKeeper::committed(ItemId id, const store::Applied& applied, const Issued& issued) {
+    CertificateItem* item = find(id);
+    if (item == nullptr) return;
+    item->committing = false;
+    item->stored.certificate_id = applied.certificate_id;
+    item->stored.version_id = applied.version_id;
+    publish(*item, applied.certificate_id, applied.version_id, issued);
+    if (const auto temporary = std::exchange(item->temporary_id, 0); temporary != 0)
+        publisher_.remove_certificate(temporary);
+    const store::VersionFacts& facts = *item->stored.version;
+    log_.info("cert_live",
+              "a certificate is stored and served",
+              {{"names", names_text(item->stored.record.ordered_names)},
+               {"resolver", item->stored.record.resolver},
+               {"serial", facts.serial},
+               {"not_after", rfc3339(facts.not_after)},
+               {"renewal_at", rfc3339(renewal_time(facts))}});
+    schedule(*item);
+    notice(*item);
+}
+
+/// The disk does not take it: a certificate that was paid for is served from memory meanwhile.
+void CertificateKeeper::serve_uncommitted(CertificateItem& item, const Issued& issued) {
+    // Far below the numbers of certificates from files, which count down from -1.
+    const certs::CertificateId unused =
+        std::numeric_limits<certs::CertificateId>::min() + next_temporary_++;
+    if (item.stored.certificate_id == 0 || item.stored.version_id == 0) item.temporary_id = unused;
+    const certs::CertificateId id =
+        item.temporary_id != 0 ? item.temporary_id : item.stored.certificate_id;
+    publish(item, id, unused, issued);
+    log_.warn("",
+              "a new certificate is served from memory until it can be stored",
+              {{"names", names_text(item.stored.record.ordered_names)},
+               {"serial", item.stored.version->serial}});
+}
+
+void CertificateKeeper::publish(const CertificateItem& item,
+                                certs::CertificateId id,
+                                certs::VersionId version,
+                                const Issued& issued) {
+    auto entry = std::make_shared<certs::CertificateEntry>();
+    entry->id = id;
+    entry->version = version;
+    entry->names = issued.credential->facts().names;
+    entry->directory = item.stored.record.key.directory;
+    entry->not_before = item.stored.version->not_before;
+    entry->not_after = item.stored.version->not_after;
+    publisher_.put_certificate(std::move(entry), issued.credential);
+}
+
+}  // namespace mesh::control

@@ -1,0 +1,39 @@
+#include "control/reconciler.hpp"
+
+#include "control/certificate_keeper.hpp"
+
+#include <utility>
+
+namespace mesh::control {
+
+struct Reconciler::State {
+    CertificateKeeper keeper;
+};
+
+Reconciler::Reconciler(ReconcilerSettings settings,
+                       store::Store& store,
+                       Publisher& publisher,
+                       Executor& executor,
+                       const Clock& clock,
+                       Log& log)
+    : state_(new State{
+          CertificateKeeper{std::move(settings), store, publisher, executor, clock, log}}) {}
+
+Reconciler::~Reconciler() {
+    stop();
+}
+
+Status Reconciler::load() {
+    return state_->keeper.load();
+}
+
+void Reconciler::want(model::WantedSet wanted,
+                      std::map<std::string, model::CertResolver> resolvers) {
+    state_->keeper.want(std::move(wanted), std::move(resolvers));
+}
+
+void Reconciler::stop() {
+    state_->keeper.stop();
+}
+
+}  // namespace mesh::control

@@ -1,0 +1,74 @@
+#include "unit/control/support/manual_executor.hpp"
+
+#include <utility>
+
+namespace mesh::control::test {
+
+void ManualExecutor::post(std::function<void()> task) {
+    const std::lock_guard lock{mutex_};
+    ready_.push_back(std::move(task));
+}
+
+void ManualExecutor::post_after(std::chrono::milliseconds delay, std::function<void()> task) {
+    const std::lock_guard lock{mutex_};
+    timed_.emplace(clock_.steady_now() + delay, std::move(task));
+}
+
+bool ManualExecutor::run_one() {
+    std::function<void()> task;
+    {
+        const std::lock_guard lock{mutex_};
+        while (!timed_.empty() && timed_.begin()->first <= clock_.steady_now()) {
+            ready_.push_back(std::move(timed_.begin()->second));
+            timed_.erase(timed_.begin());
+        }
+        if (ready_.empty()) return false;
+        task = std::move(ready_.front());
+        ready_.pop_front();
+    }
+    ++tasks_run_;
+    task();
+    return true;
+}
+
+void ManualExecutor::settle() {
+    while (run_one()) {
+    }
+}
+
+/// Moves the clock to the next task, at most to `end`; false when there is none before it.
+bool ManualExecutor::skip_to_next(SteadyTime end) {
+    const std::lock_guard lock{mutex_};
+    if (!ready_.empty()) return true;
+    const bool none = timed_.empty() || timed_.begin()->first > end;
+    const SteadyTime to = none ? end : timed_.begin()->first;
+    const auto step = std::chrono::ceil<std::chrono::milliseconds>(to - clock_.steady_now());
+    if (step > std::chrono::milliseconds{0}) clock_.advance(step);
+    return !none;
+}
+
+void ManualExecutor::run_for(std::chrono::milliseconds span) {
+    const SteadyTime end = clock_.steady_now() + span;
+    settle();
+    while (skip_to_next(end)) settle();
+}
+
+bool ManualExecutor::run_until(const std::function<bool()>& holds,
+                               std::chrono::milliseconds limit) {
+    const SteadyTime end = clock_.steady_now() + limit;
+    while (!holds()) {
+        if (run_one()) continue;
+        if (!skip_to_next(end)) return holds();
+    }
+    return true;
+}
+
+void ManualExecutor::drop_all() {
+    std::deque<std::function<void()>> ready;
+    std::multimap<SteadyTime, std::function<void()>> timed;
+    const std::lock_guard lock{mutex_};
+    ready.swap(ready_);
+    timed.swap(timed_);
+}
+
+}  // namespace mesh::control::test
