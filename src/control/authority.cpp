@@ -219,8 +219,7 @@ Authority::Verdict Authority::finished(ItemId id, const acme::Failure* failure, 
             gone_in_a_row_ = 0;
             answers();
         }
-        for (auto& [other, trouble] : troubles_)
-            if (other != id) ++trouble.others_served;
+        for (auto& [other, trouble] : troubles_) ++trouble.served_meanwhile;
     }
     out_.erase(id);
     pump();
@@ -288,12 +287,13 @@ void Authority::account_is_gone(const acme::Failure& failure) {
     register_account();
 }
 
+/// The CA fails at one request again and again while it serves others: that is no CA that is away.
 bool Authority::fails_for_this_one_only(ItemId id) {
     const SteadyTime now = around_.clock.steady_now();
     Trouble& trouble = troubles_[id];
     if (trouble.failures == 0 || now - trouble.since > hours{1}) trouble = {0, 0, now};
     ++trouble.failures;
-    if (trouble.failures < failures_before_own_fault || trouble.others_served == 0) return false;
+    if (trouble.failures < failures_before_own_fault || trouble.served_meanwhile == 0) return false;
     troubles_.erase(id);
     return true;
 }

@@ -113,7 +113,7 @@ class Authority {
     enum class Pause { none, away, limited, stopped, clock };
     struct Trouble {
         unsigned failures = 0;
-        unsigned others_served = 0;
+        unsigned served_meanwhile = 0;
         SteadyTime since;
     };
 

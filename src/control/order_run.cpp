@@ -282,7 +282,10 @@ void OrderRun::progress() {
 
 /// Makes the order's state durable, then goes on. What did not change needs no commit.
 void OrderRun::commit_then(void (OrderRun::*next)()) {
-    if (same_row(order_, committed_)) {
+    // That a finalize did not arrive is not worth a commit: the row goes on saying "ask first".
+    acme::OrderState cautious = order_;
+    cautious.finalized = order_.finalized || committed_.finalized;
+    if (same_row(cautious, committed_)) {
         (this->*next)();
         return;
     }
@@ -532,9 +535,10 @@ void OrderRun::give_up(const acme::GiveUp& reason) {
 
 void OrderRun::order_answered(const acme::OrderResource& answer) {
     const bool finalizing = step_ == Step::finalize;
-    const acme::OrderState before = order_;
+    acme::OrderState before = order_;
     acme::apply(order_, answer);
     follow_authorizations(before);
+    before.expires = order_.expires;  // a CA that moves the end has not moved the order
     if (answer.error && !cause_) {
         cause_ = our_finding("order", answer.error->text());
         if (!answer.error->type.empty()) cause_->type = answer.error->type;
@@ -678,10 +682,11 @@ void OrderRun::request_failed(const acme::Failure& failure, Authority::Verdict v
         result.keep_order = has_order;
         result.counted = !has_order || !failure.retry_at;
     } else {
-        const bool pronounced =
-            step_ == Step::finalize && failure.kind != FailureClass::unreachable;
-        result.keep_order =
-            has_order && !pronounced && subject_.urgency.attempts < attempts_on_one_order;
+        // A CA that fails at this order alone has said nothing about it.
+        const bool says_nothing = failure.kind == FailureClass::unreachable;
+        const bool pronounced = step_ == Step::finalize;
+        const bool fresh = subject_.urgency.attempts < attempts_on_one_order;
+        result.keep_order = has_order && (says_nothing || (!pronounced && fresh));
     }
     fail(std::move(result));
 }

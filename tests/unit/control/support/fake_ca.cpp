@@ -175,6 +175,7 @@ acme::Outcome<acme::OrderResource> FakeCa::place(const acme::Account& account,
     order.names = names;
     order.profile = profile;
     order.account = account.url;
+    order.expires = clock_.now() + std::chrono::days{7};
     for (const std::string& name : names) {
         const std::string authorization = "https://ca.test/authz/" + std::to_string(next_++);
         authorizations_[authorization] = {name, url, AuthorizationStatus::pending, false, 0, {}};
@@ -207,7 +208,7 @@ acme::OrderResource FakeCa::show(const std::string& url) {
     result.status = order.status;
     result.authorizations = order.authorizations;
     result.finalize = url + "#finalize";
-    result.expires = clock_.now() + std::chrono::days{7};
+    result.expires = order.expires;
     if (order.status == OrderStatus::valid) result.certificate = url + "#certificate";
     if (order.status == OrderStatus::processing || order.status == OrderStatus::pending)
         result.retry_at = retry_at();

@@ -73,6 +73,7 @@ class FakeCa {
         std::string account;
         acme::OrderStatus status = acme::OrderStatus::pending;
         std::vector<std::string> authorizations;
+        WallTime expires;
         unsigned polls = 0;
         std::string chain;
     };

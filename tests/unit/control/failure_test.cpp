@@ -1,0 +1,319 @@
+// What the CA pronounces, and what it sends that must not go live.
+#include "support/catch.hpp"
+#include "unit/control/support/world.hpp"
+
+using namespace mesh;
+using namespace mesh::control;
+using namespace mesh::control::test;
+
+namespace {
+
+acme::Problem problem(const std::string& type, const std::string& detail) {
+    acme::Problem result;
+    result.type = "urn:ietf:params:acme:error:" + type;
+    result.detail = detail;
+    return result;
+}
+
+/// Refuses the first `times` requests of a kind.
+auto refusing(Step step, acme::Failure failure, std::size_t times = 1) {
+    return [step, failure, left = times](Step asked, const std::vector<std::string>&) mutable {
+        std::optional<acme::Failure> result;
+        if (asked == step && left > 0) {
+            --left;
+            result = failure;
+        }
+        return result;
+    };
+}
+
+}  // namespace
+
+TEST_CASE("failure: a name that does not validate is tried after 1, 10, 100 min, then 6 h") {
+    World world;
+    world.add({"good.example", "bad.example"});
+    world.ca.fails_validation = [](const std::string& name) {
+        std::optional<acme::Problem> result;
+        if (name == "bad.example") result = problem("dns", "NXDOMAIN looking up A for bad.example");
+        return result;
+    };
+    world.start();
+
+    world.run_for(24h);
+
+    // At 0, 1, 11 and 111 minutes, then every six hours, give or take a fifth.
+    CHECK(world.ca.orders_made >= 6);
+    CHECK(world.ca.orders_made <= 9);
+    const auto& line = world.log.last("order_failed");
+    CHECK(line.fields.at("type") == "urn:ietf:params:acme:error:dns");
+    CHECK_THAT(line.fields.at("detail"), ContainsSubstring("bad.example"));
+    CHECK_THAT(line.fields.at("detail"), ContainsSubstring("NXDOMAIN"));
+    CHECK(line.fields.at("certificate") == "bad.example, good.example");
+    CHECK(line.fields.contains("next_at"));
+    CHECK(world.publisher->challenges.empty());
+    CHECK(world.log.count("order_failed") == world.ca.orders_made);
+}
+
+TEST_CASE("failure: others go on while one fails") {
+    World world;
+    world.add({"bad.example"});
+    for (int i = 0; i < 20; ++i) world.add({"n" + std::to_string(i) + ".example"});
+    world.ca.fails_validation = [](const std::string& name) {
+        std::optional<acme::Problem> result;
+        if (name == "bad.example") result = problem("connection", "refused");
+        return result;
+    };
+    world.start();
+
+    CHECK(world.run_until(
+        [&] { return world.store.transitions > 0 && world.publisher->served.size() == 20; }, 2min));
+    CHECK(world.log.count("ca_down") == 0);
+}
+
+TEST_CASE("failure: while a certificate is valid no wait exceeds a quarter of what is left") {
+    World world;
+    world.ca.lifetime = 1h;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+    world.ca.fails_validation = [](const std::string&) {
+        return std::optional{problem("dns", "SERVFAIL")};
+    };
+    // Half an hour is left at the renewal: attempts come closer as the end does.
+    world.run_for(59min);
+    const std::size_t failed = world.log.count("order_failed");
+    CHECK(failed > 6);
+    CHECK(failed < 20);
+
+    world.ca.fails_validation = {};
+    CHECK(world.run_until([&] { return world.ca.issued == 2; }, 3min));
+}
+
+TEST_CASE("failure: no supported challenge says what is offered") {
+    World world;
+    world.ca.offers_challenge = false;
+    world.add({"a.example"});
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+
+    CHECK_THAT(world.log.last("order_failed").fields.at("detail"),
+               ContainsSubstring("http-01, dns-01"));
+}
+
+TEST_CASE("failure: a certificate that must not go live does not, and the old one stays") {
+    struct Case {
+        const char* name;
+        void (*spoil)(Issuer::Leaf&);
+        const char* says;
+    };
+    const Case cases[] = {
+        {"another key", [](Issuer::Leaf& leaf) { leaf.other_key = true; }, "key"},
+        {"a name is missing", [](Issuer::Leaf& leaf) { leaf.names.pop_back(); }, "www.a.example"},
+        {"expired",
+         [](Issuer::Leaf& leaf) {
+             leaf.not_before -= days{200};
+             leaf.not_after = leaf.not_before + days{90};
+         },
+         "expired"},
+        {"begins in a week",
+         [](Issuer::Leaf& leaf) {
+             leaf.not_before += days{7};
+             leaf.not_after += days{7};
+         },
+         "not valid yet"},
+    };
+    for (const Case& c : cases) {
+        CAPTURE(c.name);
+        World world;
+        world.ca.lifetime = days{6};
+        world.add({"a.example", "www.a.example"});
+        world.start();
+        REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+        const auto old = world.store.find("a.example")->version_id;
+        world.ca.spoil = c.spoil;
+
+        REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, days{4}));
+        CHECK(world.publisher->find("a.example")->entry->version == old);
+        CHECK(world.log.last("order_failed").fields.at("type") == "mesh:unproven");
+        CHECK_THAT(world.log.last("order_failed").fields.at("detail"), ContainsSubstring(c.says));
+        CHECK_FALSE(world.store.order_of("a.example").has_value());
+
+        world.ca.spoil = {};
+        CHECK(world.run_until([&] { return world.store.find("a.example")->version_id != old; },
+                              5min));
+        CHECK(world.live("a.example"));
+    }
+}
+
+TEST_CASE("failure: more names than asked for are accepted") {
+    World world;
+    world.ca.spoil = [](Issuer::Leaf& leaf) { leaf.names.emplace_back("extra.example"); };
+    world.add({"a.example"});
+    world.start();
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 30s));
+}
+
+TEST_CASE("failure: a certificate whose life begins in an hour is held until then") {
+    World world;
+    world.ca.spoil = [](Issuer::Leaf& leaf) {
+        leaf.not_before += 1h;
+        leaf.not_after += 1h;
+    };
+    world.add({"a.example"});
+    world.start();
+    world.run_for(59min);
+    CHECK(world.publisher->served.empty());
+    CHECK(world.log.count("certificate_held") == 1);
+
+    world.run_for(2min);
+
+    CHECK(world.live("a.example"));
+    CHECK(world.ca.orders_made == 1);
+}
+
+TEST_CASE("failure: a CA that sends the same certificate again is not asked in a circle") {
+    World world;
+    world.ca.lifetime = days{6};
+    world.ca.sends_the_same_again = true;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+
+    world.run_for(days{5});
+
+    // The first, then renewals from the third day on: 1, 10, 100 min, then what is left / 4.
+    CHECK(world.ca.orders_made > 3);
+    CHECK(world.ca.orders_made < 14);
+}
+
+TEST_CASE("failure: finalize is never sent again blindly") {
+    World world;
+    world.add({"a.example"});
+    std::size_t lost = 1;
+    // The request arrives, its answer does not.
+    world.ca.polls_until_issued = 1;
+    world.ca.refuse = [&](Step step, const std::vector<std::string>&) {
+        std::optional<acme::Failure> failure;
+        if (step == Step::order && lost > 0) {
+            --lost;
+            failure = a_failure(acme::FailureClass::unreachable);
+        }
+        return failure;
+    };
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 5min));
+
+    CHECK(world.ca.finalized == 1);
+    CHECK(world.ca.finalized_twice == 0);
+}
+
+TEST_CASE("failure: a finalize that did not arrive is sent when the CA says so") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse = refusing(Step::finalize, a_failure(acme::FailureClass::unreachable));
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 5min));
+
+    CHECK(world.ca.asked[Step::finalize] == 2);
+    CHECK(world.ca.finalized == 1);
+    CHECK(world.ca.orders_made == 1);
+}
+
+TEST_CASE("failure: orderNotReady is waited for") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse = refusing(
+        Step::finalize, a_failure(acme::FailureClass::order_not_ready, "orderNotReady"), 3);
+    world.start();
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 5min));
+    CHECK(world.ca.orders_made == 1);
+    CHECK(world.log.count("order_failed") == 0);
+}
+
+TEST_CASE("failure: a CSR the CA does not like costs the order and waits") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse =
+        refusing(Step::finalize, a_failure(acme::FailureClass::config, "badCSR", "no"));
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+    CHECK_FALSE(world.store.order_of("a.example").has_value());
+    CHECK(world.run_until([&] { return world.all_live(); }, 2min));
+    CHECK(world.ca.orders_made == 2);
+}
+
+TEST_CASE("failure: an order the CA has forgotten is made again at once, once") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse =
+        refusing(Step::respond, a_failure(acme::FailureClass::order_gone, "malformed", "unknown"));
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+    CHECK(world.ca.orders_made == 2);
+    CHECK(world.log.count("order_failed") == 0);
+
+    World stubborn;
+    stubborn.add({"a.example"});
+    stubborn.ca.refuse = refusing(
+        Step::authorization, a_failure(acme::FailureClass::order_gone, "malformed", "unknown"), 99);
+    stubborn.start();
+    stubborn.run_for(5min);
+    CHECK(stubborn.ca.orders_made <= 4);
+    CHECK(stubborn.log.count("order_failed") >= 1);
+}
+
+TEST_CASE("failure: an order stuck in processing is kept for later, never replaced") {
+    World world;
+    world.ca.polls_until_issued = 1'000'000;
+    world.add({"a.example"});
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 1h));
+    CHECK(world.store.order_of("a.example")->finalized);
+    world.run_for(5h);
+    CHECK(world.ca.orders_made == 1);
+    CHECK(world.ca.asked[Step::order] < 1'000);
+
+    world.ca.polls_until_issued = 0;
+    CHECK(world.run_until([&] { return world.all_live(); }, 10h));
+    CHECK(world.ca.orders_made == 1);
+    CHECK(world.ca.finalized == 1);
+}
+
+TEST_CASE("failure: a profile the CA does not offer is refused here, with those it offers") {
+    World world;
+    world.ca.profiles = {"classic", "tlsserver"};
+    world.add({"a.example"}).profile = "shortlived";
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+    CHECK_THAT(world.log.last("order_failed").fields.at("detail"),
+               ContainsSubstring("classic, tlsserver"));
+    CHECK(world.ca.asked[Step::place] == 0);
+
+    world.ca.profiles.emplace_back("shortlived");
+    CHECK(world.run_until([&] { return world.all_live(); }, 2h));
+}
+
+TEST_CASE("failure: a configuration that asks otherwise does not wait for the old refusal") {
+    World world;
+    world.ca.profiles = {"classic"};
+    world.add({"a.example"}).profile = "shortlived";
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 3; }, 3h));
+
+    world.want();  // the same again: the wait goes on
+    world.run_for(1min);
+    CHECK_FALSE(world.all_live());
+
+    world.wanted.certificates[0].profile = "classic";
+    world.want();
+    CHECK(world.run_until([&] { return world.all_live(); }, 30s));
+}

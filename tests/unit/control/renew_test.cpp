@@ -1,0 +1,215 @@
+#include "control/schedule.hpp"
+#include "support/catch.hpp"
+#include "unit/control/support/world.hpp"
+
+using namespace mesh;
+using namespace mesh::control;
+using namespace mesh::control::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+/// Lets `span` pass in steps and counts the steps in which the name was not served.
+std::size_t outages(World& world, const std::string& name, milliseconds span, milliseconds step) {
+    std::size_t count = 0;
+    for (milliseconds passed{0}; passed < span; passed += step) {
+        world.run_for(step);
+        if (!world.live(name)) ++count;
+    }
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("renew: a year of 90-day certificates without a gap") {
+    World world;
+    world.add({"a.example", "www.a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+
+    CHECK(outages(world, "a.example", days{365}, 1h) == 0);
+
+    CHECK(world.ca.orders_made >= 6);
+    CHECK(world.ca.orders_made <= 7);
+    CHECK(world.log.count("order_failed") == 0);
+    CHECK(world.log.count("cert_expiring") == 0);
+}
+
+TEST_CASE("renew: a year of six-day certificates without a gap") {
+    World world;
+    world.ca.lifetime = days{6};
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+
+    CHECK(outages(world, "a.example", days{365}, 1h) == 0);
+
+    CHECK(world.ca.orders_made > 365 / 3 - 5);
+    CHECK(world.ca.orders_made < 365 / 3 + 5);
+}
+
+TEST_CASE("renew: a week of one-hour certificates, dated back by an hour, without a gap") {
+    World world;
+    world.ca.lifetime = 1h;
+    world.ca.backdated = 1h;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+
+    CHECK(outages(world, "a.example", days{7}, 1min) == 0);
+
+    CHECK(world.ca.orders_made > 320);
+    CHECK(world.ca.orders_made < 360);
+}
+
+TEST_CASE("renew: a year of one-hour certificates without a gap", "[.][long]") {
+    World world;
+    world.ca.lifetime = 1h;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+
+    CHECK(outages(world, "a.example", days{365}, 1min) == 0);
+
+    CHECK(world.ca.orders_made > 17'000);
+    CHECK(world.ca.orders_made < 18'000);
+}
+
+TEST_CASE("renew: certificates of a minute are renewed at half their life, for ever") {
+    World world;
+    world.ca.lifetime = 60s;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+
+    CHECK(outages(world, "a.example", 2h, 1s) == 0);
+
+    CHECK(world.ca.orders_made > 230);
+    CHECK(world.ca.orders_made < 250);
+}
+
+TEST_CASE("renew: each issue has a fresh key and keeps the version before it") {
+    World world;
+    world.ca.lifetime = days{6};
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+    const auto first = world.store.find("a.example")->version_id;
+    const auto first_key = world.store.version(first).value().key_pem;
+
+    REQUIRE(world.run_until([&] { return world.store.find("a.example")->version_id != first; },
+                            days{6}));
+
+    const auto second = world.store.find("a.example")->version_id;
+    CHECK_FALSE(world.store.version(second).value().key_pem == first_key);
+    CHECK(world.store.version(first).has_value());
+    CHECK(world.publisher->served.size() == 1);
+}
+
+TEST_CASE("renew: key type and profile change with the next renewal, not before") {
+    World world;
+    world.ca.profiles = {"shortlived"};
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+
+    world.wanted.certificates[0].key_type = model::KeyType::ec384;
+    world.wanted.certificates[0].profile = "shortlived";
+    world.want();
+    world.run_for(days{50});
+    CHECK(world.ca.orders_made == 1);
+    world.run_for(days{15});
+
+    CHECK(world.ca.orders_made == 2);
+    CHECK(world.store.find("a.example")->version->key_type == "EC384");
+    CHECK(world.store.find("a.example")->version->profile == "shortlived");
+}
+
+TEST_CASE("renew: ten thousand certificates due in one minute do not come in one minute") {
+    World world;
+    world.ca.latency = 1ms;
+    const std::size_t count = 10'000;
+    store::Transition rows;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string name = "n" + std::to_string(i) + ".example";
+        world.add({name});
+        store::CertificateRecord record;
+        record.key = {directory, {name}};
+        record.ordered_names = {name};
+        rows.push_back(store::PutCertificate{record});
+        auto version = a_version(world.clock.now(), days{90}, std::to_string(i));
+        rows.push_back(store::PutVersion{record.key, {}, {}, version});
+    }
+    world.store.apply(rows, world.executor, [](auto) {});
+    world.executor.settle();
+    std::map<long, std::size_t> per_hour;
+    const auto begun = std::chrono::steady_clock::now();
+
+    // Nothing is served here: what is looked at is when the CA is asked.
+    ReconcilerSettings settings;
+    settings.make_client = [&](const auto&) { return world.ca.make_client(); };
+    world.ca.refuse = [&](Step step, const std::vector<std::string>&) {
+        std::optional<acme::Failure> none;
+        if (step != Step::place) return none;
+        ++per_hour
+            [std::chrono::floor<std::chrono::hours>(world.clock.now()).time_since_epoch().count()];
+        none = a_failure(acme::FailureClass::name, "rejectedIdentifier", "no");
+        return none;
+    };
+    Reconciler reconciler{
+        settings, world.store, *world.publisher, world.executor, world.clock, world.log};
+    REQUIRE(reconciler.load().has_value());
+    reconciler.want(world.wanted, world.resolvers);
+    world.run_for(days{57});
+    CHECK(per_hour.empty());
+    world.run_for(days{5});
+
+    std::size_t most = 0;
+    for (const auto& [hour, requests] : per_hour) most = std::max(most, requests);
+    CHECK(most < 1'500);  // 10,000 over 3.6 days are 116 an hour, retries come on top
+    CHECK(per_hour.size() > 80);
+    const auto took = std::chrono::steady_clock::now() - begun;
+    CHECK(took < 60s);
+}
+
+TEST_CASE("renew: of many due at once, those without a certificate and the oldest go first") {
+    World world;
+    const auto stored = [&](const std::string& name, milliseconds left) {
+        world.add({name});
+        store::CertificateRecord record;
+        record.key = {directory, {name}};
+        record.ordered_names = {name};
+        auto version = a_version(world.clock.now() + left - days{90}, days{90}, name);
+        version.source = "import";
+        world.store.apply(
+            {store::PutCertificate{record}, store::PutVersion{record.key, {}, {}, version}},
+            world.executor,
+            [](auto) {});
+    };
+    stored("ten.example", days{10});
+    stored("two.example", days{2});
+    stored("expired.example", -days{1});
+    stored("five.example", days{5});
+    world.add({"missing.example"});
+    world.executor.settle();
+    std::vector<std::string> order;
+    world.ca.refuse = [&](Step step, const std::vector<std::string>& names) {
+        if (step == Step::place) order.push_back(names.front());
+        return std::optional<acme::Failure>{};
+    };
+    ReconcilerSettings settings;
+    settings.make_client = [&](const auto&) { return world.ca.make_client(); };
+    settings.open_orders_max = 1;
+    Reconciler reconciler{
+        settings, world.store, *world.publisher, world.executor, world.clock, world.log};
+    REQUIRE(reconciler.load().has_value());
+    reconciler.want(world.wanted, world.resolvers);
+
+    world.run_for(5min);
+
+    REQUIRE(order.size() == 5);
+    CHECK(std::set<std::string>{order[0], order[1]} ==
+          std::set<std::string>{"expired.example", "missing.example"});
+    CHECK(std::vector<std::string>(order.begin() + 2, order.end()) ==
+          std::vector<std::string>{"two.example", "five.example", "ten.example"});
+}
