@@ -139,10 +139,8 @@ Result<std::string> parse_https_url(std::string_view text) {
 std::string host_of_url(std::string_view url) {
     url.remove_prefix(std::min(url.find("://") + 3, url.size()));
     url = url.substr(0, url.find_first_of("/?"));
-    // The parts are views into it.
-    const std::string authority = std::string(url) + (url.ends_with(']') ? ":443" : "");
-    const auto split = split_host_port(authority);
-    return std::string(split ? split->host : url);
+    if (url.starts_with('[')) return std::string(url.substr(1, url.find(']') - 1));
+    return std::string(url.substr(0, url.find(':')));
 }
 
 }  // namespace mesh::config

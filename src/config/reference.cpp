@@ -29,12 +29,12 @@ std::string code(std::string_view text) {
 }
 
 std::string listed(const SectionText& section, Support support) {
-    std::vector<std::string> names;
+    std::vector<std::string_view> names;
     for (const OptionText& option : section.options)
-        if (option.support == support) names.push_back(code(option.name));
+        if (option.support == support) names.push_back(option.name);
     std::sort(names.begin(), names.end());
     std::string out;
-    for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+    for (const std::string_view name : names) out += (out.empty() ? "" : ", ") + code(name);
     return out;
 }
 

@@ -2,7 +2,7 @@
 
 #include "support/catch.hpp"
 
-#include <chrono>
+#include <ctime>
 
 using namespace mesh::model;
 using mesh::HostPattern;
@@ -297,9 +297,9 @@ TEST_CASE("wanted: fifty thousand routers are weighed in a moment", "[wanted]") 
         const std::string n = std::to_string(i);
         build.router("r" + n, "HostSNI(`h" + n + ".x`) || HostSNI(`w" + n + ".x`)");
     }
-    const auto began = std::chrono::steady_clock::now();
+    const std::clock_t began = std::clock();
     const WantedSet wanted = build.wanted();
 
     CHECK(wanted.certificates.size() == 50'000);
-    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds{20});
+    CHECK((std::clock() - began) / CLOCKS_PER_SEC < 20);
 }
