@@ -5,6 +5,7 @@
 namespace mesh::store {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
@@ -62,15 +63,16 @@ void measure(int count) {
         REQUIRE(store->version((*certificates)[place].version_id));
     }
     const auto per_version =
-        std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - begin) /
-        versions;
+        std::chrono::duration_cast<microseconds>(steady_clock::now() - begin) / versions;
 
     std::cout << "store with " << count << " certificates: imported in " << import_time.count()
               << " ms, opened in " << open_time.count() << " ms, all read in " << read_time.count()
               << " ms, a cold version in " << per_version.count() << " us\n";
-    CHECK(import_time < milliseconds(count / 2));
-    CHECK(open_time < milliseconds(500));
-    CHECK(read_time < milliseconds(count / 20));
+    // The figures are for reading; the bounds only hold against work that grows with the square,
+    // or that touches every key, on a busy machine and under a sanitizer too.
+    CHECK(import_time < count * microseconds(1'500));
+    CHECK(open_time < milliseconds(1'000));
+    CHECK(read_time < count * microseconds(150));
 }
 
 }  // namespace
