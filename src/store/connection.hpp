@@ -32,6 +32,7 @@ enum class Sharing {
     immutable,
     /// A -wal file left by an owner that was killed, and no shared memory: its content is indexed
     /// in our own memory. Takes no lock, creates no file; valid as long as neither file changes.
+    /// Not while this process also writes the file: closing this one would drop SQLite's locks.
     private_wal,
 };
 

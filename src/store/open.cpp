@@ -80,9 +80,11 @@ Opened open_to_read(const std::string& path, Log& log) {
 Opened open_degraded(const std::string& path, const std::string& reason, Log& log) {
     Opened opened = open_to_read(path, log);
     if (opened)
-        log.error("store_degraded",
-                  "the store cannot be written: stored certificates are served, none is ordered",
-                  {{"storage", path}, {"reason", reason}});
+        log.error(
+            "store_degraded",
+            "the store cannot be written: stored certificates are served, none is ordered; mend "
+            "this and start mesh again",
+            {{"storage", path}, {"reason", reason}});
     return opened;
 }
 
