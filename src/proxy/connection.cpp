@@ -159,11 +159,7 @@ Task<> Connection::terminate(RoutePtr route) {
     if (stream_->session().resumed()) Worker::count(worker_.counters().handshakes_resumed);
 
     DescriptorPtr backend = co_await dial(*route->service);
-    if (!backend) {
-        static_cast<void>(stream_->session().close_write());
-        static_cast<void>(stream_->session().flush());
-        co_return;
-    }
+    if (!backend) co_return;
     established();
     worker_.relays().add_tls(
         std::move(route), std::move(connection_slot_), std::move(stream_), std::move(backend));

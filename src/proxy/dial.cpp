@@ -55,6 +55,8 @@ Task<DescriptorPtr> Connection::dial(Service& service) {
         if (is_our_fault(dial_error_)) break;
     }
     log_end("no server could be reached");
+    // An orderly end would look like an answer without content.
+    reset_on_close(socket().fd());
     co_return nullptr;
 }
 

@@ -80,7 +80,8 @@ class HeldBackend {
     Backend backend_;
 };
 
-#define FOR_EACH_MODE const Mode mode = GENERATE(Mode::plain, Mode::passthrough, Mode::tls); \
+#define FOR_EACH_MODE                                                      \
+    const Mode mode = GENERATE(Mode::plain, Mode::passthrough, Mode::tls); \
     CAPTURE(text(mode))
 
 }  // namespace

@@ -53,11 +53,15 @@ TEST_CASE("routing: a passed-through hello arrives as it was sent", "[routing]")
 
     const std::string hello = hello_of("Shop.Example.");
     Peer client = plane.connect();
-    SECTION("in one piece") { client.send(hello); }
+    SECTION("in one piece") {
+        client.send(hello);
+    }
     SECTION("byte by byte") {
         for (const char byte : hello) client.send(std::string(1, byte));
     }
-    SECTION("with more behind it") { client.send(hello + "early"); }
+    SECTION("with more behind it") {
+        client.send(hello + "early");
+    }
     CHECK(client.receive(hello.size()) == hello);
 
     Peer other = plane.connect();
@@ -143,8 +147,7 @@ TEST_CASE("routing: who matches no router gets an alert and never a certificate"
     CHECK(backend.accepted() == 0);
 }
 
-TEST_CASE("routing: an unknown name is logged once a minute, however often it comes",
-          "[routing]") {
+TEST_CASE("routing: an unknown name is logged once a minute, however often it comes", "[routing]") {
     Backend backend(Backend::echo);
     Plane plane(PlaneBuilder().router("s", "HostSNI(`shop.example`)", {backend.port()}));
 

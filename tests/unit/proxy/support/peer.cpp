@@ -3,11 +3,10 @@
 #include "proxy/socket_address.hpp"
 #include "proxy/socket_options.hpp"
 
-#include <sys/socket.h>
-
 #include <array>
 #include <cerrno>
 #include <stdexcept>
+#include <sys/socket.h>
 
 namespace mesh::test {
 
@@ -39,7 +38,9 @@ bool eventually(const std::function<bool()>& condition) {
     return true;
 }
 
-Peer::Peer(FileDescriptor fd) : fd_(std::move(fd)) { set_patience(fd_.get()); }
+Peer::Peer(FileDescriptor fd) : fd_(std::move(fd)) {
+    set_patience(fd_.get());
+}
 
 Peer Peer::connect_to(std::uint16_t port, const char* source) {
     FileDescriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -76,9 +77,13 @@ std::string Peer::receive(std::size_t count) {
     return out;
 }
 
-std::string Peer::receive_all() { return receive(std::string::npos); }
+std::string Peer::receive_all() {
+    return receive(std::string::npos);
+}
 
-void Peer::finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }
+void Peer::finish_sending() {
+    ::shutdown(fd_.get(), SHUT_WR);
+}
 
 void Peer::reset() {
     proxy::reset_on_close(fd_.get());
@@ -109,9 +114,8 @@ void Backend::accept_loop() {
         if (!fd) continue;
         ++accepted_;
         const std::lock_guard lock(mutex_);
-        threads_.emplace_back([this, peer = Peer(std::move(fd))]() mutable {
-            handler_(std::move(peer));
-        });
+        threads_.emplace_back(
+            [this, peer = Peer(std::move(fd))]() mutable { handler_(std::move(peer)); });
     }
 }
 

@@ -112,7 +112,9 @@ Plane::Plane(PlaneBuilder builder, bool start) {
     if (start) plane->start();
 }
 
-Plane::~Plane() { plane->stop(); }
+Plane::~Plane() {
+    plane->stop();
+}
 
 std::uint16_t Plane::port(std::size_t entry_point) const {
     return plane->bound_addresses().at(entry_point).port;
@@ -156,12 +158,13 @@ certs::EntryPtr Plane::announce(const std::vector<std::string>& names, certs::Ce
 
 void Plane::put_challenge(const std::string& name, const std::string& key_authorization) {
     const Hostname host = *Hostname::parse(name);
-    std::promise<void> done;
+    // Shared: the worker may still be inside set_value when this thread goes on.
+    const auto done = std::make_shared<std::promise<void>>();
     plane->put_challenge(
-        host,
-        *tls::make_challenge_credential(host, key_authorization, tls::test::wall_now()),
-        [&] { done.set_value(); });
-    done.get_future().wait();
+        host, *tls::make_challenge_credential(host, key_authorization, tls::test::wall_now()), [&] {
+            done->set_value();
+        });
+    done->get_future().wait();
 }
 
 void Plane::apply(const PlaneBuilder& builder) {
@@ -175,9 +178,10 @@ void Plane::apply(const PlaneBuilder& builder) {
 void Plane::settle() {
     // A challenge for a name nobody asks for: its completion is told when all workers have it.
     const Hostname nobody = *Hostname::parse("settle.invalid");
-    std::promise<void> done;
-    plane->put_challenge(nobody, nullptr, [&] { done.set_value(); });
-    done.get_future().wait();
+    // Shared: the worker may still be inside set_value when this thread goes on.
+    const auto done = std::make_shared<std::promise<void>>();
+    plane->put_challenge(nobody, nullptr, [done] { done->set_value(); });
+    done->get_future().wait();
     plane->remove_challenge(nobody);
 }
 

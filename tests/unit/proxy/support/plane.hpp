@@ -61,10 +61,18 @@ class PlaneBuilder {
     std::string entry_point_;
 };
 
-inline RouterOptions plain() { return {false, false, "default", ""}; }
-inline RouterOptions passthrough() { return {true, true, "default", ""}; }
-inline RouterOptions with_resolver() { return {true, false, "default", "ca"}; }
-inline RouterOptions with_options(const std::string& name) { return {true, false, name, ""}; }
+inline RouterOptions plain() {
+    return {false, false, "default", ""};
+}
+inline RouterOptions passthrough() {
+    return {true, true, "default", ""};
+}
+inline RouterOptions with_resolver() {
+    return {true, false, "default", "ca"};
+}
+inline RouterOptions with_options(const std::string& name) {
+    return {true, false, name, ""};
+}
 
 class Plane {
  public:

@@ -7,11 +7,14 @@
 #include <openssl/x509v3.h>
 
 #include <cerrno>
+#include <csignal>
 
 namespace mesh::test {
 
 TlsPeer::TlsPeer(Peer peer, const TlsOptions& options)
     : peer_(std::move(peer)), context_(SSL_CTX_new(TLS_client_method())) {
+    // OpenSSL writes without MSG_NOSIGNAL, and here peers are reset on purpose.
+    std::signal(SIGPIPE, SIG_IGN);
     SSL_CTX* const context = context_.get();
     SSL_CTX_set_min_proto_version(context, options.min_version);
     SSL_CTX_set_max_proto_version(context, options.max_version);
@@ -57,12 +60,17 @@ void TlsPeer::on_message(
 void TlsPeer::note_end(int result) {
     const int saved = errno;
     switch (SSL_get_error(ssl_.get(), result)) {
-        case SSL_ERROR_ZERO_RETURN: ending_ = Ending::orderly; break;
+        case SSL_ERROR_ZERO_RETURN:
+            ending_ = Ending::orderly;
+            break;
         case SSL_ERROR_SYSCALL:
             if (saved == ECONNRESET || saved == EPIPE) ending_ = Ending::reset;
             break;
-        case SSL_ERROR_SSL: ending_ = Ending::orderly; break;  // FIN without close_notify
-        default: break;
+        case SSL_ERROR_SSL:
+            ending_ = Ending::orderly;
+            break;  // FIN without close_notify
+        default:
+            break;
     }
     ERR_clear_error();
 }
@@ -100,9 +108,13 @@ std::string TlsPeer::receive(std::size_t count) {
     return out;
 }
 
-std::string TlsPeer::receive_all() { return receive(std::string::npos); }
+std::string TlsPeer::receive_all() {
+    return receive(std::string::npos);
+}
 
-void TlsPeer::close_notify() { SSL_shutdown(ssl_.get()); }
+void TlsPeer::close_notify() {
+    SSL_shutdown(ssl_.get());
+}
 
 bool TlsPeer::saw_close_notify() const {
     return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;

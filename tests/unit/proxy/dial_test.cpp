@@ -1,0 +1,156 @@
+// Reaching a server: round robin, the next one when a dial fails, and what is said of it.
+#include "proxy/socket_address.hpp"
+#include "support/catch.hpp"
+#include "support/plane.hpp"
+
+#include <map>
+
+using namespace mesh;
+using namespace mesh::test;
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// A port on which the kernel answers nothing: a listener whose backlog is full.
+class BlackHole {
+ public:
+    BlackHole() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        const auto any = *proxy::SocketAddress::parse("127.0.0.1", 0);
+        REQUIRE(::bind(listener_.get(), any.data(), any.size()) == 0);
+        REQUIRE(::listen(listener_.get(), 0) == 0);
+        const auto address = *proxy::SocketAddress::of_socket(listener_.get());
+        port = address.port();
+        for (int i = 0; i < 3; ++i) {
+            fillers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+            ::connect(fillers_.back().get(), address.data(), address.size());
+        }
+    }
+    std::uint16_t port = 0;
+
+ private:
+    FileDescriptor listener_;
+    std::vector<FileDescriptor> fillers_;
+};
+
+}  // namespace
+
+TEST_CASE("dial: servers take turns", "[dial]") {
+    Backend a(Backend::greeter("a"));
+    Backend b(Backend::greeter("b"));
+    Backend c(Backend::greeter("c"));
+    PlaneBuilder builder;
+    builder.workers = 2;
+    builder.router("r", "HostSNI(`*`)", {a.port(), b.port(), c.port()}, plain());
+    Plane plane(std::move(builder));
+
+    std::map<std::string, int> answers;
+    for (int i = 0; i < 30; ++i) ++answers[plane.connect().receive(1)];
+    CHECK(answers == std::map<std::string, int>{{"a", 10}, {"b", 10}, {"c", 10}});
+}
+
+TEST_CASE("dial: the next server takes over at once, and down and up are said once", "[dial]") {
+    Backend good(Backend::greeter("good"));
+    const std::uint16_t port = closed_port();
+    Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {port, good.port()}, plain()));
+
+    for (int i = 0; i < 10; ++i) {
+        const auto before = std::chrono::steady_clock::now();
+        CHECK(plane.connect().receive(4) == "good");
+        CHECK(std::chrono::steady_clock::now() - before < milliseconds(500));
+    }
+    const std::string server = "server=127.0.0.1:" + std::to_string(port);
+    CHECK(plane.logged({"WARN backend_down", server, "refused"}) == 1);
+    CHECK(plane.logged({"backend_up"}) == 0);
+}
+
+TEST_CASE("dial: a server that comes back is said to", "[dial]") {
+    std::uint16_t port = 0;
+    {
+        // The port of a server that has gone: nobody listens on it until the next one does.
+        Backend gone(Backend::echo);
+        port = gone.port();
+    }
+    Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {port}, plain()));
+    plane.connect().receive_all();
+    CHECK(eventually([&] { return plane.logged({"backend_down"}) == 1; }));
+
+    FileDescriptor back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    ::setsockopt(back.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const auto address = *proxy::SocketAddress::parse("127.0.0.1", port);
+    REQUIRE(::bind(back.get(), address.data(), address.size()) == 0);
+    REQUIRE(::listen(back.get(), 10) == 0);
+    const Peer client = plane.connect();
+    CHECK(eventually([&] { return plane.logged({"INFO backend_up"}) == 1; }));
+}
+
+TEST_CASE("dial: a server that does not answer costs its timeout, not more", "[dial]") {
+    const BlackHole hole;
+    Backend good(Backend::greeter("good"));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {hole.port, good.port()}, plain());
+    builder.limits.dial_timeout = milliseconds(600);
+    Plane plane(std::move(builder));
+
+    const auto before = std::chrono::steady_clock::now();
+    CHECK(plane.connect().receive(4) == "good");
+    const auto took = std::chrono::steady_clock::now() - before;
+    CHECK(took >= milliseconds(500));
+    CHECK(took < milliseconds(1200));
+    CHECK(plane.logged({"backend_down", "timed out"}) == 1);
+}
+
+TEST_CASE("dial: at most three servers and the total time are tried", "[dial]") {
+    SECTION("servers") {
+        Backend fourth(Backend::greeter("x"));
+        Plane plane(PlaneBuilder().router(
+            "r",
+            "HostSNI(`*`)",
+            {closed_port(), closed_port(), closed_port(), fourth.port(), closed_port()},
+            plain()));
+        Peer client = plane.connect();
+        CHECK(client.receive_all().empty());
+        CHECK(client.ending() == Ending::reset);
+        CHECK(fourth.accepted() == 0);
+    }
+    SECTION("time") {
+        const BlackHole a;
+        const BlackHole b;
+        PlaneBuilder builder;
+        builder.router("r", "HostSNI(`*`)", {a.port, b.port}, plain());
+        builder.limits.dial_timeout = milliseconds(700);
+        builder.limits.dial_timeout_total = milliseconds(800);
+        Plane plane(std::move(builder));
+        const auto before = std::chrono::steady_clock::now();
+        CHECK(plane.connect().receive_all().empty());
+        CHECK(std::chrono::steady_clock::now() - before < milliseconds(1400));
+    }
+}
+
+TEST_CASE("dial: host names are reached by the addresses they were given", "[dial]") {
+    Backend good(Backend::greeter("good"));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    builder.servers("r", {{"db.internal", good.port(), {}}});
+    Plane plane(std::move(builder));
+
+    CHECK(plane.connect().receive_all().empty());
+    CHECK(plane.logged({"backend_down", "db.internal"}) == 1);
+    // The first address refuses, the second answers.
+    plane.plane->set_addresses("db.internal", {"127.0.0.9", "127.0.0.1"});
+    plane.settle();
+    CHECK(plane.connect().receive(4) == "good");
+    CHECK(plane.logged({"backend_up", "db.internal"}) == 1);
+}
+
+TEST_CASE("dial: a client that leaves meanwhile ends it", "[dial]") {
+    const BlackHole hole;
+    Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {hole.port}, plain()));
+
+    Peer client = plane.connect();
+    CHECK(eventually([&] { return plane.plane->counters().open == 1; }));
+    client.reset();
+    CHECK(eventually([&] { return plane.idle(); }));
+    CHECK(plane.logged({"backend_down"}) == 0);
+}

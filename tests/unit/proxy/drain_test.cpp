@@ -1,0 +1,104 @@
+// Going down: who is let go, who is cut, and that it is told.
+#include "support/catch.hpp"
+#include "support/plane.hpp"
+#include "support/tls_peer.hpp"
+
+#include <future>
+
+using namespace mesh;
+using namespace mesh::test;
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::future<std::size_t> drain(Plane& plane, milliseconds grace) {
+    auto cut = std::make_shared<std::promise<std::size_t>>();
+    auto result = cut->get_future();
+    plane.plane->drain(grace, [cut](std::size_t count) { cut->set_value(count); });
+    return result;
+}
+
+bool can_connect(std::uint16_t port) {
+    try {
+        Peer::connect_to(port);
+        return true;
+    } catch (const std::runtime_error&) {
+        return false;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("drain: without connections it is over at once", "[drain]") {
+    PlaneBuilder builder;
+    builder.workers = 3;
+    Plane plane(std::move(builder));
+    CHECK(drain(plane, std::chrono::minutes(1)).get() == 0);
+    CHECK_FALSE(can_connect(plane.port()));
+}
+
+TEST_CASE("drain: open connections go on until they end", "[drain]") {
+    Backend backend(Backend::echo);
+    PlaneBuilder builder;
+    builder.workers = 2;
+    builder.router("r", "HostSNI(`*`)", {backend.port()}, plain());
+    Plane plane(std::move(builder));
+    Peer client = plane.connect();
+    client.send("a");
+    REQUIRE(client.receive(1) == "a");
+
+    auto cut = drain(plane, std::chrono::minutes(1));
+    CHECK(eventually([&] { return !can_connect(plane.port()); }));
+    client.send("b");
+    CHECK(client.receive(1) == "b");
+    CHECK(cut.wait_for(milliseconds(0)) == std::future_status::timeout);
+    client.finish_sending();
+    client.receive_all();
+    CHECK(cut.get() == 0);
+}
+
+TEST_CASE("drain: at the end of the grace period the rest is cut in good order", "[drain]") {
+    Backend backend(Backend::echo);
+    PlaneBuilder builder;
+    builder.router("s", "HostSNI(`shop.example`)", {backend.port()});
+    builder.router("p", "HostSNI(`*`)", {backend.port()}, plain());
+    Plane plane(std::move(builder));
+    plane.serve({"shop.example"});
+    TlsPeer secure(plane.connect(), TlsOptions{});
+    REQUIRE(secure.handshake());
+    secure.send("x");
+    REQUIRE(secure.receive(1) == "x");
+    Peer open = plane.connect();
+    open.send("x");
+    REQUIRE(open.receive(1) == "x");
+    Peer pending = plane.connect();
+    CHECK(eventually([&] { return plane.plane->counters().open == 3; }));
+
+    CHECK(drain(plane, milliseconds(200)).get() == 3);
+    CHECK(secure.receive_all().empty());
+    CHECK(secure.saw_close_notify());
+    CHECK(open.receive_all().empty());
+    CHECK(open.ending() == Ending::orderly);
+    CHECK(pending.receive_all().empty());
+    CHECK(plane.idle());
+}
+
+TEST_CASE("drain: stop ends whatever is open", "[drain]") {
+    Backend backend(Backend::echo);
+    PlaneBuilder builder;
+    builder.workers = 2;
+    builder.router("s", "HostSNI(`shop.example`)", {backend.port()});
+    builder.router("p", "HostSNI(`*`)", {backend.port()}, plain());
+    auto plane = std::make_unique<Plane>(std::move(builder));
+    std::vector<Peer> clients;
+    for (int i = 0; i < 10; ++i) {
+        clients.push_back(plane->connect());
+        if (i % 2 == 0) clients.back().send("x");
+    }
+    CHECK(eventually([&] { return plane->plane->counters().accepted == 10; }));
+    plane->plane->stop();
+    CHECK(plane->idle());
+    plane.reset();
+    for (Peer& client : clients) client.receive_all();
+}

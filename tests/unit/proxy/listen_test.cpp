@@ -1,0 +1,98 @@
+// Taking addresses: all or none, never somebody else's, and with words that help.
+#include "proxy/listen_socket.hpp"
+#include "proxy/socket_address.hpp"
+#include "support/catch.hpp"
+#include "support/peer.hpp"
+#include "support/plane.hpp"
+
+#include <set>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace mesh;
+using namespace mesh::test;
+using proxy::listen_on;
+using proxy::ListenSockets;
+
+TEST_CASE("listen: every worker gets a socket of the one port", "[listen]") {
+    const ListenSockets sockets = listen_on({"127.0.0.1", 0}, 4, 128, false);
+    REQUIRE(sockets.error == 0);
+    REQUIRE(sockets.per_worker.size() == 4);
+    REQUIRE(sockets.port != 0);
+
+    // The kernel spreads connections over all of them, the first included.
+    std::vector<Peer> clients;
+    std::set<std::size_t> served;
+    for (int i = 0; i < 200; ++i) clients.push_back(Peer::connect_to(sockets.port));
+    for (std::size_t i = 0; i < sockets.per_worker.size(); ++i) {
+        const FileDescriptor one(::accept(sockets.per_worker[i].get(), nullptr, nullptr));
+        if (one) served.insert(i);
+    }
+    CHECK(served.size() == 4);
+}
+
+TEST_CASE("listen: an address in use is refused with its owner", "[listen]") {
+    const ListenSockets first = listen_on({"127.0.0.1", 0}, 2, 128, false);
+    REQUIRE(first.error == 0);
+    const ListenSockets second = listen_on({"127.0.0.1", first.port}, 2, 128, false);
+    CHECK(second.error == EADDRINUSE);
+    CHECK(second.per_worker.empty());
+    CHECK_THAT(second.message,
+               ContainsSubstring("cannot bind 127.0.0.1:" + std::to_string(first.port) +
+                                 ": address already in use by pid " + std::to_string(::getpid())));
+    // Nor does it help to be willing to share what another is not.
+    CHECK(listen_on({"", first.port}, 1, 128, false).error == EADDRINUSE);
+}
+
+TEST_CASE("listen: two that share an address both get it", "[listen]") {
+    const ListenSockets first = listen_on({"127.0.0.1", 0}, 2, 128, true);
+    const ListenSockets second = listen_on({"127.0.0.1", first.port}, 2, 128, true);
+    CHECK(first.error == 0);
+    CHECK(second.error == 0);
+}
+
+TEST_CASE("listen: without a host, IPv4 and IPv6 clients are served", "[listen]") {
+    const ListenSockets sockets = listen_on({"", 0}, 1, 128, false);
+    REQUIRE(sockets.error == 0);
+    CHECK_NOTHROW(Peer::connect_to(sockets.port));
+    FileDescriptor v6(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!v6) return;  // a system without IPv6
+    const auto loopback = *proxy::SocketAddress::parse("::1", sockets.port);
+    CHECK(::connect(v6.get(), loopback.data(), loopback.size()) == 0);
+}
+
+TEST_CASE("listen: a privileged port says what is missing", "[listen]") {
+    if (::geteuid() == 0) return;  // root may
+    const ListenSockets sockets = listen_on({"127.0.0.1", 443}, 1, 128, false);
+    CHECK_THAT(sockets.message, ContainsSubstring("give CAP_NET_BIND_SERVICE or use a port"));
+}
+
+TEST_CASE("listen: an address that is not ours is named", "[listen]") {
+    const ListenSockets sockets = listen_on({"192.0.2.1", 0}, 1, 128, false);
+    CHECK(sockets.error == EADDRNOTAVAIL);
+    CHECK_THAT(sockets.message, ContainsSubstring("cannot bind 192.0.2.1:0: "));
+}
+
+TEST_CASE("listen: a plane reports every failure and keeps nothing", "[listen]") {
+    const ListenSockets taken_a = listen_on({"127.0.0.1", 0}, 1, 128, false);
+    const ListenSockets taken_b = listen_on({"127.0.0.1", 0}, 1, 128, false);
+    PlaneBuilder builder;
+    builder.entry_point("b").entry_point("c");
+    builder.configuration.entry_points["a"].address.port = taken_a.port;
+    builder.configuration.entry_points["b"].address.port = taken_b.port;
+    std::uint16_t free_port = closed_port();
+    builder.configuration.entry_points["c"].address = {"127.0.0.7", free_port};
+
+    const auto snapshot = *proxy::make_snapshot(builder.configuration, {}, nullptr);
+    SystemClock clock;
+    NullLog log;
+    proxy::DataPlaneSettings settings;
+    settings.clock = &clock;
+    settings.worker_logs = {&log};
+    proxy::DataPlane plane(std::move(settings));
+    const auto failures = plane.listen(snapshot);
+    REQUIRE(failures.size() == 2);
+    CHECK(failures[0].address.port == taken_a.port);
+    CHECK(failures[1].address.port == taken_b.port);
+    CHECK(listen_on({"127.0.0.7", free_port}, 1, 128, false).error == 0);
+}
