@@ -36,6 +36,8 @@ constexpr Code table[] = {
      "warning: a router that passes TLS through never presents its resolver's certificate"},
     {passthrough_options,
      "warning: TLS options have no effect on a router that passes TLS through"},
+    {nothing_to_order,
+     "note: a router has a resolver, but neither its rule nor `domains` name a host"},
     {domains_unused, "warning: `domains` without `certResolver` has no effect"},
     {name_not_in_domains,
      "warning: the rule matches a name for which `domains` orders no certificate"},

@@ -39,6 +39,7 @@ inline constexpr std::string_view too_many_names = "too-many-names";
 // Advice
 inline constexpr std::string_view passthrough_resolver = "passthrough-resolver";
 inline constexpr std::string_view passthrough_options = "passthrough-options";
+inline constexpr std::string_view nothing_to_order = "nothing-to-order";
 inline constexpr std::string_view domains_unused = "domains-unused";
 inline constexpr std::string_view name_not_in_domains = "name-not-in-domains";
 inline constexpr std::string_view domain_not_routed = "domain-not-routed";

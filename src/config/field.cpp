@@ -207,6 +207,18 @@ std::vector<Text> Field::texts() const {
     return out;
 }
 
+std::vector<Text> Field::some_texts() const {
+    const std::size_t errors_before = problems().errors();
+    std::vector<Text> out = texts();
+    const bool all_unknown = kind() == NodeKind::scalar ? !node_.text().empty() : size() > 0;
+    if (out.empty() && !all_unknown && problems().errors() == errors_before)
+        problems().error(codes::bad_value,
+                         at(),
+                         "the list is empty",
+                         "leave the option out, or put something into it");
+    return out;
+}
+
 bool Field::boolean() const {
     const Text given = text();
     if (given.unknown) return false;

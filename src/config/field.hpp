@@ -88,6 +88,8 @@ class Field {
     [[nodiscard]] Text text() const;
     /// Several values, or a single one for a list of one. An empty list is accepted.
     [[nodiscard]] std::vector<Text> texts() const;
+    /// The same, where an empty list would mean the opposite of what it looks like: reports it.
+    [[nodiscard]] std::vector<Text> some_texts() const;
     [[nodiscard]] bool boolean() const;
     [[nodiscard]] std::int64_t integer(std::int64_t min, std::int64_t max) const;
     /// More than nothing, at most `max`.

@@ -1,6 +1,7 @@
 #include "config/codes.hpp"
 #include "config/public_names.hpp"
 #include "config/resolve.hpp"
+#include "model/wanted.hpp"
 #include "rules/sni_index.hpp"
 
 #include <algorithm>
@@ -82,6 +83,18 @@ void lint_domains(Resolution& resolution) {
     }
 }
 
+/// A resolver that gets no certificate for a router: `*` and negated names name nobody.
+void lint_nothing_to_order(Resolution& resolution) {
+    for (const auto& [name, router] : resolution.out.routers) {
+        if (!wants_certificate(router) || !model::wanted_names(router).empty()) continue;
+        resolution.problems().note(codes::nothing_to_order,
+                                   router.tls->cert_resolver->at,
+                                   "no certificate is ordered for this router: its rule names no "
+                                   "host",
+                                   "list the names in tls.domains");
+    }
+}
+
 /// Of two routers with one rule on one entry point only one ever gets a connection. A TLS and a
 /// plain router do not compete.
 void lint_same_rules(Resolution& resolution) {
@@ -138,6 +151,7 @@ void lint_resolvers(Resolution& resolution) {
 }  // namespace
 
 void lint(Resolution& resolution) {
+    lint_nothing_to_order(resolution);
     lint_domains(resolution);
     lint_same_rules(resolution);
     lint_resolvers(resolution);

@@ -107,7 +107,7 @@ constexpr Option<AcmeDraft> acme_options[] = {
         "any name",
         "The only names this resolver may order: `shop.example`, or `*.shop.example` for the "
         "names one label below (and the wildcard itself).",
-        [](const Field& field, AcmeDraft& out) { out.allowed_domains = field.texts(); }),
+        [](const Field& field, AcmeDraft& out) { out.allowed_domains = field.some_texts(); }),
     option<AcmeDraft>("clientTimeout",
                       "duration",
                       "30s",

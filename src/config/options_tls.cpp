@@ -1,4 +1,3 @@
-#include "config/codes.hpp"
 #include "config/options.hpp"
 #include "config/reading.hpp"
 
@@ -116,12 +115,7 @@ constexpr Option<ClientAuthDraft> client_auth_options[] = {
                             "PEM files with the CAs that client certificates must come from.",
                             [](const Field& field, ClientAuthDraft& out) {
                                 out.ca_files_given = true;
-                                out.ca_files = field.texts();
-                                if (field.kind() != NodeKind::list || field.size() != 0) return;
-                                field.problems().error(codes::bad_value,
-                                                       field.at(),
-                                                       "\"caFiles\" names no file",
-                                                       "leave it out, or name a file");
+                                out.ca_files = field.some_texts();
                             }),
     option<ClientAuthDraft>(
         "clientAuthType",
