@@ -63,8 +63,8 @@ milliseconds ActionHeap::wall_ahead_of_steady() const {
 
 SteadyTime ActionHeap::to_steady(const Time& time) const {
     if (!time.on_wall) return time.steady;
-    const milliseconds wait = std::clamp(time.wall - clock_.now(), -horizon, horizon);
-    return clock_.steady_now() + wait;
+    const WallTime now = clock_.now();
+    return clock_.steady_now() + (std::clamp(time.wall, now - horizon, now + horizon) - now);
 }
 
 void ActionHeap::follow_wall_clock() {

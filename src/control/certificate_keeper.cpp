@@ -165,8 +165,12 @@ void CertificateKeeper::follow_clock() {
     const milliseconds offset = wall_ahead_of_steady(clock_);
     if (std::chrono::abs(offset - wall_offset_) < clock_was_set) return;
     wall_offset_ = offset;
-    for (auto& [id, item] : items_)
-        if (!item.run) schedule(item);
+    for (auto& [id, item] : items_) {
+        if (item.run) continue;
+        // What looked due by the old date may not be.
+        if (Ca* ca = ca_of(item)) ca->authority->stop_waiting(id);
+        schedule(item);
+    }
     for (auto& [directory, ca] : cas_) ca.authority->clock_was_set();
 }
 

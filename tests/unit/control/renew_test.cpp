@@ -143,7 +143,6 @@ TEST_CASE("renew: ten thousand certificates due in one minute do not come in one
     world.store.apply(rows, world.executor, [](auto) {});
     world.executor.settle();
     std::map<long, std::size_t> per_hour;
-    const auto begun = std::chrono::steady_clock::now();
 
     // Nothing is served here: what is looked at is when the CA is asked.
     ReconcilerSettings settings;
@@ -153,7 +152,10 @@ TEST_CASE("renew: ten thousand certificates due in one minute do not come in one
         if (step != Step::place) return none;
         ++per_hour
             [std::chrono::floor<std::chrono::hours>(world.clock.now()).time_since_epoch().count()];
-        none = a_failure(acme::FailureClass::name, "rejectedIdentifier", "no");
+        none = a_failure(acme::FailureClass::rate_limited,
+                         "rateLimited",
+                         "too many certificates already issued for this exact set");
+        none->retry_at = world.clock.now() + 24h;
         return none;
     };
     Reconciler reconciler{
@@ -168,8 +170,18 @@ TEST_CASE("renew: ten thousand certificates due in one minute do not come in one
     for (const auto& [hour, requests] : per_hour) most = std::max(most, requests);
     CHECK(most < 1'500);  // 10,000 over 3.6 days are 116 an hour, retries come on top
     CHECK(per_hour.size() > 80);
-    const auto took = std::chrono::steady_clock::now() - begun;
-    CHECK(took < 60s);
+}
+
+TEST_CASE("renew: ten thousand missing at once do not hold up the loop") {
+    World world;
+    for (int i = 0; i < 10'000; ++i) world.add({"n" + std::to_string(i) + ".example"});
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.ca.issued >= 100; }, 1h));
+
+    CHECK(world.ca.in_flight_max <= 8);
+    CHECK(world.store.orders().value().size() <= 1'000);
+    CHECK(world.executor.longest_task() < 500ms);
 }
 
 TEST_CASE("renew: of many due at once, those without a certificate and the oldest go first") {

@@ -1,8 +1,19 @@
 #include "unit/control/support/manual_executor.hpp"
 
+#include <algorithm>
+#include <ctime>
 #include <utility>
 
 namespace mesh::control::test {
+namespace {
+
+std::chrono::nanoseconds cpu_time() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
+}
+
+}  // namespace
 
 void ManualExecutor::post(std::function<void()> task) {
     const std::lock_guard lock{mutex_};
@@ -26,8 +37,9 @@ bool ManualExecutor::run_one() {
         task = std::move(ready_.front());
         ready_.pop_front();
     }
-    ++tasks_run_;
+    const auto before = cpu_time();
     task();
+    longest_task_ = std::max(longest_task_, cpu_time() - before);
     return true;
 }
 

@@ -3,7 +3,6 @@
 #include "base/executor.hpp"
 
 #include <chrono>
-#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -27,7 +26,8 @@ class ManualExecutor final : public Executor {
     bool run_until(const std::function<bool()>& holds, std::chrono::milliseconds limit);
     /// Drops everything that was to run: the process is gone.
     void drop_all();
-    [[nodiscard]] std::uint64_t tasks_run() const { return tasks_run_; }
+    /// CPU time of the task that took longest.
+    [[nodiscard]] std::chrono::nanoseconds longest_task() const { return longest_task_; }
 
  private:
     bool run_one();
@@ -37,7 +37,7 @@ class ManualExecutor final : public Executor {
     std::mutex mutex_;  ///< keys are made on another thread
     std::deque<std::function<void()>> ready_;
     std::multimap<SteadyTime, std::function<void()>> timed_;
-    std::uint64_t tasks_run_ = 0;
+    std::chrono::nanoseconds longest_task_{0};
 };
 
 }  // namespace mesh::control::test
