@@ -11,6 +11,7 @@ void RecordingLog::write(LogLevel level,
                          std::string_view event,
                          std::string_view message,
                          std::initializer_list<LogField> fields) {
+    if (!enabled_) return;
     std::string line = std::string(to_string(level)) + " " + std::string(event) + " ";
     line += message;
     for (const LogField& field : fields) {

@@ -21,7 +21,9 @@ class RecordingLog final : public Log {
                std::string_view event,
                std::string_view message,
                std::initializer_list<LogField> fields) override;
-    [[nodiscard]] bool enabled(LogLevel) const override { return true; }
+    [[nodiscard]] bool enabled(LogLevel) const override { return enabled_; }
+    /// Nothing is kept any more: for tests that measure memory.
+    void disable() { enabled_ = false; }
     /// Lines that hold all of the texts: "WARN backend_down server cannot be reached service=…".
     [[nodiscard]] std::size_t count(std::vector<std::string> texts) const;
     [[nodiscard]] std::string all() const;
@@ -29,6 +31,7 @@ class RecordingLog final : public Log {
  private:
     mutable std::mutex mutex_;
     std::vector<std::string> lines_;
+    std::atomic<bool> enabled_{true};
 };
 
 struct RouterOptions {
