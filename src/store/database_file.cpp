@@ -17,7 +17,7 @@
 namespace mesh::store {
 namespace {
 
-constexpr std::array<const char*, 4> endings{"", "-wal", "-shm", ".lock"};
+constexpr std::array<const char*, 5> endings{"", "-wal", "-shm", "-journal", ".lock"};
 
 struct Free {
     void operator()(char* text) const noexcept { std::free(text); }  // NOLINT: realpath's contract

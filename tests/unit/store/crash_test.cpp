@@ -65,6 +65,28 @@ TEST_CASE("store: killed at any moment, everything acknowledged is there and not
     CHECK(integrity_of(path) == "ok");
 }
 
+TEST_CASE("store: killed while it is being made, a store can be opened the next time",
+          "[store][crash]") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    NullLog log;
+    for (int round = 0; round < 25; ++round) {
+        TempFolder folder;
+        const std::string path = folder.file("mesh.db");
+        Child child({"write", path, "0"});
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        while (!std::filesystem::exists(path) && std::chrono::steady_clock::now() < until)
+            std::this_thread::yield();
+        // Some moment of making the tables, of switching to the log, of the first commits.
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 20'000));
+        child.kill();
+        const auto store = open(path, Access::own, log);
+        INFO("round " << round);
+        CHECK(store);
+    }
+}
+
 TEST_CASE("store: a damaged file gives errors or data, never a crash or another key",
           "[store][crash]") {
     TempFolder folder;
