@@ -54,6 +54,11 @@ class ReadPool::Lease {
     bool sound_ = false;
 };
 
+ReadPool::ReadPool(std::string path, Owner owner, TestHooks hooks)
+    : path_(std::move(path)), owner_(owner), hooks_(hooks) {
+    idle_.reserve(connections_max);  // giving a connection back must not fail
+}
+
 Status ReadPool::run(const std::function<void(SQLite::Database&)>& query) {
     delay(hooks_.read_delay);
     try {

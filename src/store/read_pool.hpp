@@ -25,8 +25,7 @@ class ReadPool {
         us,           ///< this process has the database open for writing
         maybe_other,  ///< nobody, or another process: leave no trace
     };
-    ReadPool(std::string path, Owner owner, TestHooks hooks)
-        : path_(std::move(path)), owner_(owner), hooks_(hooks) {}
+    ReadPool(std::string path, Owner owner, TestHooks hooks);
 
     /// Runs `query` on a connection; what it throws of SQLite's becomes an Error. It may run more
     /// than once when the files change under a read without locks.

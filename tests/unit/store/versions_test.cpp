@@ -17,7 +17,7 @@ bool is_on_disk(const std::string& path, const std::string& bytes) {
 
 bool gone_within(const std::string& path, const std::string& bytes, std::chrono::seconds deadline) {
     const auto until = std::chrono::steady_clock::now() + deadline;
-    while (on_disk(path, bytes)) {
+    while (is_on_disk(path, bytes)) {
         if (std::chrono::steady_clock::now() > until) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
