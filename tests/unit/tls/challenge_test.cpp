@@ -27,7 +27,8 @@ Element take(ByteReader& reader) {
         REQUIRE(width >= 1);
         REQUIRE(width <= 2);
         length = 0;
-        for (const std::uint8_t byte : reader.take(width).value()) length = length << 8U | byte;
+        const ByteView octets = reader.take(width).value();
+        for (const std::uint8_t byte : octets) length = length << 8U | byte;
         REQUIRE(length >= (width == 1 ? 0x80U : 0x100U));  // the shortest form
     }
     element.content = reader.take(length).value();
