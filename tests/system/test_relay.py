@@ -164,12 +164,12 @@ def test_memory_does_not_grow_under_a_slow_reader(relay, kind):
     sender.start()
     try:
         client.receive_exactly(MIB)  # everything that is made once is made
-        before = relay.mesh.pss_kib()
+        before = relay.mesh.heap_kib()
         received, worst, started = 0, 0, time.monotonic()
         while received < 8 * MIB // 16:  # 8 s of it
             client.receive_exactly(16384)
             received += 16384
-            worst = max(worst, relay.mesh.pss_kib() - before)
+            worst = max(worst, relay.mesh.heap_kib() - before)
             ahead = received / 65536 - (time.monotonic() - started)
             if ahead > 0:
                 stop.wait(ahead)  # the reader's own pace
@@ -185,9 +185,9 @@ def test_idle_connections_cost_little(relay):
     """Upper bound from outside, whole process: the exact figures are in unit.proxy."""
     with pair(relay, "plain")[0]:
         pass
-    before = relay.mesh.pss_kib()
+    before = relay.mesh.heap_kib()
     clients = [pair(relay, "plain")[0] for _ in range(200)]
-    grown = relay.mesh.pss_kib() - before
+    grown = relay.mesh.heap_kib() - before
     print(f"{grown * 1024 // 200} bytes of memory per idle plain pair, everything included")
     assert grown <= 200 * 2 + 512
     for client in clients:

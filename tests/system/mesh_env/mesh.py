@@ -182,10 +182,10 @@ class Mesh:
     def rss_kib(self) -> int:
         return self._status("VmRSS")
 
-    def pss_kib(self) -> int:
-        """Memory of its own plus its share of what is shared: steadier than RSS."""
-        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.M)[1])
+    def heap_kib(self) -> int:
+        """Memory that is nobody else's: unlike RSS and PSS it does not change when another process
+        that runs the same program or libraries starts or ends."""
+        return self._status("RssAnon")
 
     def open_files(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
