@@ -96,7 +96,11 @@ void order_by_issuer(std::vector<CertificatePtr>& chain) {
 
 /// Clients have their roots already, or do not trust ours for being sent one.
 void drop_root(std::vector<CertificatePtr>& chain) {
-    if (chain.size() > 1 && is_issued_by(chain.back().get(), chain.back().get())) chain.pop_back();
+    if (chain.size() < 2) return;
+    X509* const last = chain.back().get();
+    if (X509_self_signed(last, 0) == 1 && X509_check_ca(last) != 0 &&
+        is_issued_by(chain[chain.size() - 2].get(), last))
+        chain.pop_back();
 }
 
 /// What follows the leaf, in the form handshakes take it.

@@ -70,11 +70,15 @@ class Session {
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
+    /// Goes on with the handshake as far as the bytes at hand allow, and sends its own. `done` once
+    /// it is complete and everything of it has left. Never `closed`.
     [[nodiscard]] Progress handshake();
-    /// Decrypted bytes into `into`; `count` says how many. `done` with count 0 never happens.
+    /// Decrypted bytes into `into`, which must not be empty; `count` says how many. `done` with
+    /// count 0 never happens. Reading may leave an answer to the peer to flush (has_unsent).
     [[nodiscard]] Progress read(std::span<std::uint8_t> into, std::size_t& count);
     /// Encrypts; on `done` all of `bytes` is inside the session (sent, or gathered for flush).
-    /// On `want_write` nothing of `bytes` was taken: call again after flush() is done.
+    /// On `want_write`, which comes while 64 KiB or more wait to be sent, nothing of `bytes` was
+    /// taken: call again after flush() is done. A long write sends as it goes.
     [[nodiscard]] Progress write(ByteView bytes);
     /// Sends what is gathered. want_write while the peer does not take it.
     [[nodiscard]] Progress flush();
@@ -90,6 +94,7 @@ class Session {
     [[nodiscard]] std::string version() const;  ///< "TLSv1.3"
     [[nodiscard]] std::string cipher() const;
     [[nodiscard]] bool resumed() const;
+    /// What `failed` or `truncated` came of; an empty message before that.
     [[nodiscard]] const Error& failure() const;
 
  private:

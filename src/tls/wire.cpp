@@ -28,6 +28,13 @@ void Wire::reserve(std::size_t size) {
     gathered_.reserve(gathered_.size() + size);
 }
 
+void Wire::drop_sent() {
+    // Moved only when what stays is the smaller part, so that each byte moves at most once more.
+    if (sent_ == 0 || sent_ < gathered()) return;
+    gathered_.erase(gathered_.begin(), gathered_.begin() + static_cast<std::ptrdiff_t>(sent_));
+    sent_ = 0;
+}
+
 Transport::Outcome Wire::flush() {
     using Outcome = Transport::Outcome;
     while (sent_ < gathered_.size()) {
@@ -80,6 +87,7 @@ int Wire::on_write(BIO* bio, const char* from, std::size_t size, std::size_t* co
     *count = 0;
     if (wire.broken_) return 0;
     try {
+        wire.drop_sent();
         const auto* const first = reinterpret_cast<const std::uint8_t*>(from);
         wire.gathered_.insert(wire.gathered_.end(), first, first + size);
     } catch (...) {

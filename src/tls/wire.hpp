@@ -30,6 +30,7 @@ class Wire {
     [[nodiscard]] bool broken() const { return broken_; }
 
  private:
+    void drop_sent();
     static const BIO_METHOD* method();
     static int on_read(BIO* bio, char* into, std::size_t size, std::size_t* count) noexcept;
     static int on_write(BIO* bio, const char* from, std::size_t size, std::size_t* count) noexcept;

@@ -105,6 +105,8 @@ TEST_CASE("handshake: a client that goes away is told apart from one that misbeh
         pair.link.to_server.end();
         CHECK(pair.server->handshake() == Progress::truncated);
         CHECK(pair.server->handshake() == Progress::truncated);
+        CHECK(pair.server->failure().code == Errc::closed);
+        CHECK_THAT(pair.server->failure().message, ContainsSubstring("left during"));
     }
     {
         Pair pair(policy);
@@ -121,6 +123,16 @@ TEST_CASE("handshake: a client that goes away is told apart from one that misbeh
         CHECK_FALSE(pair.server->failure().message.empty());
         CHECK(pair.server->handshake() == Progress::failed);
     }
+}
+
+TEST_CASE("handshake: a close in the middle of it is a client that left") {
+    Pair pair(make_policy());
+    pair.client.handshake(pair.link);
+    REQUIRE(pair.server->handshake() == Progress::want_read);
+    pair.link.to_server.put(Bytes{0x15, 0x03, 0x03, 0x00, 0x02, 0x01, 0x00});
+    CHECK(pair.server->handshake() == Progress::truncated);
+    CHECK(pair.server->handshake() == Progress::truncated);
+    CHECK(pair.server->failure().code == Errc::closed);
 }
 
 TEST_CASE("handshake: an error left behind by other code on the thread does no harm") {

@@ -1,0 +1,60 @@
+// What OpenSSL asks while a session runs.
+#include "tls/policy_state.hpp"
+#include "tls/session_state.hpp"
+
+namespace mesh::tls {
+
+void configure_session_callbacks(SSL_CTX* context) {
+    Session::configure(context);
+}
+
+void Session::configure(ssl_ctx_st* context) {
+    SSL_CTX_set_client_hello_cb(context, State::on_client_hello, nullptr);
+    // What the macro of this call does, without its C cast.
+    SSL_CTX_callback_ctrl(context,
+                          SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                          reinterpret_cast<void (*)()>(State::on_server_name));
+    SSL_CTX_set_msg_callback(context, State::on_message);
+}
+
+int Session::State::on_client_hello(SSL* ssl, int* alert, void*) noexcept {
+    State* const state = of(ssl);
+    if (!state || !state->handshake) return SSL_CLIENT_HELLO_ERROR;
+    Handshake& handshake = *state->handshake;
+    try {
+        handshake.verdict =
+            handshake.refuse_with ? check_hello(ssl) : compare_hello(ssl, handshake.expected);
+    } catch (...) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    switch (handshake.verdict) {
+        case HelloVerdict::malformed:
+            *alert = SSL_AD_DECODE_ERROR;
+            return SSL_CLIENT_HELLO_ERROR;
+        case HelloVerdict::different:
+            *alert = SSL_AD_ILLEGAL_PARAMETER;
+            return SSL_CLIENT_HELLO_ERROR;
+        case HelloVerdict::equal:
+            break;
+    }
+    if (!handshake.refuse_with) return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = *handshake.refuse_with;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/// Tells the client that its name was used (RFC 6066 §3).
+int Session::State::on_server_name(SSL*, int*, void*) noexcept {
+    return SSL_TLSEXT_ERR_OK;
+}
+
+void Session::State::on_message(
+    int sent, int, int type, const void* bytes, std::size_t size, SSL* ssl, void*) noexcept {
+    if (sent != 0 || type != SSL3_RT_HANDSHAKE || size == 0) return;
+    if (*static_cast<const std::uint8_t*>(bytes) != SSL3_MT_KEY_UPDATE) return;
+    State* const state = of(ssl);
+    if (state && !state->key_updates.allow(std::chrono::steady_clock::now()))
+        state->wire.stop_reading();
+}
+
+}  // namespace mesh::tls
