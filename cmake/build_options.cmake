@@ -18,6 +18,10 @@ if(MESH_SANITIZE)
   target_compile_options(mesh_options INTERFACE
     -fsanitize=${MESH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(mesh_options INTERFACE -fsanitize=${MESH_SANITIZE})
+  # Instrumentation confuses g++'s flow analysis; the plain builds still fail on these.
+  foreach(alarm maybe-uninitialized array-bounds stringop-overflow dangling-pointer restrict)
+    target_compile_options(mesh_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-error=${alarm}>)
+  endforeach()
   if(MESH_SANITIZE MATCHES "thread")
     # g++ cannot instrument atomic_thread_fence; Asio has a fence-free variant.
     target_compile_definitions(mesh_options INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
