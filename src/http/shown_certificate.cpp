@@ -18,17 +18,27 @@ struct Element {
     ByteView content;
 };
 
+/// What follows a length: in one byte, or behind 0x81, 0x82, 0x83 in as many as that says.
+std::optional<ByteView> read_content(ByteReader& reader) {
+    const auto first = reader.u8();
+    if (!first) return std::nullopt;
+    if (*first < 0x80) return reader.take(*first);
+    switch (*first) {
+        case 0x81:
+            return reader.block8();
+        case 0x82:
+            return reader.block16();
+        case 0x83:
+            return reader.block24();
+        default:
+            return std::nullopt;
+    }
+}
+
 std::optional<Element> read_element(ByteReader& reader) {
     ByteReader ahead = reader;
     const auto tag = ahead.u8();
-    const auto first = ahead.u8();
-    if (!tag || !first) return std::nullopt;
-    std::optional<std::uint32_t> size = *first;
-    if (*first == 0x81) size = ahead.u8();
-    if (*first == 0x82) size = ahead.u16();
-    if (*first == 0x83) size = ahead.u24();
-    if (!size || *first == 0x80 || *first > 0x83) return std::nullopt;
-    const auto content = ahead.take(*size);
+    const auto content = tag ? read_content(ahead) : std::nullopt;
     if (!content) return std::nullopt;
     reader = ahead;
     return Element{*tag, *content};
