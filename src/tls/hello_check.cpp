@@ -68,7 +68,10 @@ Read read_hello(SSL* ssl) {
     return read;
 }
 
-bool is_address(const std::string& text) {
+bool is_address(std::string_view read) {
+    // inet_pton sees a C string: a NUL must not hide what follows it.
+    if (read.find('\0') != std::string_view::npos) return false;
+    const std::string text(read);
     std::array<unsigned char, sizeof(in6_addr)> parsed{};
     return inet_pton(AF_INET, text.c_str(), parsed.data()) == 1 ||
            inet_pton(AF_INET6, text.c_str(), parsed.data()) == 1;
@@ -78,7 +81,7 @@ bool same_name(std::optional<std::string_view> read, const std::optional<std::st
     if (!read) return !expected;
     const auto name = Hostname::parse(*read);
     if (name) return expected && name->text() == *expected;
-    return !expected && is_address(std::string(*read));
+    return !expected && is_address(*read);
 }
 
 }  // namespace

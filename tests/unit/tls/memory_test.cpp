@@ -73,6 +73,30 @@ TEST_CASE("memory: an idle session holds at most 15 kB") {
     CHECK(each <= 15'000);
 }
 
+TEST_CASE("memory: a reader that never quite catches up costs no more than a turn's worth") {
+    if (!heap_is_real) return;
+    Pair pair(make_policy());
+    REQUIRE(pair.connect());
+    pair.link.window = 0;
+    const std::string piece(16'000, 'x');
+    std::size_t most = 0;
+    std::size_t received = 0;
+    std::size_t written = 0;
+    const std::size_t before = heap_in_use();
+    for (int turn = 0; turn < 2000; ++turn) {
+        // All but a few bytes: there is always something left to send.
+        while (pair.server->write(as_bytes(piece)) == Progress::done) written += piece.size();
+        pair.link.window = 64'000;
+        REQUIRE(pair.server->flush() == Progress::want_write);
+        most = std::max(most, heap_in_use() - before);
+        pair.link.window = 0;
+        received += pair.client.read(pair.link).size();
+    }
+    CHECK(written > 50'000'000);
+    CHECK(written - received < 200'000);
+    CHECK(most < 600'000);  // of which the test's own client holds the greater part
+}
+
 TEST_CASE("memory: a credential takes no more than it says") {
     if (!heap_is_real) return;
     std::vector<std::string> chains;
