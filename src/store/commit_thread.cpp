@@ -127,7 +127,7 @@ void CommitThread::apply_all(std::span<Job> jobs) {
     begin();
     try {
         for (Job& job : jobs) apply_in_savepoint(job);
-        delay(hooks_.commit_delay);
+        hold_commit(hooks_, log_);
         database_->exec("COMMIT");
     } catch (const SQLite::Exception&) {
         // Some failures have rolled back already; then this one says so, which is no news.

@@ -42,4 +42,10 @@ void delay(std::chrono::milliseconds time) {
     if (time.count() > 0) std::this_thread::sleep_for(time);
 }
 
+void hold_commit(const TestHooks& hooks, Log& log) {
+    if (hooks.commit_delay.count() == 0) return;
+    log.debug("test_hook", "a commit is held back", {});
+    delay(hooks.commit_delay);
+}
+
 }  // namespace mesh::store

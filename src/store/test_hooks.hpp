@@ -21,4 +21,7 @@ struct TestHooks {
 /// Nothing at all for zero.
 void delay(std::chrono::milliseconds time);
 
+/// What `commit_delay` asks for. Says so in the log first: tests wait for that line.
+void hold_commit(const TestHooks& hooks, Log& log);
+
 }  // namespace mesh::store
