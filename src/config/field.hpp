@@ -61,7 +61,7 @@ struct RefusedWord {
 /// finds every mistake at once. Lives no longer than its parent.
 class Field {
  public:
-    Field(const Source& source, Node root) : source_(&source), node_(root) {}
+    Field(const Source& source, TreeNode root) : source_(&source), node_(root) {}
 
     [[nodiscard]] const Source& source() const { return *source_; }
     [[nodiscard]] Problems& problems() const { return source_->problems; }
@@ -104,7 +104,7 @@ class Field {
     }
 
  private:
-    Field(const Source& source, Node node, const Field* parent)
+    Field(const Source& source, TreeNode node, const Field* parent)
         : source_(&source), node_(node), parent_(parent) {}
 
     void append_path(std::string& out) const;
@@ -118,11 +118,11 @@ class Field {
     void bad_value(const Text& text, const std::string& expected, std::string hint = {}) const;
 
     const Source* source_;
-    Node node_;
+    TreeNode node_;
     const Field* parent_ = nullptr;
-    std::optional<Node> key_;  ///< of a map's entry
-    std::string_view name_;    ///< of a map's entry, for paths
-    std::size_t index_ = 0;    ///< of a list's item
+    std::optional<TreeNode> key_;  ///< of a map's entry
+    std::string_view name_;        ///< of a map's entry, for paths
+    std::size_t index_ = 0;        ///< of a list's item
 };
 
 }  // namespace mesh::config

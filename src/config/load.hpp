@@ -33,7 +33,7 @@ struct LoadResult {
 };
 
 /// The largest configuration file that is read.
-inline constexpr std::size_t file_size_max = 64 * 1024 * 1024;
+inline constexpr std::size_t file_size_max = std::size_t{64} * 1024 * 1024;
 
 /// Reads, decodes and checks a configuration file: everything that needs no network. All problems
 /// are collected at once. Relative paths in it start at the file's folder. Reads the file and

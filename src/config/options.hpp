@@ -8,7 +8,7 @@ namespace mesh::config {
 
 /// Decodes the whole configuration by the option tables. What is wrong is reported to the
 /// source's problems; what comes back is complete as far as the file is right.
-[[nodiscard]] Draft decode(const Source& source, Node root);
+[[nodiscard]] Draft decode(const Source& source, TreeNode root);
 
 // The tables, by section. Each file options_*.cpp holds those of one part.
 [[nodiscard]] const Section<Draft>& root_section();

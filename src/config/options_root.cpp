@@ -130,7 +130,7 @@ const Section<LogDraft>& log_section() {
     return log;
 }
 
-Draft decode(const Source& source, Node node) {
+Draft decode(const Source& source, TreeNode node) {
     Draft draft;
     draft.entry_points_expected = node.kind() == NodeKind::map || node.kind() == NodeKind::null;
     decode_section(Field(source, node), root, draft);

@@ -8,7 +8,7 @@
 namespace mesh::config {
 
 /// The most a `${file:…}` may hold.
-inline constexpr std::size_t substituted_file_size_max = 1024 * 1024;
+inline constexpr std::size_t substituted_file_size_max = std::size_t{1024} * 1024;
 
 struct Substituted {
     enum class Trouble {

@@ -31,16 +31,16 @@ Tree::Id Tree::add_map(Place place, std::span<const Id> keys_and_values) {
     return add_container(NodeKind::map, place, keys_and_values);
 }
 
-Node Tree::node(Id id) const {
+TreeNode Tree::node(Id id) const {
     return {*this, id};
 }
 
-std::string_view Node::text() const {
+std::string_view TreeNode::text() const {
     if (kind() != NodeKind::scalar) return {};
     return std::string_view(tree_->texts_).substr(record().begin, record().size);
 }
 
-std::size_t Node::size() const {
+std::size_t TreeNode::size() const {
     switch (kind()) {
         case NodeKind::map:
             return record().size / 2;
@@ -53,15 +53,15 @@ std::size_t Node::size() const {
     return 0;
 }
 
-Node Node::child(std::size_t index) const {
+TreeNode TreeNode::child(std::size_t index) const {
     return tree_->node(tree_->children_[record().begin + index]);
 }
 
-Node Node::key(std::size_t index) const {
+TreeNode TreeNode::key(std::size_t index) const {
     return child(2 * index);
 }
 
-Node Node::value(std::size_t index) const {
+TreeNode TreeNode::value(std::size_t index) const {
     return child(kind() == NodeKind::map ? 2 * index + 1 : index);
 }
 

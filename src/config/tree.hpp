@@ -18,7 +18,7 @@ struct Place {
 
 enum class NodeKind : std::uint8_t { null, scalar, map, list };
 
-class Node;
+class TreeNode;
 
 /// A configuration as it was written, whatever the notation: scalars, lists and maps with their
 /// places. Compact (32 bytes per node and the text), because a file may hold 50,000 routers.
@@ -35,10 +35,10 @@ class Tree {
     Id add_map(Place place, std::span<const Id> keys_and_values);
 
     /// Valid as long as this tree lives and does not move.
-    [[nodiscard]] Node node(Id id) const;
+    [[nodiscard]] TreeNode node(Id id) const;
 
  private:
-    friend class Node;
+    friend class TreeNode;
     struct Record {
         NodeKind kind;
         bool plain;
@@ -55,7 +55,7 @@ class Tree {
 };
 
 /// A node of a tree: a handle, cheap to copy.
-class Node {
+class TreeNode {
  public:
     [[nodiscard]] NodeKind kind() const { return record().kind; }
     [[nodiscard]] Place place() const { return record().place; }
@@ -66,15 +66,15 @@ class Node {
     /// Entries of a map or items of a list; 0 for all others.
     [[nodiscard]] std::size_t size() const;
     /// Maps only. `index` < size().
-    [[nodiscard]] Node key(std::size_t index) const;
+    [[nodiscard]] TreeNode key(std::size_t index) const;
     /// The value of a map's entry or the item of a list. `index` < size().
-    [[nodiscard]] Node value(std::size_t index) const;
+    [[nodiscard]] TreeNode value(std::size_t index) const;
 
  private:
     friend class Tree;
-    Node(const Tree& tree, Tree::Id id) : tree_(&tree), id_(id) {}
+    TreeNode(const Tree& tree, Tree::Id id) : tree_(&tree), id_(id) {}
     [[nodiscard]] const Tree::Record& record() const { return tree_->records_[id_]; }
-    [[nodiscard]] Node child(std::size_t index) const;
+    [[nodiscard]] TreeNode child(std::size_t index) const;
 
     const Tree* tree_;
     Tree::Id id_;

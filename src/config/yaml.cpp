@@ -251,7 +251,7 @@ class TreeBuilder final : public YAML::EventHandler {
         first.reserve(children.size() / 2);
         std::size_t kept = 0;
         for (std::size_t i = 0; i + 1 < children.size(); i += 2) {
-            const Node key = tree_.node(children[i]);
+            const TreeNode key = tree_.node(children[i]);
             const auto [known, fresh] = first.try_emplace(key.text(), children[i]);
             if (!fresh) {
                 report_duplicate(key, tree_.node(known->second));
@@ -264,7 +264,7 @@ class TreeBuilder final : public YAML::EventHandler {
         children.resize(kept);
     }
 
-    void report_duplicate(Node again, Node first) {
+    void report_duplicate(TreeNode again, TreeNode first) {
         model::Location at = location(again.place());
         at.path = open_path() + printable(again.text());
         problems_.error(codes::duplicate,

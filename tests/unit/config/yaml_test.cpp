@@ -14,7 +14,7 @@ struct Parsed {
     std::optional<ParsedYaml> yaml;
     std::vector<Finding> findings;
 
-    [[nodiscard]] Node root() const { return yaml->tree.node(yaml->root); }
+    [[nodiscard]] TreeNode root() const { return yaml->tree.node(yaml->root); }
 };
 
 Parsed parse(std::string_view text) {
@@ -26,7 +26,7 @@ Parsed parse(std::string_view text) {
 }
 
 /// The tree in one line: scalars as "text@line:column", plain ones without quotes.
-std::string shown(Node node) {
+std::string shown(TreeNode node) {
     const std::string place =
         '@' + std::to_string(node.place().line) + ':' + std::to_string(node.place().column);
     std::string inner;
