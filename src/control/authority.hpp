@@ -109,6 +109,10 @@ class Authority {
     [[nodiscard]] bool reread_directory();
 
  private:
+    /// No pause a CA asks for is longer (Retry-After is bounded to 24 h, ours are shorter than
+    /// this); a stored one that is comes from a clock that was wrong.
+    static constexpr std::chrono::milliseconds patience_max = std::chrono::hours{30};
+
     enum class Mode { unknown, probing, registering, trial, up, waiting };
     enum class Pause { none, away, limited, stopped, clock };
     struct Trouble {
@@ -132,6 +136,8 @@ class Authority {
     void limit(const acme::Failure& failure);
     void stop(const std::string& reason, const acme::Failure& failure, bool daily);
     void pause(Pause reason, WallTime until, const std::string& why, bool stored);
+    /// The CA's own words, or ours without a problem document.
+    [[nodiscard]] static std::string words_of(const acme::Failure& failure);
     [[nodiscard]] std::chrono::milliseconds bounded(std::chrono::milliseconds wait) const;
     void store_pause(std::optional<WallTime> until, const std::string& why);
     [[nodiscard]] std::optional<Urgency> next_in_line() const;

@@ -17,6 +17,7 @@ struct CertificateItem {
     std::optional<store::OrderRecord> order;         ///< an open order nobody drives now
     std::shared_ptr<OrderRun> run;                   ///< the order being driven
     bool committing = false;                         ///< a new version is on its way to the disk
+    bool removal_confirmed = false;                  ///< its deletion was due an hour ago already
     /// Under which it is served while the first version cannot be committed; 0: it is not.
     certs::CertificateId temporary_id = 0;
 

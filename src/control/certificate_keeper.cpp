@@ -19,6 +19,8 @@ constexpr ActionHeap::Key authority_bit = ActionHeap::Key{1} << 62;
 
 /// The wall clock may be set at any moment; it is looked at this often.
 constexpr milliseconds step_max = std::chrono::seconds{30};
+/// Between the moment a deletion is due and the deletion.
+constexpr milliseconds removal_pause = std::chrono::hours{1};
 constexpr milliseconds clock_was_set = std::chrono::minutes{1};
 /// No stored wait is longer than this; one further ahead comes from a clock that was wrong.
 constexpr milliseconds wait_max = std::chrono::hours{30};
@@ -90,6 +92,7 @@ Status CertificateKeeper::load() {
 
 void CertificateKeeper::stop() {
     running_ = false;
+    stopped_ = true;
     alive_ = std::make_shared<int>(0);  // whatever is posted still finds nobody
     for (auto& [id, item] : items_) item.run.reset();
     board_.clear();
@@ -177,6 +180,7 @@ void CertificateKeeper::follow_clock() {
 /// Sets when to look at a certificate next. One with an order being driven is left to it.
 void CertificateKeeper::schedule(CertificateItem& item) {
     if (item.run || item.committing) return;
+    item.removal_confirmed = false;
     const WallTime now = clock_.now();
     store::CertificateRecord& record = item.stored.record;
     if (record.next_at) record.next_at = std::min(*record.next_at, now + wait_max);
@@ -202,15 +206,20 @@ void CertificateKeeper::remove(CertificateItem& item) {
         schedule(item);
         return;
     }
-    if (clock_before_build_) return;
+    if (!std::exchange(item.removal_confirmed, true)) {
+        // What is deleted does not come back when the date does.
+        heap_.set_after(item.id, removal_pause);
+        return;
+    }
     const certs::CertificateId served = item.stored.version ? item.stored.certificate_id : 0;
     const store::CertificateKey key = item.stored.record.key;
     log_.info("certificate_deleted",
               "no router wanted it for 30 days after it expired",
               {{"names", names_text(key.names)}, {"directory", key.directory}});
-    heap_.cancel(item.id | notice_bit);
+    const ItemId id = item.id;
+    heap_.cancel(id | notice_bit);
     by_key_.erase(key);
-    items_.erase(item.id);
+    items_.erase(id);
     gate_.commit({store::DeleteCertificate{key}},
                  [this, alive = std::weak_ptr<int>(alive_), served](const store::Applied&) {
                      if (!alive.expired() && served != 0) publisher_.remove_certificate(served);

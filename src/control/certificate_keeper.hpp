@@ -106,6 +106,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     std::map<std::string, store::AuthorityRecord> stored_authorities_;
 
     bool running_ = false;  ///< want() was called, stop() was not
+    bool stopped_ = false;
     bool clock_before_build_ = false;
     std::chrono::milliseconds wall_offset_{0};
     std::optional<SteadyTime> armed_;

@@ -17,6 +17,7 @@ constexpr std::size_t changes_per_commit = 500;
 
 void CertificateKeeper::want(model::WantedSet wanted,
                              std::map<std::string, model::CertResolver> resolvers) {
+    if (stopped_) return;
     running_ = true;
     follow_clock();
     std::set<store::CertificateKey> keys;
@@ -59,9 +60,8 @@ void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
     }
     if (std::exchange(record.unwanted_since, std::nullopt) && item.has_row)
         changes.push_back(store::PutCertificate{record});
-    if (!is_news && !asked_otherwise) return;
-    schedule(item);
-    notice(item);
+    if (is_news || asked_otherwise || !heap_.contains(item.id)) schedule(item);
+    if (is_news) notice(item);
 }
 
 void CertificateKeeper::unwant(CertificateItem& item, store::Transition& changes) {

@@ -97,6 +97,7 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     // Requests: with a turn only.
     void place();
     void fetch_authorization(std::size_t index);
+    void ask_for_cause(std::size_t index);
     void respond(std::size_t index);
     void fetch_order();
     void send_finalize();
@@ -149,6 +150,7 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     bool over_ = false;
     bool finalize_committed_ = false;
     unsigned begun_anew_ = 0;
+    std::size_t requests_ = 0;
 
     std::optional<SteadyTime> not_before_;     ///< of the next poll or download
     std::optional<SteadyTime> waiting_since_;  ///< the CA has not moved since

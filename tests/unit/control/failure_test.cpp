@@ -235,6 +235,21 @@ TEST_CASE("failure: orderNotReady is waited for") {
     CHECK(world.log.count("order_failed") == 0);
 }
 
+TEST_CASE("failure: a CA that calls an order ready and not ready for ever gets no flood") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse = refusing(
+        Step::finalize, a_failure(acme::FailureClass::order_not_ready, "orderNotReady"), 1'000'000);
+    world.start();
+
+    world.run_for(6h);
+
+    CHECK(world.log.count("order_failed") >= 1);
+    CHECK(world.log.last("order_failed").fields.at("type") == "mesh:circle");
+    CHECK(world.ca.orders_made <= 6);
+    CHECK(world.ca.asked[Step::finalize] < 1'500);
+}
+
 TEST_CASE("failure: a CSR the CA does not like costs the order and waits") {
     World world;
     world.add({"a.example"});

@@ -101,7 +101,7 @@ TEST_CASE("want: what no router wants is not renewed and goes 30 days after it e
     world.run_for(ends + days{30} - world.clock.now() - 1h);
     CHECK(world.store.find("a.example").has_value());
     CHECK(world.publisher->find("a.example") != nullptr);
-    world.run_for(2h);
+    world.run_for(3h);
 
     CHECK_FALSE(world.store.find("a.example").has_value());
     CHECK(world.publisher->find("a.example") == nullptr);
@@ -109,6 +109,23 @@ TEST_CASE("want: what no router wants is not renewed and goes 30 days after it e
     CHECK(world.ca.placed[0] == "a.example");
     CHECK(std::count(world.ca.placed.begin(), world.ca.placed.end(), "a.example") == 1);
     CHECK(world.log.count("cert_expiring") == 0);
+}
+
+TEST_CASE("want: a date that is wrong for a while deletes nothing") {
+    World world;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+    world.wanted.certificates.clear();
+    world.want();
+    const WallTime real = world.clock.now();
+
+    world.clock.set_wall(real + days{3650});
+    world.run_for(30min);
+    world.clock.set_wall(real + 30min);
+    world.run_for(days{2});
+
+    CHECK(world.store.find("a.example").has_value());
 }
 
 TEST_CASE("want: wanted again before that, it is used again") {

@@ -1,0 +1,68 @@
+#include "control/order_words.hpp"
+
+#include <utility>
+
+namespace mesh::control {
+namespace {
+
+std::string_view type_of(acme::FailureClass kind) {
+    switch (kind) {
+        case acme::FailureClass::unreachable:
+            return "mesh:unreachable";
+        case acme::FailureClass::rate_limited:
+            return "mesh:rateLimited";
+        case acme::FailureClass::order_gone:
+            return "mesh:orderGone";
+        default:
+            return "mesh:protocol";
+    }
+}
+
+}  // namespace
+
+bool may_still_be_validated(acme::AuthorizationStatus status) {
+    return status == acme::AuthorizationStatus::pending ||
+           status == acme::AuthorizationStatus::unknown;
+}
+
+OrderFailure describe(const acme::Failure& failure) {
+    OrderFailure result;
+    const bool has_type = failure.problem && !failure.problem->type.empty();
+    result.type = has_type ? failure.problem->type : std::string(type_of(failure.kind));
+    result.detail = has_type ? failure.problem->text() : failure.message;
+    result.retry_at = failure.retry_at;
+    return result;
+}
+
+acme::Failure our_failure(acme::FailureClass kind, std::string message) {
+    acme::Failure failure;
+    failure.kind = kind;
+    failure.message = std::move(message);
+    return failure;
+}
+
+OrderFailure our_finding(std::string type, std::string detail) {
+    OrderFailure result;
+    result.type = "mesh:" + std::move(type);
+    result.detail = std::move(detail);
+    return result;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text.empty() ? "none" : text;
+}
+
+Result<std::vector<HostPattern>> patterns(const std::vector<std::string>& names) {
+    std::vector<HostPattern> result;
+    result.reserve(names.size());
+    for (const std::string& name : names) {
+        auto pattern = HostPattern::parse(name);
+        if (!pattern) return pattern.error();
+        result.push_back(std::move(*pattern));
+    }
+    return result;
+}
+
+}  // namespace mesh::control
