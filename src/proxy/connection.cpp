@@ -4,6 +4,7 @@
 #include "proxy/worker.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mesh::proxy {
 
@@ -210,7 +211,7 @@ Task<certs::CredentialPtr> Connection::credential_for(const Route& route) {
     worker_.forget_awaited(*this);
     if (over()) co_return nullptr;
     if (route.default_when_missing && !route.sni_strict) co_return worker_.default_credential();
-    if (name && !route.directory.empty()) worker_.note_missing_certificate(*name);
+    if (name && !route.directory.empty()) worker_.note_missing_certificate(*name, route);
     co_return nullptr;
 }
 
@@ -283,7 +284,7 @@ void Connection::cancel() {
 }
 
 void Connection::log_end(std::string_view why) {
-    if (!worker_.log().enabled(LogLevel::debug)) return;
+    if (std::exchange(end_logged_, true) || !worker_.log().enabled(LogLevel::debug)) return;
     const std::string_view cause = stop_ == Stop::timeout     ? "timeout"
                                    : stop_ == Stop::cancelled ? "shutdown"
                                                               : "client";

@@ -78,6 +78,7 @@ class Connection final : public ReadinessTarget {
     [[nodiscard]] Descriptor& socket() { return stream_ ? stream_->socket() : *client_; }
     void wrap_in_tls();
     void established();
+    /// The first reason given is the one that counts.
     void log_end(std::string_view why);
 
     Worker& worker_;
@@ -90,6 +91,7 @@ class Connection final : public ReadinessTarget {
     SteadyTime attempt_deadline_ = SteadyTime::max();  ///< of the address being dialled
     Stop stop_ = Stop::none;
     int dial_error_ = 0;
+    bool end_logged_ = false;
 
     ClientHelloReader reader_;
     DescriptorPtr client_;               ///< until TLS takes it

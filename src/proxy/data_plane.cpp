@@ -18,25 +18,18 @@ namespace mesh::proxy {
 
 namespace {
 
-/// Descriptors that connections must leave to the rest of the process.
-constexpr std::size_t descriptors_reserved = 64;
-
-/// Two descriptors per connection: what the process may open is the harder limit.
-std::size_t connections_max_here(std::size_t configured) {
+/// Pipes only speed things up: they get what connections and the rest of the process leave, and
+/// where that is nothing, a few out of the reserve.
+std::size_t pipes_per_worker(const Limits& limits, std::size_t workers) {
+    constexpr std::size_t few = 4;
+    constexpr std::size_t enough = 32;
+    constexpr std::size_t reserved = 64;
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return configured;
-    }
-    const auto descriptors = static_cast<std::size_t>(limit.rlim_cur);
-    const std::size_t usable =
-        std::max(descriptors, descriptors_reserved + 2) - descriptors_reserved;
-    return std::min(configured, usable / 2);
-}
-
-Admission::Limits admission_limits(const Limits& limits) {
-    return {connections_max_here(limits.connections_max),
-            limits.handshakes_max,
-            limits.handshakes_per_source_max};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return few;
+    const std::size_t needed = 2 * limits.connections_max + reserved;
+    const auto possible = static_cast<std::size_t>(limit.rlim_cur);
+    const std::size_t spare = possible > needed ? possible - needed : 0;
+    return std::clamp(spare / (2 * workers), few, enough);
 }
 
 template <class T>
@@ -84,7 +77,9 @@ struct DataPlane::State {
 
     explicit State(DataPlaneSettings from)
         : settings(std::move(from)),
-          admission(admission_limits(settings.limits)),
+          admission({settings.limits.connections_max,
+                     settings.limits.handshakes_max,
+                     settings.limits.handshakes_per_source_max}),
           loader(background, settings.load_credential) {}
 
     WorkerSettings worker_settings(std::size_t index);
@@ -109,6 +104,7 @@ struct DataPlane::State {
 WorkerSettings DataPlane::State::worker_settings(std::size_t index) {
     WorkerSettings out;
     out.limits = settings.limits;
+    out.pipes_max = pipes_per_worker(settings.limits, std::max(1U, settings.workers));
     out.clock = settings.clock;
     out.log = settings.worker_logs.at(index);
     out.admission = &admission;

@@ -19,8 +19,9 @@ struct ListenSockets {
 /// Binds and listens. An address without a host is every IPv6 and IPv4 address, or every IPv4
 /// address where the system has no IPv6.
 ///
-/// Another process on the same address is refused in both directions unless `shared`: the first
-/// socket takes the address alone, and only then lets its siblings in.
+/// Unless `shared`, an address somebody listens on already is refused, in one step of the kernel:
+/// the first socket takes the address alone, and only then lets its siblings in. Whoever wants to
+/// share the address afterwards can.
 ///
 /// The sockets carry what every accepted connection inherits: no delay, keep-alive 60 s/15 s/4,
 /// and 30 s for unacknowledged data, which lasts until the connection is established.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <new>
+#include <type_traits>
 
 namespace mesh::proxy {
 
@@ -42,6 +43,15 @@ class RelayOf final : public Relay {
     }
 
  private:
+    struct Step {
+        std::size_t count = 0;
+        Io source = Io::ok;
+        Io sink = Io::ok;
+    };
+    template <class To>
+    static Io settle(To& to, Direction& way);
+    template <class From, class To>
+    Step take(From& from, To& to, Direction& way);
     template <class From, class To>
     Outcome move(From& from, To& to, Direction& way);
     void break_off(bool client_broken, bool backend_broken);
@@ -50,12 +60,39 @@ class RelayOf final : public Relay {
     PlainEnd backend_;
 };
 
+/// What has left the source but not reached the sink goes first.
+template <class ClientEnd>
+template <class To>
+Io RelayOf<ClientEnd>::settle(To& to, Direction& way) {
+    const Io io = to.flush();
+    return io == Io::ok && way.pipe ? way.pipe->drain(to.socket()) : io;
+}
+
+/// Takes bytes from the source once: through a pipe, which settle() empties, or by reading and
+/// writing. Between two sockets a pipe is worth its calls as soon as they come in masses.
+template <class ClientEnd>
+template <class From, class To>
+typename RelayOf<ClientEnd>::Step RelayOf<ClientEnd>::take(From& from, To& to, Direction& way) {
+    Step step;
+    if (way.pipe) {
+        step.source = way.pipe->fill(from.socket(), step.count);
+        if (step.count == 0) way.pipe.reset();
+        return step;
+    }
+    const std::span<std::uint8_t> scratch = set_.scratch();
+    step.source = from.read(scratch, step.count);
+    if (step.count > 0) step.sink = to.write(scratch.first(step.count));
+    constexpr bool both_plain = std::is_same_v<From, PlainEnd> && std::is_same_v<To, PlainEnd>;
+    const bool in_masses = step.count == scratch.size() && step.sink == Io::ok;
+    if (both_plain && in_masses) way.pipe = set_.pipes().borrow();
+    return step;
+}
+
 template <class ClientEnd>
 template <class From, class To>
 Relay::Outcome RelayOf<ClientEnd>::move(From& from, To& to, Direction& way) {
-    const std::span<std::uint8_t> scratch = set_.scratch();
     for (std::size_t moved = 0; !way.finished;) {
-        Io io = to.flush();
+        Io io = settle(to, way);
         if (io == Io::ok && way.ended) {
             io = to.finish();
             way.finished = io == Io::ok;
@@ -64,14 +101,13 @@ Relay::Outcome RelayOf<ClientEnd>::move(From& from, To& to, Direction& way) {
         if (way.finished) break;
         if (moved >= turn_budget) return Outcome::more;
 
-        std::size_t count = 0;
-        io = from.read(scratch, count);
-        if (io == Io::blocked) return Outcome::waiting;
-        if (io == Io::broken) return Outcome::source_broken;
-        way.ended = io == Io::end;
-        moved += count;
-        way.bytes += count;
-        if (count > 0 && to.write(scratch.first(count)) == Io::broken) return Outcome::sink_broken;
+        const Step step = take(from, to, way);
+        moved += step.count;
+        way.bytes += step.count;
+        if (step.sink == Io::broken) return Outcome::sink_broken;
+        if (step.source == Io::broken) return Outcome::source_broken;
+        if (step.source == Io::blocked) return Outcome::waiting;
+        way.ended = step.source == Io::end;
     }
     return Outcome::waiting;
 }
@@ -132,11 +168,15 @@ void Relay::take_turn() {
     }
 }
 
-RelaySet::RelaySet(EventLoop& loop, Observer& observer, std::chrono::milliseconds termination_delay)
+RelaySet::RelaySet(EventLoop& loop,
+                   Observer& observer,
+                   std::chrono::milliseconds termination_delay,
+                   std::size_t pipes_max)
     : loop_(loop),
       observer_(observer),
       termination_delay_(termination_delay),
-      scratch_(scratch_size) {}
+      scratch_(scratch_size),
+      pipes_(pipes_max) {}
 
 RelaySet::~RelaySet() {
     cut_all();
@@ -184,10 +224,12 @@ void RelaySet::again(Relay& relay) {
 }
 
 void RelaySet::run_again() {
-    for (Relay* const relay : std::exchange(runnable_, {})) {
+    running_.swap(runnable_);
+    for (Relay* const relay : running_) {
         relay->runnable_ = false;
         relay->take_turn();
     }
+    running_.clear();
 }
 
 void RelaySet::note_half_closed(Relay& relay, bool progress) {

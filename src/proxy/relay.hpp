@@ -1,6 +1,7 @@
 #pragma once
 #include "proxy/admission.hpp"
 #include "proxy/event_loop.hpp"
+#include "proxy/pipe_pool.hpp"
 #include "proxy/relay_end.hpp"
 #include "proxy/snapshot.hpp"
 
@@ -50,6 +51,7 @@ class Relay : public ReadinessTarget {
         std::uint64_t bytes = 0;
         bool ended = false;     ///< the source has sent its last byte
         bool finished = false;  ///< and the destination was told
+        PipePtr pipe;           ///< while bytes come in masses
     };
     enum class Outcome { waiting, more, source_broken, sink_broken };
 
@@ -80,7 +82,11 @@ class RelaySet {
         ~Observer() = default;
     };
 
-    RelaySet(EventLoop& loop, Observer& observer, std::chrono::milliseconds termination_delay);
+    /// `pipes_max`: connections that may move masses of bytes at once without copying them.
+    RelaySet(EventLoop& loop,
+             Observer& observer,
+             std::chrono::milliseconds termination_delay,
+             std::size_t pipes_max);
     ~RelaySet();
     RelaySet(const RelaySet&) = delete;
     RelaySet& operator=(const RelaySet&) = delete;
@@ -110,7 +116,7 @@ class RelaySet {
 
     // For relays.
     [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
-    [[nodiscard]] EventLoop& loop() { return loop_; }
+    [[nodiscard]] PipePool& pipes() { return pipes_; }
     void again(Relay& relay);
     /// One direction has finished. `progress`: bytes have moved in the other.
     void note_half_closed(Relay& relay, bool progress);
@@ -129,9 +135,11 @@ class RelaySet {
     Observer& observer_;
     const std::chrono::milliseconds termination_delay_;
     Bytes scratch_;
+    PipePool pipes_;
     List open_;
     List half_closed_;
     std::vector<Relay*> runnable_;
+    std::vector<Relay*> running_;  ///< scratch of run_again()
     std::size_t size_ = 0;
 };
 

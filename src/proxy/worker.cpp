@@ -43,7 +43,7 @@ Worker::Worker(WorkerSettings settings)
       certificates_(
           [this](certs::EntryPtr entry) { settings_.request_load(*this, std::move(entry)); },
           settings_.limits.certificate_cache_bytes),
-      relays_(loop_, *this, settings_.limits.termination_delay) {}
+      relays_(loop_, *this, settings_.limits.termination_delay, settings_.pipes_max) {}
 
 Worker::~Worker() {
     end_all();
@@ -215,8 +215,12 @@ void Worker::note_unrouted(std::size_t entry_point, const ClientHello& hello) {
         {{"entry_point", entry.name}, {"server_name", name}, {"nearest", near.value_or("-")}});
 }
 
-void Worker::note_missing_certificate(const Hostname& name) {
+void Worker::note_missing_certificate(const Hostname& name, const Route& route) {
     if (!missing_names_.allow(name.text(), loop_.now())) return;
+    log().info(
+        "",
+        "refused a client: the name has no certificate yet",
+        {{"server_name", name.text()}, {"router", route.router}, {"directory", route.directory}});
     if (settings_.on_missing_certificate) settings_.on_missing_certificate(name);
 }
 

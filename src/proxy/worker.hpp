@@ -30,6 +30,7 @@ struct WorkerCounters {
 /// What a worker is made of.
 struct WorkerSettings {
     Limits limits;
+    std::size_t pipes_max = 0;  ///< two descriptors each
     const Clock* clock = nullptr;
     Log* log = nullptr;
     Admission* admission = nullptr;
@@ -111,7 +112,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void forget_awaited(Connection& connection);
 
     void note_unrouted(std::size_t entry_point, const ClientHello& hello);
-    void note_missing_certificate(const Hostname& name);
+    void note_missing_certificate(const Hostname& name, const Route& route);
     void note_local_dial_failure(const std::string& reason);
 
  private:

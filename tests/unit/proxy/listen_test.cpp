@@ -1,6 +1,7 @@
 // Taking addresses: all or none, never somebody else's, and with words that help.
 #include "proxy/listen_socket.hpp"
 #include "proxy/socket_address.hpp"
+#include "proxy/socket_options.hpp"
 #include "support/catch.hpp"
 #include "support/peer.hpp"
 #include "support/plane.hpp"
@@ -29,6 +30,31 @@ TEST_CASE("listen: every worker gets a socket of the one port", "[listen]") {
         if (one) served.insert(i);
     }
     CHECK(served.size() == 4);
+}
+
+TEST_CASE("listen: accepted connections inherit what they need", "[listen]") {
+    const ListenSockets sockets = listen_on({"127.0.0.1", 0}, 2, 128, false);
+    REQUIRE(sockets.error == 0);
+    const Peer client = Peer::connect_to(sockets.port);
+    FileDescriptor accepted;
+    REQUIRE(eventually([&] {
+        for (const FileDescriptor& listener : sockets.per_worker) {
+            if (!accepted) accepted = FileDescriptor(::accept(listener.get(), nullptr, nullptr));
+        }
+        return static_cast<bool>(accepted);
+    }));
+    const auto option = [&](int level, int name) {
+        int value = -1;
+        socklen_t size = sizeof value;
+        ::getsockopt(accepted.get(), level, name, &value, &size);
+        return value;
+    };
+    CHECK(option(IPPROTO_TCP, TCP_NODELAY) == 1);
+    CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) == 60);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPINTVL) == 15);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPCNT) == 4);
+    CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 30'000);
 }
 
 TEST_CASE("listen: an address in use is refused with its owner", "[listen]") {

@@ -270,3 +270,23 @@ TEST_CASE("relay: a busy connection does not starve the others", "[relay]") {
     stop = true;
     drain.join();
 }
+
+TEST_CASE("relay: masses of bytes on more connections than there are pipes", "[relay]") {
+    // More than the kernel keeps for a client that does not read: all are stuck in the middle
+    // before the first is read.
+    const std::string expected = pattern(std::size_t{16} << 20, 7);
+    Backend source([&](Peer peer) {
+        peer.send(expected);
+        peer.finish_sending();
+        peer.receive_all();
+    });
+    Plane plane(one_backend(Mode::plain, source.port()));
+    std::vector<Peer> clients;
+    for (int i = 0; i < 40; ++i) clients.push_back(plane.connect());
+    CHECK(eventually([&] { return source.accepted() == 40; }));
+    std::size_t wrong = 0;
+    for (Peer& client : clients) wrong += client.receive_all() == expected ? 0 : 1;
+    CHECK(wrong == 0);
+    for (Peer& client : clients) client.finish_sending();
+    CHECK(eventually([&] { return plane.idle(); }));
+}
