@@ -119,7 +119,8 @@ std::optional<int> Application::listen() {
                    {{"error", snapshot.error().message}});
         return exit_code::configuration;
     }
-    credentials_ = std::make_unique<CredentialSource>(store_.get(), files_.certificates);
+    credentials_ =
+        std::make_unique<CredentialSource>(store_.get(), files_.certificates, clock_, log_);
 
     proxy::DataPlaneSettings settings;
     settings.workers = worker_count(configuration_);

@@ -5,6 +5,20 @@
 
 namespace mesh::certs {
 
+bool may_pass(Errc why) {
+    switch (why) {
+        case Errc::io:
+        case Errc::timeout:
+        case Errc::permission:
+        case Errc::full:
+        case Errc::limit:
+        case Errc::cancelled:
+            return true;
+        default:
+            return false;
+    }
+}
+
 struct CertificateIndex::Slot {
     enum class State { cold, loading, ready, failed };
 
@@ -12,13 +26,15 @@ struct CertificateIndex::Slot {
     CredentialPtr credential;  ///< set when ready
     std::size_t bytes = 0;     ///< counted for the credential
     State state = State::cold;
+    SteadyTime retry_at;    ///< of a failed one
     Slot* newer = nullptr;  ///< neighbours in the order of use
     Slot* older = nullptr;
 };
 
 CertificateIndex::CertificateIndex(std::function<void(EntryPtr)> request_load,
-                                   std::size_t cache_bytes_max)
-    : request_load_(std::move(request_load)), cache_bytes_max_(cache_bytes_max) {}
+                                   std::size_t cache_bytes_max,
+                                   const Clock& clock)
+    : request_load_(std::move(request_load)), cache_bytes_max_(cache_bytes_max), clock_(clock) {}
 
 CertificateIndex::~CertificateIndex() = default;
 
@@ -46,9 +62,11 @@ void CertificateIndex::loaded(CertificateId id, VersionId version, CredentialPtr
     if (slot && credential) hold(*slot, std::move(credential));
 }
 
-void CertificateIndex::load_failed(CertificateId id, VersionId version) {
+void CertificateIndex::load_failed(CertificateId id, VersionId version, Errc why) {
     Slot* const slot = current(id, version);
-    if (slot && slot->state == Slot::State::loading) slot->state = Slot::State::failed;
+    if (!slot || slot->state != Slot::State::loading) return;
+    slot->state = Slot::State::failed;
+    slot->retry_at = may_pass(why) ? clock_.steady_now() + read_pause : SteadyTime::max();
 }
 
 Lookup CertificateIndex::find(const Query& query) {
@@ -59,7 +77,7 @@ Lookup CertificateIndex::find(const Query& query) {
         return {Lookup::State::ready, slot->credential, slot->entry};
     }
     Lookup waiting{Lookup::State::loading, nullptr, slot->entry};
-    if (slot->state == Slot::State::cold) {
+    if (slot->state != Slot::State::loading) {
         slot->state = Slot::State::loading;
         request_load_(waiting.entry);
     }
@@ -87,6 +105,10 @@ void CertificateIndex::remove_names(const Slot& slot) {
     }
 }
 
+bool CertificateIndex::offered(const Slot& slot) const {
+    return slot.state != Slot::State::failed || clock_.steady_now() >= slot.retry_at;
+}
+
 CertificateIndex::Slot* CertificateIndex::best(const Query& query) const {
     const auto rank = [&query](const Slot& slot, bool exact) {
         const CertificateEntry& entry = *slot.entry;
@@ -101,7 +123,7 @@ CertificateIndex::Slot* CertificateIndex::best(const Query& query) const {
         const auto found = names.find(name);
         if (found == names.end()) return;
         for (Slot* const slot : found->second) {
-            if (slot->state == Slot::State::failed) continue;
+            if (!offered(*slot)) continue;
             if (chosen && rank(*slot, exact) <= rank(*chosen, chosen_exact)) continue;
             chosen = slot;
             chosen_exact = exact;

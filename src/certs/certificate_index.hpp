@@ -1,6 +1,7 @@
 #pragma once
 #include "base/clock.hpp"
 #include "base/hostname.hpp"
+#include "base/result.hpp"
 #include "tls/certificate.hpp"
 
 #include <cstdint>
@@ -43,6 +44,10 @@ struct Lookup {
     EntryPtr entry;            ///< set when ready or loading
 };
 
+/// Whether what failed so may work a moment later without anybody changing the certificate: a disk,
+/// a permission, a lack of room or of descriptors. Content that is not right stays so.
+[[nodiscard]] bool may_pass(Errc why);
+
 /// One worker's certificates by name. Not thread-safe: it belongs to its worker, which receives
 /// put and remove as posted deltas.
 ///
@@ -50,10 +55,16 @@ struct Lookup {
 /// directory over others; longer-lived over shorter.
 class CertificateIndex {
  public:
+    /// A version that could not be read for a passing reason is asked for again after this.
+    static constexpr std::chrono::seconds read_pause{5};
+
     /// `request_load(entry)` is called at most once per version until `loaded` or `load_failed`
     /// answers, and must not call back into the index before it returns. `cache_bytes_max` bounds
-    /// parsed credentials; the least recently used go first, the one just needed stays.
-    CertificateIndex(std::function<void(EntryPtr)> request_load, std::size_t cache_bytes_max);
+    /// parsed credentials; the least recently used go first, the one just needed stays. `clock`
+    /// times the pauses and outlives the index.
+    CertificateIndex(std::function<void(EntryPtr)> request_load,
+                     std::size_t cache_bytes_max,
+                     const Clock& clock);
 
     ~CertificateIndex();
     CertificateIndex(const CertificateIndex&) = delete;
@@ -65,8 +76,10 @@ class CertificateIndex {
     void remove(CertificateId id);
     /// The loader's answer. Ignored when that version is not current any more.
     void loaded(CertificateId id, VersionId version, CredentialPtr credential);
-    /// The version cannot be read: it is not offered again until it is put anew.
-    void load_failed(CertificateId id, VersionId version);
+    /// The version cannot be read. When the reason passes by itself (see may_pass) it is asked for
+    /// again by the first handshake after `read_pause`; else not before it is put anew. Meanwhile
+    /// it is not offered.
+    void load_failed(CertificateId id, VersionId version, Errc why);
 
     /// The best certificate for the name. When it is not in memory it is asked for, and the answer
     /// is `loading`: the handshake waits for it rather than being shown a worse one.
@@ -89,6 +102,7 @@ class CertificateIndex {
     ByName& names_of(const HostPattern& pattern);
     void add_names(Slot& slot);
     void remove_names(const Slot& slot);
+    [[nodiscard]] bool offered(const Slot& slot) const;
     [[nodiscard]] Slot* best(const Query& query) const;
     [[nodiscard]] Slot* current(CertificateId id, VersionId version) const;
     void hold(Slot& slot, CredentialPtr credential);
@@ -100,6 +114,7 @@ class CertificateIndex {
 
     std::function<void(EntryPtr)> request_load_;
     std::size_t cache_bytes_max_;
+    const Clock& clock_;
     std::size_t cache_bytes_ = 0;
     std::unordered_map<CertificateId, std::unique_ptr<Slot>> by_id_;
     ByName exact_;

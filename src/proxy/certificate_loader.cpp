@@ -14,10 +14,9 @@ void CertificateLoader::request(certs::EntryPtr entry, Answer answer) {
 }
 
 void CertificateLoader::load(const certs::CertificateEntry& entry) {
-    certs::CredentialPtr credential;
-    if (read_) {
-        if (auto read = read_(entry)) credential = std::move(*read);
-    }
+    const Result<certs::CredentialPtr> credential =
+        read_ ? read_(entry)
+              : Error{Errc::not_found, Origin::internal, "nothing to read certificates from"};
     std::vector<Answer> answers;
     {
         const std::lock_guard lock(mutex_);

@@ -16,8 +16,7 @@ namespace mesh::proxy {
 class CertificateLoader {
  public:
     using Read = std::function<Result<certs::CredentialPtr>(const certs::CertificateEntry&)>;
-    /// Null: the certificate cannot be read.
-    using Answer = std::function<void(certs::CredentialPtr)>;
+    using Answer = std::function<void(const Result<certs::CredentialPtr>&)>;
 
     /// Both run on `thread`, which must be stopped before this object goes.
     CertificateLoader(Executor& thread, Read read) : thread_(thread), read_(std::move(read)) {}

@@ -121,7 +121,7 @@ WorkerSettings DataPlane::State::worker_settings(std::size_t index) {
 }
 
 void DataPlane::State::request_load(Worker& worker, certs::EntryPtr entry) {
-    loader.request(entry, [&worker, entry](certs::CredentialPtr credential) {
+    loader.request(entry, [&worker, entry](const Result<certs::CredentialPtr>& credential) {
         worker.post(
             [&worker, entry, credential] { worker.certificate_loaded(*entry, credential); });
     });

@@ -42,7 +42,8 @@ Worker::Worker(WorkerSettings settings)
       view_(std::make_shared<RoutingView>()),
       certificates_(
           [this](certs::EntryPtr entry) { settings_.request_load(*this, std::move(entry)); },
-          settings_.limits.certificate_cache_bytes),
+          settings_.limits.certificate_cache_bytes,
+          *settings_.clock),
       relays_(loop_, *this, settings_.limits.termination_delay, settings_.pipes_max) {}
 
 Worker::~Worker() {
@@ -92,11 +93,11 @@ void Worker::remove_certificate(certs::CertificateId id) {
 }
 
 void Worker::certificate_loaded(const certs::CertificateEntry& entry,
-                                certs::CredentialPtr credential) {
+                                const Result<certs::CredentialPtr>& credential) {
     if (credential) {
-        certificates_.loaded(entry.id, entry.version, std::move(credential));
+        certificates_.loaded(entry.id, entry.version, *credential);
     } else {
-        certificates_.load_failed(entry.id, entry.version);
+        certificates_.load_failed(entry.id, entry.version, credential.error().code);
     }
     wake_awaiting(entry.id);
 }
@@ -151,10 +152,8 @@ void Worker::on_accepted(std::size_t entry_point,
                          const SocketAddress& peer,
                          Admission::ConnectionSlot connection_slot,
                          Admission::HandshakeSlot handshake_slot) {
-    if (!settings_.admission->count_source(handshake_slot, SourcePrefix(peer))) {
-        log().debug("", "too many handshakes pending from one source", {{"peer", peer.text()}});
-        return;
-    }
+    const SourcePrefix source(peer);
+    if (!settings_.admission->count_source(handshake_slot, source)) return note_crowded(source);
     count(counters_.accepted);
     DescriptorPtr client = loop_.watch(std::move(socket), nullptr);
     if (!client) return;
@@ -224,9 +223,18 @@ void Worker::note_missing_certificate(const Hostname& name, const Route& route) 
     if (settings_.on_missing_certificate) settings_.on_missing_certificate(name);
 }
 
-void Worker::note_local_dial_failure(const std::string& reason) {
+void Worker::note_crowded(const SourcePrefix& source) {
+    const std::string text = source.text();
+    if (!crowded_sources_.allow(text, loop_.now())) return;
+    log().warn("",
+               "dropping connections: too many handshakes pending from one source",
+               {{"source", text}});
+}
+
+void Worker::note_local_dial_failure(const model::Server& server, const std::string& reason) {
     if (!dial_lines_.allow(loop_.now())) return;
-    log().error("", "cannot open connections to servers", {{"reason", reason}});
+    log().error(
+        "", "cannot open connections to servers", {{"server", server.text()}, {"reason", reason}});
 }
 
 bool Worker::end_of_turn() {

@@ -67,8 +67,9 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void set_view(std::shared_ptr<const RoutingView> view);
     void put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential);
     void remove_certificate(certs::CertificateId id);
-    /// Null: it cannot be read.
-    void certificate_loaded(const certs::CertificateEntry& entry, certs::CredentialPtr credential);
+    /// The answer to request_load.
+    void certificate_loaded(const certs::CertificateEntry& entry,
+                            const Result<certs::CredentialPtr>& credential);
     void set_default_credential(certs::CredentialPtr credential);
     void set_addresses(const std::string& host, std::vector<SocketAddress> addresses);
     /// Closes the listeners. `done(cut)` runs when the last connection has ended, or after `grace`
@@ -113,7 +114,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
 
     void note_unrouted(std::size_t entry_point, const ClientHello& hello);
     void note_missing_certificate(const Hostname& name, const Route& route);
-    void note_local_dial_failure(const std::string& reason);
+    void note_local_dial_failure(const model::Server& server, const std::string& reason);
 
  private:
     bool end_of_turn() override;
@@ -129,7 +130,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void start(std::unique_ptr<Connection> connection);
     void ended(Connection& connection, const std::exception_ptr& failure);
     void wake_awaiting(certs::CertificateId id);
-    void sweep();
+    void note_crowded(const SourcePrefix& source);
     void sweep_if_due();
     void finish_drain_if_due();
     std::size_t end_all();
@@ -145,6 +146,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     LineThrottle dial_lines_;
     NameThrottle unrouted_names_;
     NameThrottle missing_names_;
+    NameThrottle crowded_sources_;
 
     std::shared_ptr<const RoutingView> view_;
     certs::CertificateIndex certificates_;

@@ -46,10 +46,13 @@ CredentialPtr credential() {
 /// An index whose loader only notes what it is asked for.
 struct Fixture {
     std::vector<EntryPtr> requested;
+    ManualClock clock{now};
     CertificateIndex index;
 
     explicit Fixture(std::size_t cache_bytes = plenty)
-        : index([this](EntryPtr asked) { requested.push_back(std::move(asked)); }, cache_bytes) {}
+        : index([this](EntryPtr asked) { requested.push_back(std::move(asked)); },
+                cache_bytes,
+                clock) {}
 
     Lookup find(std::string_view name, std::string_view directory = {}) {
         const Hostname parsed = host(name);
@@ -102,13 +105,51 @@ TEST_CASE("certificate index: a cold certificate is asked for once, whoever wait
     CHECK(f.requested.size() == 1);
 }
 
+TEST_CASE("certificate index: what could not be read for a passing reason is tried again") {
+    for (const Errc why : {Errc::io, Errc::permission, Errc::full, Errc::limit}) {
+        Fixture f;
+        f.index.put(entry({.id = 1, .version = 10}));
+        CHECK(f.find("shop.example").state == Lookup::State::loading);
+        f.index.load_failed(1, 10, why);
+        CHECK(f.find("shop.example").state == Lookup::State::none);
+
+        f.clock.advance(CertificateIndex::read_pause - std::chrono::milliseconds(1));
+        CHECK(f.find("shop.example").state == Lookup::State::none);
+        CHECK(f.requested.size() == 1);
+
+        f.clock.advance(std::chrono::milliseconds(1));
+        CHECK(f.find("shop.example").state == Lookup::State::loading);
+        CHECK(f.find("shop.example").state == Lookup::State::loading);
+        CHECK(f.requested.size() == 2);
+        f.index.load_failed(1, 10, why);
+        CHECK(f.find("shop.example").state == Lookup::State::none);  // pauses again
+
+        f.clock.advance(CertificateIndex::read_pause);
+        CHECK(f.find("shop.example").state == Lookup::State::loading);
+        f.index.loaded(1, 10, credential());
+        CHECK(f.find("shop.example").state == Lookup::State::ready);
+    }
+}
+
+TEST_CASE("certificate index: content that is not right is not tried again") {
+    for (const Errc why : {Errc::corrupt, Errc::not_found, Errc::invalid, Errc::tls}) {
+        Fixture f;
+        f.index.put(entry({.id = 1, .version = 10}));
+        CHECK(f.find("shop.example").state == Lookup::State::loading);
+        f.index.load_failed(1, 10, why);
+        f.clock.advance(hours(100));
+        CHECK(f.find("shop.example").state == Lookup::State::none);
+        CHECK(f.requested.size() == 1);
+    }
+}
+
 TEST_CASE("certificate index: a version that cannot be read makes way until it is put anew") {
     Fixture f;
     f.index.put(entry({.id = 1, .version = 10, .ends = hours(24 * 90)}));
     f.index.put(entry({.id = 2, .version = 20, .ends = hours(24 * 10)}), credential());
     CHECK(f.find("shop.example").state == Lookup::State::loading);
 
-    f.index.load_failed(1, 10);
+    f.index.load_failed(1, 10, Errc::corrupt);
     CHECK(f.chosen("shop.example") == 2);
     CHECK(f.requested.size() == 1);
 
@@ -117,7 +158,7 @@ TEST_CASE("certificate index: a version that cannot be read makes way until it i
     CHECK(f.requested.size() == 2);
 
     f.index.remove(2);
-    f.index.load_failed(1, 10);
+    f.index.load_failed(1, 10, Errc::corrupt);
     CHECK(f.find("shop.example").state == Lookup::State::none);
 }
 
@@ -130,11 +171,11 @@ TEST_CASE("certificate index: answers for a version that was replaced meanwhile 
     f.index.put(entry({.id = 1, .version = 11}), newer);
     f.index.loaded(1, 10, credential());
     CHECK(f.find("shop.example").credential == newer);
-    f.index.load_failed(1, 10);
+    f.index.load_failed(1, 10, Errc::corrupt);
     CHECK(f.find("shop.example").credential == newer);
 
     f.index.put(entry({.id = 1, .version = 12}));
-    f.index.load_failed(1, 11);
+    f.index.load_failed(1, 11, Errc::corrupt);
     CHECK(f.find("shop.example").state == Lookup::State::loading);
     f.index.loaded(99, 1, credential());  // never heard of
     CHECK(f.index.size() == 1);
