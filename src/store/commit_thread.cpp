@@ -23,6 +23,10 @@ bool is_busy(const SQLite::Exception& exception) {
     return (exception.getErrorCode() & 0xff) == SQLITE_BUSY;
 }
 
+Error closed() {
+    return Error{Errc::cancelled, Origin::internal, "the store was closed"};
+}
+
 }  // namespace
 
 CommitThread::CommitThread(Connection database, std::string path, TestHooks hooks, Log& log)
@@ -101,30 +105,47 @@ std::vector<CommitThread::Job> CommitThread::next_batch() {
 }
 
 void CommitThread::commit(std::vector<Job>& batch) {
-    std::optional<Error> failure = commit_together(batch);
+    std::optional<Failure> failure = commit_together(batch);
     // A commit that failed as a whole may have failed for one transition's sake: a disk without
     // room for a certificate may still have it for a status.
-    if (failure && batch.size() > 1)
-        for (Job& job : batch) failure = commit_together({&job, 1});
+    if (failure && failure->began && batch.size() > 1) failure = commit_one_by_one(batch);
     note(failure);
     if (changes_.take_keys_were_deleted() && !wipe_at_) wipe_at_ = Clock::now() + wipe_delay;
     for (Job& job : batch) complete(job);
 }
 
-std::optional<Error> CommitThread::commit_together(std::span<Job> jobs) {
-    std::optional<Error> failure;
+std::optional<CommitThread::Failure> CommitThread::commit_together(std::span<Job> jobs) {
+    bool began = false;
     try {
+        begin();
+        began = true;
         apply_all(jobs);
+        return std::nullopt;
     } catch (const SQLite::Exception& exception) {
-        failure = sqlite_error("cannot write " + path_, exception);
+        Failure failure{sqlite_error("cannot write " + path_, exception), began};
+        fail(jobs, failure.error);
+        return failure;
     }
-    if (failure)
-        for (Job& job : jobs) job.result = *failure;
+}
+
+std::optional<CommitThread::Failure> CommitThread::commit_one_by_one(std::span<Job> jobs) {
+    std::optional<Failure> failure;
+    for (; !jobs.empty(); jobs = jobs.subspan(1)) {
+        if (time_is_up()) {
+            fail(jobs, closed());
+            break;
+        }
+        failure = commit_together(jobs.first(1));
+        // What holds one transaction up holds all of them up: nobody waits for it once per job.
+        if (failure && !failure->began) {
+            fail(jobs, failure->error);
+            break;
+        }
+    }
     return failure;
 }
 
 void CommitThread::apply_all(std::span<Job> jobs) {
-    begin();
     try {
         for (Job& job : jobs) apply_in_savepoint(job);
         hold_commit(hooks_, log_);
@@ -161,11 +182,11 @@ void CommitThread::begin() {
     }
 }
 
-void CommitThread::note(const std::optional<Error>& failure) {
+void CommitThread::note(const std::optional<Failure>& failure) {
     if (failure && !degraded_)
         log_.error("store_degraded",
                    "the store cannot be written; what is stored is served on",
-                   {{"storage", path_}, {"reason", failure->message}});
+                   {{"storage", path_}, {"reason", failure->error.message}});
     if (!failure && degraded_)
         log_.info("store_recovered", "the store can be written again", {{"storage", path_}});
     degraded_ = failure.has_value();
@@ -187,6 +208,15 @@ void CommitThread::wipe_log_when_due() {
     database_->setBusyTimeout(static_cast<int>(busy_timeout.count()));
 }
 
+bool CommitThread::time_is_up() {
+    const std::lock_guard lock(mutex_);
+    return stop_by_ && Clock::now() > *stop_by_;
+}
+
+void CommitThread::fail(std::span<Job> jobs, const Error& why) {
+    for (Job& job : jobs) job.result = why;
+}
+
 void CommitThread::cancel_queued() {
     std::deque<Job> cancelled;
     {
@@ -195,7 +225,7 @@ void CommitThread::cancel_queued() {
         queued_changes_ = 0;
     }
     for (Job& job : cancelled) {
-        job.result = Error{Errc::cancelled, Origin::internal, "the store was closed"};
+        job.result = closed();
         complete(job);
     }
 }

@@ -54,14 +54,23 @@ class CommitThread {
     void run();
     /// Waits for work. Empty when there will be none any more, or when a chore is due.
     std::vector<Job> next_batch();
+    /// Why jobs were not committed.
+    struct Failure {
+        Error error;
+        bool began = false;  ///< false: there was no transaction, whoever's jobs these were
+    };
+
     void commit(std::vector<Job>& batch);
-    std::optional<Error> commit_together(std::span<Job> jobs);
+    std::optional<Failure> commit_together(std::span<Job> jobs);
+    std::optional<Failure> commit_one_by_one(std::span<Job> jobs);
     void apply_all(std::span<Job> jobs);
     void apply_in_savepoint(Job& job);
     void begin();
-    void note(const std::optional<Error>& failure);
+    void note(const std::optional<Failure>& failure);
     void wipe_log_when_due();
+    [[nodiscard]] bool time_is_up();
     void cancel_queued();
+    static void fail(std::span<Job> jobs, const Error& why);
     static void complete(Job& job);
 
     std::string path_;

@@ -210,4 +210,28 @@ TEST_CASE("store: writers and readers of many threads do not disturb each other"
     CHECK(store->certificates()->size() == 101);
 }
 
+TEST_CASE("store: a writer from outside holds the closing up once, not once per transition",
+          "[store][commit]") {
+    TempFolder folder;
+    TestExecutor executor;
+    auto store = open_own(folder.file("mesh.db"));
+    SQLite::Database outside(folder.file("mesh.db"), SQLite::OPEN_READWRITE);
+    outside.setBusyTimeout(10'000);
+    outside.exec("BEGIN IMMEDIATE");
+
+    std::vector<std::future<Result<Applied>>> results;
+    for (int i = 0; i < 40; ++i)
+        results.push_back(
+            submit(*store, executor, {PutCertificate{a_certificate("c" + std::to_string(i))}}));
+    const auto begin = steady_clock::now();
+    store.reset();
+    // SQLite waits 2 s for the lock: for each of them that would be 80 s.
+    CHECK(steady_clock::now() - begin < 15s);
+    for (auto& result : results) {
+        const auto applied = result.get();
+        REQUIRE_FALSE(applied);
+        CHECK(applied.error().code == Errc::io);
+    }
+}
+
 }  // namespace mesh::store
