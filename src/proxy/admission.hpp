@@ -42,7 +42,8 @@ class Admission {
         Admission* owner_ = nullptr;
     };
 
-    /// From accept to established; counts for its source once that is known.
+    /// From accept until the client has shown who it wants; counts for its source once that is
+    /// known.
     class HandshakeSlot {
      public:
         HandshakeSlot() = default;

@@ -270,7 +270,6 @@ Task<> Connection::linger() {
 void Connection::established() {
     constexpr int system_default = 0;
     set_user_timeout(socket().fd(), system_default);
-    handshake_slot_ = {};
 }
 
 void Connection::on_time(SteadyTime now) {

@@ -11,10 +11,10 @@ namespace mesh::proxy {
 
 namespace {
 
-/// Faults of ours, for which no server is to blame.
+/// Faults of ours, for which no server is to blame, and which would meet every other one too. (Not
+/// EADDRNOTAVAIL: no address to come from, or no port left, is so for one destination.)
 bool is_our_fault(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
-           error == EADDRNOTAVAIL;
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 int pending_error(const Descriptor& socket) {
@@ -43,6 +43,9 @@ FileDescriptor start_connecting(const SocketAddress& address) {
 
 /// Round robin, and the next server when one cannot be reached. Null: none could, or over().
 Task<DescriptorPtr> Connection::dial(Service& service) {
+    // The client has shown who it wants: how long the server takes is not its doing, and must not
+    // keep others from being heard. The connection still counts.
+    handshake_slot_ = {};
     const Limits& limits = worker_.limits();
     deadline_ = worker_.loop().now() + limits.dial_timeout_total;
     const std::size_t first = service.next.fetch_add(1, std::memory_order_relaxed);
@@ -111,7 +114,7 @@ void Connection::note_dialled(Service& service, std::size_t index, bool reached)
         return;
     }
     if (is_our_fault(dial_error_)) {
-        worker_.note_local_dial_failure(std::generic_category().message(dial_error_));
+        worker_.note_local_dial_failure(server, std::generic_category().message(dial_error_));
         return;
     }
     if (down.exchange(true)) return;

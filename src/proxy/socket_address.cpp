@@ -80,4 +80,18 @@ SourcePrefix::SourcePrefix(const SocketAddress& address) {
     for (std::size_t i = 0; i < count; ++i) bits = bits << 8 | bytes[first + i];
 }
 
+std::string SourcePrefix::text() const {
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    if (!v6) {
+        const in_addr address{htonl(static_cast<std::uint32_t>(bits))};
+        ::inet_ntop(AF_INET, &address, buffer.data(), buffer.size());
+        return buffer.data();
+    }
+    in6_addr network{};
+    for (unsigned i = 0; i < 8; ++i)
+        network.s6_addr[i] = static_cast<std::uint8_t>(bits >> (56 - 8 * i));
+    ::inet_ntop(AF_INET6, &network, buffer.data(), buffer.size());
+    return std::string(buffer.data()) + "/64";
+}
+
 }  // namespace mesh::proxy

@@ -47,6 +47,7 @@ class SocketAddress {
 struct SourcePrefix {
     SourcePrefix() = default;
     explicit SourcePrefix(const SocketAddress& address);
+    [[nodiscard]] std::string text() const;  ///< "192.0.2.1", "2001:db8:1:2::/64"
     std::uint64_t bits = 0;
     bool v6 = false;
     bool operator==(const SourcePrefix&) const = default;

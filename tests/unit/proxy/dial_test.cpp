@@ -1,9 +1,16 @@
 // Reaching a server: round robin, the next one when a dial fails, and what is said of it.
+#include "hello_builder.hpp"
 #include "proxy/socket_address.hpp"
 #include "support/catch.hpp"
 #include "support/plane.hpp"
+#include "support/tls_peer.hpp"
 
 #include <map>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace mesh;
 using namespace mesh::test;
@@ -32,6 +39,27 @@ class BlackHole {
     FileDescriptor listener_;
     std::vector<FileDescriptor> fillers_;
 };
+
+/// Gives this process, which must have one thread, a network of its own that has 127.0.0.1 but no
+/// IPv6 address. False when the system does not let us.
+bool enter_network_without_ipv6() {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+    const FileDescriptor v4(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq loopback{};
+    loopback.ifr_name[0] = 'l';
+    loopback.ifr_name[1] = 'o';
+    if (::ioctl(v4.get(), SIOCGIFFLAGS, &loopback) != 0) return false;
+    loopback.ifr_flags = static_cast<short>(loopback.ifr_flags | IFF_UP);
+    if (::ioctl(v4.get(), SIOCSIFFLAGS, &loopback) != 0) return false;
+    const FileDescriptor v6(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!v6) return true;
+    struct {  // in6_ifreq, whose header does not go with the C library's
+        in6_addr address = IN6ADDR_LOOPBACK_INIT;
+        std::uint32_t prefix_length = 128;
+        std::uint32_t interface = 1;
+    } address;
+    return ::ioctl(v6.get(), SIOCDIFADDR, &address) == 0;
+}
 
 }  // namespace
 
@@ -153,4 +181,55 @@ TEST_CASE("dial: a client that leaves meanwhile ends it", "[dial]") {
     client.reset();
     CHECK(eventually([&] { return plane.idle(); }));
     CHECK(plane.logged({"backend_down"}) == 0);
+}
+
+TEST_CASE("dial: who waits for a dead server takes no handshake away from others", "[dial]") {
+    const BlackHole hole;
+    Backend good(Backend::greeter("good"));
+    PlaneBuilder builder;
+    builder.router("s", "HostSNI(`dead.example`)", {hole.port});
+    builder.router("p", "HostSNI(`through.example`)", {hole.port}, passthrough());
+    builder.router("g", "HostSNI(`good.example`)", {good.port()});
+    builder.limits.handshakes_max = builder.limits.handshakes_per_source_max = 8;
+    Plane plane(std::move(builder));
+    plane.serve({"dead.example"});
+    plane.serve({"good.example"});
+
+    std::vector<std::unique_ptr<TlsPeer>> waiting;
+    std::vector<Peer> through;
+    const std::string hello(as_text(a_client_hello().with_sni("through.example").build()));
+    for (std::size_t i = 0; i < 8; ++i) {
+        waiting.push_back(std::make_unique<TlsPeer>(plane.connect(), TlsOptions{"dead.example"}));
+        REQUIRE(waiting.back()->handshake());
+        through.push_back(plane.connect());
+        REQUIRE(through.back().send(hello));
+    }
+    TlsPeer client(plane.connect(), TlsOptions{"good.example"});
+    REQUIRE(client.handshake());
+    CHECK(client.receive(4) == "good");
+    CHECK(plane.plane->counters().open == 17);
+}
+
+TEST_CASE("dial: an address this system cannot reach says nothing about the next", "[dial]") {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        constexpr int skipped = 77;
+        if (!enter_network_without_ipv6()) ::_exit(skipped);
+        Backend good(Backend::greeter("good"));
+        PlaneBuilder builder;
+        builder.router("r", "HostSNI(`*`)", {1}, plain());
+        builder.servers("r", {{"db.internal", good.port(), {}}, {"::1", good.port(), {}}});
+        Plane plane(std::move(builder));
+        plane.plane->set_addresses("db.internal", {"::1", "127.0.0.1"});
+        plane.settle();
+        if (plane.connect().receive(4) != "good") ::_exit(10);
+        if (plane.connect().receive(4) != "good") ::_exit(11);
+        if (plane.logged({"WARN backend_down", "server=[::1]"}) != 1) ::_exit(12);
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    REQUIRE(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) return;  // no network of our own to be had
+    CHECK(WEXITSTATUS(status) == 0);
 }

@@ -135,6 +135,9 @@ TEST_CASE("limits: one source holds only so many pending handshakes", "[limits]"
     Peer sixth = plane.connect();
     CHECK(sixth.receive_all().empty());
     CHECK(sixth.ending() != Ending::none);
+    CHECK(eventually([&] { return plane.logged({"WARN", "source=127.0.0.1"}) >= 1; }));
+    for (int i = 0; i < 20; ++i) plane.connect().receive_all();
+    CHECK(plane.logged({"WARN", "source=127.0.0.1"}) <= 2);  // once for each worker
 
     // Another source is not concerned, and neither is the first once it has room.
     TlsPeer neighbour(Peer::connect_to(plane.port(), "127.0.0.2"), TlsOptions{});

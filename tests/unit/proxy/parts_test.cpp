@@ -35,6 +35,8 @@ TEST_CASE("addresses: text and sources", "[address]") {
     CHECK(source("2001:db8:1:2::1") == source("2001:db8:1:2:ffff::9"));
     CHECK_FALSE(source("2001:db8:1:2::1") == source("2001:db8:1:3::1"));
     CHECK_FALSE(source("0.0.0.1") == source("0:0:0:1::"));
+    CHECK(source("::ffff:192.0.2.1").text() == "192.0.2.1");
+    CHECK(source("2001:db8:1:2:ffff::9").text() == "2001:db8:1:2::/64");
 }
 
 TEST_CASE("admission: limits are exact over many threads", "[admission]") {
