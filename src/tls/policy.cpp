@@ -43,8 +43,9 @@ void configure_options(SSL_CTX* context) {
         SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
     // One receive takes a whole record, or several, instead of header and body apart.
     SSL_CTX_set_read_ahead(context, 1);
+    // No early data is granted. What a client sends nevertheless, for a ticket of somebody else,
+    // is skipped (RFC 8446 §4.2.10), within the library's bound.
     SSL_CTX_set_max_early_data(context, 0);
-    SSL_CTX_set_recv_max_early_data(context, 0);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 }
 

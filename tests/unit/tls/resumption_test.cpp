@@ -117,6 +117,31 @@ TEST_CASE("resumption: the challenge policy and policies without keys never resu
     }
 }
 
+TEST_CASE("resumption: early data nobody agreed to is skipped, not an error (RFC 8446 4.2.10)") {
+    ManualClock clock(wall_now());
+    const auto keys = make_ticket_keys(clock);
+    Visitor visitor(TLS1_3_VERSION);
+    CHECK_FALSE(visitor.visit(make_policy({}, keys)));
+    REQUIRE(visitor.ticket);
+    // What a server at this address may have granted before this one.
+    SSL_SESSION_set_max_early_data(visitor.ticket.get(), 16 * 1024);
+
+    const bool ours = GENERATE(true, false);
+    CAPTURE(ours);
+    ClientOptions options = visitor.options;
+    options.resume = visitor.ticket.get();
+    Pair pair(make_policy({}, ours ? keys : make_ticket_keys(clock)), options);
+    const std::string early(8 * 1024, 'e');
+    std::size_t written = 0;
+    REQUIRE(SSL_write_early_data(pair.client.native(), early.data(), early.size(), &written) == 1);
+    REQUIRE(pair.connect());
+    CHECK(pair.client.alert() == -1);
+    CHECK(pair.server->resumed() == ours);
+    CHECK(SSL_get_early_data_status(pair.client.native()) == SSL_EARLY_DATA_REJECTED);
+    pair.client.write(pair.link, "after");
+    CHECK(pair.read().first == "after");
+}
+
 TEST_CASE("ticket keys: a ticket outlives two rotations and not its day") {
     for (const int version : both_versions) {
         CAPTURE(version);
