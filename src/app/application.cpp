@@ -76,9 +76,11 @@ std::optional<int> Application::start() {
     give_certificates();
     data_plane_->start();
     names_ = std::make_unique<NameResolution>(
-        host_names(configuration_), [this](const std::string& host, auto literals) {
+        host_names(configuration_),
+        [this](const std::string& host, auto literals) {
             data_plane_->set_addresses(host, std::move(literals));
-        });
+        },
+        resolve);
     log_.info("ready",
               "listening",
               {{"version", version()},

@@ -1,15 +1,22 @@
 #include "app/name_resolution.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <netdb.h>
+#include <pthread.h>
 #include <sys/socket.h>
+#include <thread>
 
 namespace mesh::app {
 namespace {
+
+using std::chrono::steady_clock;
 
 constexpr std::chrono::seconds refresh_interval{30};
 
@@ -55,34 +62,63 @@ std::vector<std::string> resolve(const std::string& host) {
     return literals;
 }
 
-NameResolution::NameResolution(std::set<std::string> hosts, Publish publish)
-    : hosts_(std::move(hosts)), publish_(std::move(publish)) {
-    if (!hosts_.empty()) thread_ = std::thread([this] { run(); });
+struct NameResolution::State {
+    struct Host {
+        std::string name;
+        std::vector<std::string> last;
+    };
+
+    Publish publish;
+    Resolve resolve;
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool stopping = false;
+    std::multimap<steady_clock::time_point, Host> due;  ///< without those being asked for
+};
+
+NameResolution::NameResolution(const std::set<std::string>& hosts, Publish publish, Resolve resolve)
+    : state_(std::make_shared<State>()) {
+    state_->publish = std::move(publish);
+    state_->resolve = std::move(resolve);
+    for (const std::string& host : hosts)
+        state_->due.emplace(steady_clock::now(), State::Host{host, {}});
+    // Detached, because getaddrinfo cannot be interrupted: who joined would wait for a name server.
+    for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i)
+        std::thread([state = state_] { run(*state); }).detach();
 }
 
 NameResolution::~NameResolution() {
-    if (!thread_.joinable()) return;
     {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
+        const std::lock_guard lock(state_->mutex);
+        state_->stopping = true;
     }
-    wake_.notify_all();
-    thread_.join();
+    state_->wake.notify_all();
 }
 
-void NameResolution::run() {
-    std::map<std::string, std::vector<std::string>> last;
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-        lock.unlock();
-        for (const std::string& host : hosts_) {
-            auto literals = resolve(host);
-            if (literals.empty() || literals == last[host]) continue;
-            last[host] = literals;
-            publish_(host, std::move(literals));
+void NameResolution::run(State& state) {
+    ::pthread_setname_np(::pthread_self(), "mesh-names");
+    std::unique_lock lock(state.mutex);
+    while (!state.stopping) {
+        if (state.due.empty()) {
+            state.wake.wait(lock);
+            continue;
         }
+        if (const auto at = state.due.begin()->first; at > steady_clock::now()) {
+            state.wake.wait_until(lock, at);
+            continue;
+        }
+        auto host = state.due.extract(state.due.begin());
+        lock.unlock();
+        auto literals = state.resolve(host.mapped().name);
         lock.lock();
-        wake_.wait_for(lock, refresh_interval, [this] { return stopping_; });
+        if (state.stopping) return;
+        if (!literals.empty() && literals != host.mapped().last) {
+            host.mapped().last = literals;
+            state.publish(host.mapped().name, std::move(literals));
+        }
+        host.key() = steady_clock::now() + refresh_interval;
+        state.due.insert(std::move(host));
+        state.wake.notify_one();
     }
 }
 

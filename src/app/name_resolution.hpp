@@ -1,38 +1,38 @@
 #pragma once
 #include "model/configuration.hpp"
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
+#include <memory>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace mesh::app {
 
 /// Keeps the addresses of servers that are written as host names up to date, off the data path:
-/// one thread asks the system's resolver at once and then every 30 s. A name that stops resolving
-/// keeps its last addresses.
+/// asks the system's resolver at once and then every 30 s. A name that stops resolving keeps its
+/// last addresses. A name server that does not answer holds up neither the other names, as long as
+/// fewer than `threads_max` names wait for it, nor the end of this object.
 class NameResolution {
  public:
     using Publish = std::function<void(const std::string& host, std::vector<std::string> literals)>;
+    using Resolve = std::function<std::vector<std::string>(const std::string& host)>;
 
-    /// `publish` runs on the resolver's thread, for each name whose addresses changed.
-    NameResolution(std::set<std::string> hosts, Publish publish);
+    static constexpr std::size_t threads_max = 8;
+
+    /// `publish` runs on a resolving thread, one call at a time and never after the destructor,
+    /// for each name whose addresses changed; it does not block. `resolve` may block as long as it
+    /// likes, beyond the life of this object too.
+    NameResolution(const std::set<std::string>& hosts, Publish publish, Resolve resolve);
     ~NameResolution();
     NameResolution(const NameResolution&) = delete;
     NameResolution& operator=(const NameResolution&) = delete;
 
  private:
-    void run();
+    struct State;
+    static void run(State& state);
 
-    std::set<std::string> hosts_;
-    Publish publish_;
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    bool stopping_ = false;
-    std::thread thread_;
+    std::shared_ptr<State> state_;  ///< shared with the threads, which may outlive this
 };
 
 /// The servers of the configuration that are host names and not address literals.

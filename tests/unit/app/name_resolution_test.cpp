@@ -1,0 +1,93 @@
+#include "app/name_resolution.hpp"
+
+#include "support/catch.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <future>
+#include <map>
+#include <mutex>
+#include <thread>
+
+using namespace mesh::app;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What was published; waits for a name.
+class Published {
+ public:
+    void add(const std::string& host, std::vector<std::string> literals) {
+        {
+            const std::lock_guard lock(mutex_);
+            all_[host] = std::move(literals);
+        }
+        wake_.notify_all();
+    }
+    [[nodiscard]] bool has(const std::string& host) {
+        std::unique_lock lock(mutex_);
+        return wake_.wait_for(lock, 10s, [&] { return all_.count(host) != 0; });
+    }
+    [[nodiscard]] std::size_t size() {
+        const std::lock_guard lock(mutex_);
+        return all_.size();
+    }
+
+ private:
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::map<std::string, std::vector<std::string>> all_;
+};
+
+/// A name server that is silent about names that begin with "dead" until it is told to answer.
+struct Resolver {
+    std::promise<void> gate;
+    std::shared_future<void> opened{gate.get_future()};
+    std::promise<void> asked;
+    std::atomic<bool> asked_once{false};
+    std::atomic<int> answered{0};
+};
+
+NameResolution::Resolve ask(const std::shared_ptr<Resolver>& resolver) {
+    return [resolver](const std::string& host) -> std::vector<std::string> {
+        if (host.rfind("dead", 0) == 0) {
+            if (!resolver->asked_once.exchange(true)) resolver->asked.set_value();
+            resolver->opened.wait();
+        }
+        ++resolver->answered;
+        return {"192.0.2.1"};
+    };
+}
+
+}  // namespace
+
+TEST_CASE("name resolution: a silent name server does not hold up the other names") {
+    const auto resolver = std::make_shared<Resolver>();
+    Published published;
+    const NameResolution names(
+        {"dead.example", "live.example", "other.example"},
+        [&](const std::string& host, auto literals) { published.add(host, std::move(literals)); },
+        ask(resolver));
+    CHECK(published.has("live.example"));
+    CHECK(published.has("other.example"));
+    CHECK(published.size() == 2);
+    resolver->gate.set_value();
+    CHECK(published.has("dead.example"));
+}
+
+TEST_CASE("name resolution: ends at once while a name server is silent, and publishes no more") {
+    const auto resolver = std::make_shared<Resolver>();
+    {
+        std::atomic<int> calls{0};
+        NameResolution names(
+            {"dead.example"}, [&](const std::string&, auto) { ++calls; }, ask(resolver));
+        REQUIRE(resolver->asked.get_future().wait_for(10s) == std::future_status::ready);
+    }
+    // Only now does the answer come, and `calls` is gone.
+    resolver->gate.set_value();
+    const auto until = std::chrono::steady_clock::now() + 10s;
+    while (resolver->answered == 0 && std::chrono::steady_clock::now() < until)
+        std::this_thread::yield();
+    CHECK(resolver->answered == 1);
+}
