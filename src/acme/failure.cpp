@@ -60,10 +60,11 @@ bool about_an_order(Step step) {
     return false;
 }
 
-// "unauthorized" is the one type whose meaning depends on the request: the names of a CSR; a
-// resource of another account, which for us is an order that is gone; else the account itself.
+// "unauthorized" is the one type whose meaning depends on the request: the names of a CSR or of a
+// challenge; a resource of another account, which for us is an order that is gone; else the account
+// itself.
 FailureClass unauthorized(Step step) {
-    if (step == Step::finalize) return FailureClass::name;
+    if (step == Step::finalize || step == Step::challenge) return FailureClass::name;
     return about_an_order(step) ? FailureClass::order_gone : FailureClass::account_stopped;
 }
 
@@ -143,8 +144,8 @@ FailureClass classify(Step step, const Problem& problem) {
 
 Failure no_answer(const Asked& asked, const Error& error) {
     Failure failure;
-    failure.kind =
-        error.origin == Origin::config ? FailureClass::config : FailureClass::unreachable;
+    // Also for a trust file that cannot be read: nobody was asked, and it concerns every order.
+    failure.kind = FailureClass::unreachable;
     if (error.code == Errc::cancelled) failure.kind = FailureClass::cancelled;
     failure.message = std::string(to_string(asked.step)) + ": " + error.message;
     return failure;

@@ -51,9 +51,11 @@ TEST_CASE("acme failure: a CA that cannot be reached") {
     CHECK(failed.message == "directory: cannot connect to ca.example:443: Connection refused");
 }
 
-TEST_CASE("acme failure: a CA file that cannot be read is ours to mend") {
-    CHECK(directory_failure(Error{Errc::invalid, Origin::config, "cannot use CA file x"}).kind ==
-          FailureClass::config);
+TEST_CASE("acme failure: a CA file that cannot be read keeps from the CA, not from an order") {
+    const Failure failed =
+        directory_failure(Error{Errc::invalid, Origin::config, "cannot use CA file x"});
+    CHECK(failed.kind == FailureClass::unreachable);
+    CHECK(failed.message == "directory: cannot use CA file x");
 }
 
 TEST_CASE("acme failure: something else answers in the CA's place") {

@@ -42,7 +42,7 @@ TEST_CASE("failure classes: every type of RFC 8555, by what was asked") {
         {Step::new_order, 401, "unauthorized", F::account_stopped},
         {Step::order, 403, "unauthorized", F::order_gone},
         {Step::authorization, 403, "unauthorized", F::order_gone},
-        {Step::challenge, 403, "unauthorized", F::order_gone},
+        {Step::challenge, 403, "unauthorized", F::name},
         {Step::certificate, 403, "unauthorized", F::order_gone},
         {Step::new_account, 403, "externalAccountRequired", F::config},
         {Step::new_account, 400, "invalidContact", F::config},
@@ -81,6 +81,14 @@ TEST_CASE("failure classes: a type of another vocabulary is judged by its status
     problem.type = "about:blank";
     problem.status = 503;
     CHECK(classify(Step::new_order, problem) == FailureClass::unreachable);
+}
+
+TEST_CASE("failure classes: a trust file that cannot be read is no affair of a certificate") {
+    const Error unreadable{Errc::io, Origin::config, "caCertificates: ca.pem: permission denied"};
+    const Failure failure = no_answer({Step::new_order, "https://ca.example/order"}, unreadable);
+
+    CHECK(failure.kind == FailureClass::unreachable);
+    CHECK(failure.message == "newOrder: caCertificates: ca.pem: permission denied");
 }
 
 }  // namespace
