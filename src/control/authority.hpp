@@ -136,7 +136,7 @@ class Authority {
     void limit(const acme::Failure& failure);
     void stop(const std::string& reason, const acme::Failure& failure, bool daily);
     void pause(Pause reason, WallTime until, const std::string& why, bool stored);
-    /// The CA's own words, or ours without a problem document.
+    /// The CA's own words, printable, or ours without a problem document.
     [[nodiscard]] static std::string words_of(const acme::Failure& failure);
     [[nodiscard]] std::chrono::milliseconds bounded(std::chrono::milliseconds wait) const;
     void store_pause(std::optional<WallTime> until, const std::string& why);

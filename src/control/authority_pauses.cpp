@@ -2,6 +2,7 @@
 #include "base/time_text.hpp"
 #include "control/authority.hpp"
 #include "control/back_off.hpp"
+#include "control/order_words.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -20,8 +21,8 @@ constexpr milliseconds limit_without_time = minutes{10};
 }  // namespace
 
 std::string Authority::words_of(const acme::Failure& failure) {
-    return failure.problem && !failure.problem->type.empty() ? failure.problem->text()
-                                                             : failure.message;
+    const bool has_type = failure.problem && !failure.problem->type.empty();
+    return printable(has_type ? failure.problem->text() : failure.message);
 }
 
 bool Authority::clock_is_wrong() {

@@ -1,5 +1,6 @@
 #include "control/order_words.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mesh::control {
@@ -25,11 +26,19 @@ bool may_still_be_validated(acme::AuthorizationStatus status) {
            status == acme::AuthorizationStatus::unknown;
 }
 
+std::string printable(std::string_view text, std::size_t size_max) {
+    std::string shown(text.substr(0, size_max));
+    std::replace_if(
+        shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
+    if (text.size() > size_max) shown += "...";
+    return shown;
+}
+
 OrderFailure describe(const acme::Failure& failure) {
     OrderFailure result;
     const bool has_type = failure.problem && !failure.problem->type.empty();
-    result.type = has_type ? failure.problem->type : std::string(type_of(failure.kind));
-    result.detail = has_type ? failure.problem->text() : failure.message;
+    result.type = has_type ? printable(failure.problem->type) : std::string(type_of(failure.kind));
+    result.detail = printable(has_type ? failure.problem->text() : failure.message);
     result.retry_at = failure.retry_at;
     return result;
 }
@@ -41,10 +50,10 @@ acme::Failure our_failure(acme::FailureClass kind, std::string message) {
     return failure;
 }
 
-OrderFailure our_finding(std::string type, std::string detail) {
+OrderFailure our_finding(const std::string& type, std::string_view detail) {
     OrderFailure result;
-    result.type = "mesh:" + std::move(type);
-    result.detail = std::move(detail);
+    result.type = "mesh:" + type;
+    result.detail = printable(detail);
     return result;
 }
 

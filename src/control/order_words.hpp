@@ -4,17 +4,22 @@
 #include "base/result.hpp"
 #include "control/order_run.hpp"
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// How an order speaks of what happened to it.
 namespace mesh::control {
 
 [[nodiscard]] bool may_still_be_validated(acme::AuthorizationStatus status);
-/// The CA's words, whole; without a problem document ours.
+/// Words from the network for a log, a row or a terminal: one line of printable ASCII, other bytes
+/// as blanks, cut at `size_max` with "..." behind.
+[[nodiscard]] std::string printable(std::string_view text, std::size_t size_max = 4096);
+/// The CA's words, printable; without a problem document ours.
 [[nodiscard]] OrderFailure describe(const acme::Failure& failure);
-/// A failure of type "mesh:<type>", found here.
-[[nodiscard]] OrderFailure our_finding(std::string type, std::string detail);
+/// A failure of type "mesh:<type>", found here or in what the CA sent. `detail` is made printable.
+[[nodiscard]] OrderFailure our_finding(const std::string& type, std::string_view detail);
 [[nodiscard]] acme::Failure our_failure(acme::FailureClass kind, std::string message);
 /// "a, b"; "none" for none.
 [[nodiscard]] std::string joined(const std::vector<std::string>& words);
