@@ -30,7 +30,7 @@ void OrderRun::order_answered(const acme::OrderResource& answer) {
     before.expires = order_.expires;  // a CA that moves the end has not moved the order
     if (answer.error && !cause_) {
         cause_ = our_finding("order", answer.error->text());
-        if (!answer.error->type.empty()) cause_->type = answer.error->type;
+        if (!answer.error->type.empty()) cause_->type = printable(answer.error->type);
     }
     const bool asked_before = step_ == Step::order || finalizing;
     if (asked_before && same_row(before, order_)) {
@@ -60,6 +60,10 @@ void OrderRun::authorization_answered(std::size_t index,
     acme::apply(order_, index, answer);
     note_cause(index, answer);
     withdraw_finished_challenges();
+    if (refusal_ && refusal_->index == index) {
+        settle_refusal();
+        return;
+    }
     if (same_row(before, order_)) {
         unchanged(answer.retry_at);
         return;
@@ -68,12 +72,30 @@ void OrderRun::authorization_answered(std::size_t index,
     commit_then(&OrderRun::advance);
 }
 
+/// The refused challenge's authorization was asked. One that is on its way, or decided, goes on as
+/// if nothing had been refused; one that still waits to be told of ends the run, and the next one
+/// tells the CA again.
+void OrderRun::settle_refusal() {
+    const acme::AuthorizationState& one = order_.authorizations[refusal_->index];
+    if (one.status == acme::AuthorizationStatus::pending && !one.responded) {
+        commit_then(&OrderRun::fail_as_refused);
+        return;
+    }
+    refusal_.reset();
+    progress();
+    commit_then(&OrderRun::advance);
+}
+
+void OrderRun::fail_as_refused() {
+    fail(std::move(refusal_->failure));
+}
+
 void OrderRun::note_cause(std::size_t index, const acme::AuthorizationResource& answer) {
     if (cause_) return;
     const std::string name = order_.authorizations[index].name + ": ";
     if (answer.error) {
         cause_ = our_finding("authorization", name + answer.error->text());
-        if (!answer.error->type.empty()) cause_->type = answer.error->type;
+        if (!answer.error->type.empty()) cause_->type = printable(answer.error->type);
     } else if (may_still_be_validated(answer.status) && !answer.challenge_url) {
         cause_ = our_finding("challenge",
                              name +
@@ -146,6 +168,13 @@ void OrderRun::request_failed(const acme::Failure& failure, Authority::Verdict v
         advance();
         return;
     }
+    const bool asked_to_wait = failure.kind == FailureClass::rate_limited;
+    if (!inquest_.empty() && !asked_to_wait) {
+        // The order has failed already; only the reason stays unknown.
+        inquest_.clear();
+        advance();
+        return;
+    }
     if (failure.kind == FailureClass::order_gone && step_ != Step::place) {
         begin_anew(failure);
         return;
@@ -154,20 +183,21 @@ void OrderRun::request_failed(const acme::Failure& failure, Authority::Verdict v
         not_ready(failure);
         return;
     }
-    const bool asked_to_wait = failure.kind == FailureClass::rate_limited;
     if (step_ == Step::respond && !asked_to_wait) {
         // It may have been told already, or validated it long ago: the authorization tells.
-        responded(step_index_, failure.retry_at);
-        return;
-    }
-    if (!inquest_.empty() && !asked_to_wait) {
-        inquest_.clear();
+        refusal_ = Refusal{step_index_, judge(failure)};
         advance();
         return;
     }
+    fail(judge(failure));
+}
+
+/// What a failure of the last request means for the order and its certificate.
+OrderFailure OrderRun::judge(const acme::Failure& failure) const {
+    using acme::FailureClass;
     OrderFailure result = describe(failure);
     const bool has_order = step_ != Step::place;
-    if (asked_to_wait) {
+    if (failure.kind == FailureClass::rate_limited) {
         result.keep_order = has_order;
         result.counted = !has_order || !failure.retry_at;
     } else {
@@ -177,7 +207,7 @@ void OrderRun::request_failed(const acme::Failure& failure, Authority::Verdict v
         const bool fresh = subject_.urgency.attempts < attempts_on_one_order;
         result.keep_order = has_order && (says_nothing || (!pronounced && fresh));
     }
-    fail(std::move(result));
+    return result;
 }
 
 /// It said `ready` and does not stand by it: asked again, after a pause each time.

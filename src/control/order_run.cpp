@@ -110,6 +110,10 @@ void OrderRun::advance() {
                                "the order expired, or its key is not here any more"));
         return;
     }
+    if (refusal_) {
+        if (at_turn()) fetch_authorization(refusal_->index);
+        return;
+    }
     perform(acme::next_action(order_, presented_));
 }
 
@@ -253,6 +257,7 @@ void OrderRun::begin_anew(const acme::Failure& failure) {
     order_ = fresh_order(order_.names, order_.profile);
     presented_.clear();
     finalize_committed_ = false;
+    refusal_.reset();
     cause_.reset();
     inquest_.clear();
     inquest_made_ = false;

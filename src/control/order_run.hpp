@@ -115,6 +115,9 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     void responded(std::size_t index, std::optional<WallTime> retry_at);
     void downloaded(const acme::DownloadedChain& chain);
     void request_failed(const acme::Failure& failure, Authority::Verdict verdict);
+    [[nodiscard]] OrderFailure judge(const acme::Failure& failure) const;
+    void settle_refusal();
+    void fail_as_refused();
     void follow_authorizations(const acme::OrderState& before);
     [[nodiscard]] bool is_beyond_saving() const;
     void begin_anew(const acme::Failure& failure);
@@ -156,6 +159,12 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     std::optional<SteadyTime> waiting_since_;  ///< the CA has not moved since
     std::chrono::milliseconds interval_{0};
 
+    /// The CA would not be told of a challenge; its authorization tells what to make of that.
+    struct Refusal {
+        std::size_t index;  ///< of the authorization
+        OrderFailure failure;
+    };
+    std::optional<Refusal> refusal_;
     std::optional<OrderFailure> cause_;  ///< what the CA said of an authorization that failed
     std::vector<std::size_t> inquest_;   ///< authorizations to ask why the order failed
     bool inquest_made_ = false;

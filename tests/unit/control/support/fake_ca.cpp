@@ -277,7 +277,10 @@ acme::Outcome<std::optional<WallTime>> FakeCa::respond(const acme::Account& acco
     const auto names = found == authorizations_.end()
                            ? std::vector<std::string>{}
                            : std::vector<std::string>{found->second.name};
-    if (auto failure = trouble(Step::respond, names, &account)) return *failure;
+    if (auto failure = trouble(Step::respond, names, &account)) {
+        if (hears_what_it_refuses && found != authorizations_.end()) found->second.told = true;
+        return *failure;
+    }
     if (found == authorizations_.end()) return a_failure(acme::FailureClass::order_gone);
     for (const std::string& sibling : orders_.at(found->second.order).authorizations) {
         const Authorization& other = authorizations_.at(sibling);

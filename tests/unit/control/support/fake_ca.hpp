@@ -37,6 +37,7 @@ class FakeCa {
     std::optional<std::chrono::milliseconds> retry_after;  ///< with every poll that is not final
     unsigned polls_until_valid = 0;                        ///< of an authorization
     unsigned polls_until_issued = 0;                       ///< of an order after finalize
+    bool hears_what_it_refuses = false;  ///< told to validate, it does, whatever it answers
     bool offers_challenge = true;
     bool external_account_required = false;
     std::vector<std::string> profiles;
