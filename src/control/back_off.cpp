@@ -67,4 +67,15 @@ WallTime next_attempt(std::uint32_t attempts,
     return retry_after ? std::max(ours, *retry_after) : ours;
 }
 
+WallTime next_wait(std::uint32_t waits,
+                   const std::optional<store::VersionFacts>& version,
+                   std::optional<WallTime> retry_after,
+                   WallTime now,
+                   Jitter& jitter) {
+    milliseconds wait = probe_wait(waits, jitter);
+    if (const auto bound = longest_wait(version, now)) wait = std::min(wait, *bound);
+    if (!retry_after) return now + wait;
+    return waits > 1 ? std::max(now + wait, *retry_after) : *retry_after;
+}
+
 }  // namespace mesh::control

@@ -39,4 +39,12 @@ namespace mesh::control {
                                     WallTime now,
                                     Jitter& jitter);
 
+/// When to try again after the `waits`-th wait in a row that the CA asked for and that counts as no
+/// failure: at its word the first time, after that not sooner than a probe would come.
+[[nodiscard]] WallTime next_wait(std::uint32_t waits,
+                                 const std::optional<store::VersionFacts>& version,
+                                 std::optional<WallTime> retry_after,
+                                 WallTime now,
+                                 Jitter& jitter);
+
 }  // namespace mesh::control

@@ -3,6 +3,8 @@
 #include "model/wanted.hpp"
 #include "store/records.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -17,7 +19,11 @@ struct CertificateItem {
     std::optional<store::OrderRecord> order;         ///< an open order nobody drives now
     std::shared_ptr<OrderRun> run;                   ///< the order being driven
     bool committing = false;                         ///< a new version is on its way to the disk
-    bool removal_confirmed = false;                  ///< its deletion was due an hour ago already
+    /// The waits the CA asked for in a row, none of them counted as a failure, and the last that
+    /// was told.
+    std::uint32_t waits = 0;
+    std::chrono::milliseconds told_wait{0};
+    bool removal_confirmed = false;  ///< its deletion was due an hour ago already
     /// Under which it is served while the first version cannot be committed; 0: it is not.
     certs::CertificateId temporary_id = 0;
 

@@ -74,6 +74,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     void begin(CertificateItem& item, Ca& ca);
     void resume(CertificateItem& item, Ca& ca);
     void end_run(CertificateItem& item);
+    void tell_failure(const store::CertificateRecord& record, const OrderFailure& failure);
     [[nodiscard]] OrderRun::Surroundings surroundings(Ca& ca);
     [[nodiscard]] OrderRun::Subject subject(const CertificateItem& item) const;
     [[nodiscard]] Urgency urgency(const CertificateItem& item) const;

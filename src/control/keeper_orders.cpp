@@ -106,6 +106,23 @@ void CertificateKeeper::end_run(CertificateItem& item) {
 
 // ---- how it ends --------------------------------------------------------------------------------
 
+namespace {
+
+/// The same wait again is not told again: only other words, or another scale of time.
+bool is_another_wait(CertificateItem& item, const OrderFailure& failure, WallTime now) {
+    const store::CertificateRecord& record = item.stored.record;
+    const std::chrono::milliseconds wait = *record.next_at - now;
+    const bool same_words = item.waits > 1 && record.last_error &&
+                            record.last_error->type == failure.type &&
+                            record.last_error->detail == failure.detail;
+    const bool same_scale = wait <= 2 * item.told_wait && wait >= item.told_wait / 2;
+    if (same_words && same_scale) return false;
+    item.told_wait = wait;
+    return true;
+}
+
+}  // namespace
+
 void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
     CertificateItem* item = find(id);
     if (item == nullptr || !item->run) return;
@@ -115,12 +132,16 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
 
     store::CertificateRecord& record = item->stored.record;
     if (failure.counted) {
+        item->waits = 0;
         ++record.attempts;
         record.next_at =
             next_attempt(record.attempts, item->stored.version, failure.retry_at, now, jitter_);
     } else {
-        record.next_at = failure.retry_at;
+        ++item->waits;
+        record.next_at =
+            next_wait(item->waits, item->stored.version, failure.retry_at, now, jitter_);
     }
+    const bool is_news = failure.counted || is_another_wait(*item, failure, now);
     record.state = asked_as(*item->wanted);
     record.last_error = store::LastError{failure.type, failure.detail, now};
     store::Transition change{store::PutCertificate{record}};
@@ -129,9 +150,17 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
     } else {
         change.push_back(store::DeleteOrder{record.key});
     }
-    change.push_back(store::AddHistory{{record.key, now, "failed", failure.detail}});
+    if (is_news) {
+        change.push_back(store::AddHistory{{record.key, now, "failed", failure.detail}});
+        tell_failure(record, failure);
+    }
     gate_.commit(std::move(change));
+    schedule(*item);
+    if (Ca* ca = ca_of(*item)) ca->authority->pump();
+}
 
+void CertificateKeeper::tell_failure(const store::CertificateRecord& record,
+                                     const OrderFailure& failure) {
     log_.warn("order_failed",
               failure.keep_order ? "an order waits" : "an order failed",
               {{"certificate", names_text(record.key.names)},
@@ -140,9 +169,7 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
                {"type", failure.type},
                {"detail", failure.detail},
                {"attempt", static_cast<std::uint64_t>(record.attempts)},
-               {"next_at", record.next_at ? rfc3339(*record.next_at) : rfc3339(now)}});
-    schedule(*item);
-    if (Ca* ca = ca_of(*item)) ca->authority->pump();
+               {"next_at", rfc3339(record.next_at.value_or(clock_.now()))}});
 }
 
 void CertificateKeeper::order_issued(ItemId id, Issued issued) {
@@ -176,6 +203,7 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
     facts.source = "acme";
     facts.created = now;
     store::CertificateRecord& record = item->stored.record;
+    item->waits = 0;
     record.attempts = 0;
     record.next_at.reset();
     record.last_error.reset();

@@ -53,11 +53,7 @@ void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
     record.ordered_names = texts(wanted.names);
     record.resolver = wanted.resolver;
     const bool asked_otherwise = record.attempts > 0 && record.state != asked_as(wanted);
-    if (asked_otherwise) {
-        // What the CA refused is not what is asked for now.
-        record.attempts = 0;
-        record.next_at.reset();
-    }
+    if (asked_otherwise) ask_otherwise(record);
     if (std::exchange(record.unwanted_since, std::nullopt) && item.has_row)
         changes.push_back(store::PutCertificate{record});
     if (is_news || asked_otherwise || !heap_.contains(item.id)) schedule(item);

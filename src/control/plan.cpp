@@ -96,7 +96,7 @@ class Rows {
         const auto version = stored != nullptr ? stored->version : std::nullopt;
         store::CertificateRecord record =
             stored != nullptr ? stored->record : store::CertificateRecord{};
-        if (record.attempts > 0 && record.state != asked) record.next_at.reset();
+        if (record.attempts > 0 && record.state != asked) ask_otherwise(record);
 
         line.next_action = order_open ? NextAction::continue_order
                            : version  ? NextAction::renew

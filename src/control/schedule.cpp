@@ -3,6 +3,7 @@
 #include "control/jitter.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace mesh::control {
 namespace {
@@ -46,6 +47,13 @@ WallTime due_time(const store::CertificateRecord& record,
     const bool at_once = order_open || !version || now >= version->not_after;
     const WallTime due = at_once ? now : renewal_time(*version);
     return record.next_at ? std::max(due, *record.next_at) : due;
+}
+
+void ask_otherwise(store::CertificateRecord& record) {
+    const bool limited =
+        record.last_error && std::string_view{record.last_error->type}.ends_with("rateLimited");
+    record.attempts = 0;
+    if (!limited) record.next_at.reset();
 }
 
 std::optional<WallTime> deletion_time(const store::CertificateRecord& record,

@@ -37,6 +37,10 @@ inline constexpr Milliseconds unwanted_retention = std::chrono::days{30};
                                 bool order_open,
                                 WallTime now);
 
+/// Forgets the wait after a refusal, because now something else is asked for: attempts start anew.
+/// What the CA itself asked to wait when it limits the rate goes on.
+void ask_otherwise(store::CertificateRecord& record);
+
 /// When an unwanted certificate is deleted: 30 days after it expired, but never sooner than
 /// 30 days after it became unwanted. Nothing when it is wanted.
 [[nodiscard]] std::optional<WallTime> deletion_time(

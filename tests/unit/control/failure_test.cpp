@@ -2,6 +2,8 @@
 #include "support/catch.hpp"
 #include "unit/control/support/world.hpp"
 
+#include <algorithm>
+
 using namespace mesh;
 using namespace mesh::control;
 using namespace mesh::control::test;
@@ -331,4 +333,167 @@ TEST_CASE("failure: a configuration that asks otherwise does not wait for the ol
     world.wanted.certificates[0].profile = "classic";
     world.want();
     CHECK(world.run_until([&] { return world.all_live(); }, 30s));
+}
+
+TEST_CASE("failure: a refused challenge is told, and the CA is told of it again") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse = refusing(Step::respond,
+                               a_failure(acme::FailureClass::protocol, "malformed", "no such key"));
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+    CHECK_THAT(world.log.last("order_failed").fields.at("detail"),
+               ContainsSubstring("no such key"));
+    CHECK_FALSE(world.store.order_of("a.example")->authorizations.at(0).responded);
+    CHECK(world.publisher->challenges.empty());
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 2min));
+    CHECK(world.ca.orders_made == 1);
+}
+
+TEST_CASE("failure: a challenge that is refused because it is on its way already goes on") {
+    World world;
+    world.add({"a.example"});
+    world.ca.polls_until_valid = 2;
+    world.ca.hears_what_it_refuses = true;
+    world.ca.refuse = refusing(
+        Step::respond, a_failure(acme::FailureClass::protocol, "malformed", "already processing"));
+    world.start();
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 30s));
+    CHECK(world.log.count("order_failed") == 0);
+    CHECK(world.ca.asked[Step::respond] == 1);
+}
+
+TEST_CASE("failure: a CA that refuses a challenge for ever gets another order, with back-off") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse = refusing(
+        Step::respond, a_failure(acme::FailureClass::protocol, "malformed", "no"), 1'000'000);
+    world.start();
+    world.run_for(24h);
+
+    CHECK(world.log.count("order_failed") >= 5);
+    CHECK(world.log.count("order_failed") <= 9);
+    CHECK(world.ca.orders_made >= 2);
+    CHECK(world.ca.asked[Step::respond] == world.log.count("order_failed"));
+}
+
+TEST_CASE("failure: asked why an order failed, a CA that forgot it gets no other one at once") {
+    World world;
+    world.add({"a.example"});
+    world.ca.fails_validation = [](const std::string&) {
+        return std::optional{problem("dns", "NXDOMAIN")};
+    };
+    world.start();
+    REQUIRE(world.run_until(
+        [&] {
+            const auto order = world.store.order_of("a.example");
+            return order && !order->authorizations.empty() &&
+                   order->authorizations[0].status == "invalid";
+        },
+        30s));
+    world.kill();
+    world.ca.refuse = refusing(Step::authorization,
+                               a_failure(acme::FailureClass::order_gone, "malformed", "unknown"));
+    world.start();
+    world.run_for(20s);
+
+    CHECK(world.log.count("order_failed") == 1);
+    CHECK_THAT(world.log.last("order_failed").fields.at("detail"), ContainsSubstring("invalid"));
+    CHECK(world.ca.orders_made == 1);
+}
+
+TEST_CASE("failure: a CA that says \"in a second\" for ever is not asked every second") {
+    World world;
+    world.add({"a.example"});
+    bool limits = true;
+    world.ca.refuse = [&](Step step, const std::vector<std::string>&) {
+        std::optional<acme::Failure> failure;
+        if (step == Step::authorization && limits) {
+            failure = a_failure(acme::FailureClass::rate_limited, "rateLimited", "slow down");
+            failure->retry_at = world.clock.now() + 1s;
+        }
+        return failure;
+    };
+    world.start();
+    world.run_for(6h);
+
+    // 1, 10, 20 … 300 s: 6 before the slowest pace, then 12 an hour.
+    CHECK(world.ca.asked[Step::authorization] > 60);
+    CHECK(world.ca.asked[Step::authorization] < 100);
+    CHECK(world.log.count("order_failed") > 2);
+    CHECK(world.log.count("order_failed") < 12);
+    const auto record = world.store.find("a.example")->record;
+    CHECK(world.store.history(record.key, 1'000).value().size() < 12);
+    CHECK(record.attempts == 0);
+    CHECK(record.last_error->type == "urn:ietf:params:acme:error:rateLimited");
+
+    limits = false;
+    CHECK(world.run_until([&] { return world.all_live(); }, 7min));
+    CHECK(world.ca.orders_made == 1);
+}
+
+TEST_CASE("failure: another configuration does not shorten what the CA asked to wait") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse = [&, left = 1](Step step, const std::vector<std::string>&) mutable {
+        std::optional<acme::Failure> failure;
+        if (step == Step::place && left > 0) {
+            --left;
+            failure = a_failure(acme::FailureClass::rate_limited,
+                                "rateLimited",
+                                "too many certificates already issued for this exact set");
+            failure->retry_at = world.clock.now() + 5h;
+        }
+        return failure;
+    };
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+
+    world.wanted.certificates[0].key_type = model::KeyType::ec384;
+    world.want();
+    world.run_for(4h + 50min);
+    CHECK(world.ca.asked[Step::place] == 1);
+    CHECK(world.run_until([&] { return world.all_live(); }, 15min));
+}
+
+TEST_CASE("failure: a problem text is bounded and safe to print wherever it is kept") {
+    World world;
+    world.add({"a.example"});
+    world.ca.fails_validation = [](const std::string&) {
+        acme::Problem hostile = problem("dns", "\x1b[2J\rroot# " + std::string(4'000, 'x'));
+        for (int i = 0; i < 100; ++i)
+            hostile.subproblems.push_back(
+                {"urn:ietf:params:acme:error:dns", std::string(4'096, '\x07'), "a.example"});
+        return std::optional{hostile};
+    };
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+    world.executor.settle();
+
+    const auto record = world.store.find("a.example")->record;
+    const auto history = world.store.history(record.key, 1).value();
+    for (const std::string& kept : {record.last_error->detail,
+                                    history.at(0).detail,
+                                    world.log.last("order_failed").fields.at("detail")}) {
+        CHECK(kept.size() <= 4'100);
+        CHECK_THAT(kept, ContainsSubstring("root#"));
+        CHECK(std::all_of(kept.begin(), kept.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+    }
+}
+
+TEST_CASE("failure: the problem with a whole CA is safe to print too") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse =
+        refusing(Step::place,
+                 a_failure(acme::FailureClass::rate_limited, "rateLimited", "\x1b[2J slow down"));
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("ca_rate_limited") == 1; }, 30s));
+    world.executor.settle();
+
+    CHECK(world.log.text().find('\x1b') == std::string::npos);
+    CHECK(world.store.authorities().value().at(0).reason.find('\x1b') == std::string::npos);
 }

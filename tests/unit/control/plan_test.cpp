@@ -48,6 +48,20 @@ TEST_CASE("plan: a certificate that is not there is ordered at once") {
     CHECK(line.next_at == now);
 }
 
+TEST_CASE("plan: asked otherwise, our wait is over and the CA's is not") {
+    auto row = stored({"a.example"}, std::nullopt);
+    row.record.attempts = 2;
+    row.record.state = "RSA2048";
+    row.record.next_at = now + 5h;
+    row.record.last_error = store::LastError{"urn:ietf:params:acme:error:dns", "NXDOMAIN", now};
+    CHECK(plan({{wanted({"a.example"})}, {}}, {row}, {}, {}, now).certificates.at(0).next_at ==
+          now);
+
+    row.record.last_error->type = "urn:ietf:params:acme:error:rateLimited";
+    CHECK(plan({{wanted({"a.example"})}, {}}, {row}, {}, {}, now).certificates.at(0).next_at ==
+          now + 5h);
+}
+
 TEST_CASE("plan: a valid certificate is renewed when its time comes") {
     const auto version = a_version(now - days{10}, days{90});
     const auto result =
