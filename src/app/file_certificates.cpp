@@ -1,8 +1,11 @@
 #include "app/file_certificates.hpp"
 
 #include "base/time_text.hpp"
+#include "config/codes.hpp"
+#include "config/problems.hpp"
+#include "proxy/snapshot.hpp"
+#include "tls/policy.hpp"
 
-#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -18,23 +21,6 @@ Result<std::string> read_file(const std::string& path) {
         return Error{Errc::limit, Origin::config, path + " is larger than 4 MiB"};
     file.seekg(0);
     return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-config::Finding finding(config::Severity severity,
-                        std::string code,
-                        const model::Location& at,
-                        std::string message,
-                        std::string hint) {
-    config::Finding found;
-    found.severity = severity;
-    found.code = std::move(code);
-    if (at.file) found.file = *at.file;
-    found.line = at.line;
-    found.column = at.column;
-    found.path = at.path;
-    found.message = std::move(message);
-    found.hint = std::move(hint);
-    return found;
 }
 
 /// Reads what one configuration names and collects what is wrong with it.
@@ -54,28 +40,42 @@ class Reader {
             return nullptr;
         }
         if ((*parsed)->facts().not_after <= now_)
-            files_.findings.push_back(
-                finding(config::Severity::warning,
-                        "certificate-expired",
-                        from.at,
-                        from.cert_file + " expired at " + rfc3339((*parsed)->facts().not_after),
-                        "replace the file; an expired certificate covers no name"));
+            files_.findings.push_back(config::finding_at(
+                config::Severity::warning,
+                config::codes::certificate_expired,
+                from.at,
+                from.cert_file + " expired at " + rfc3339((*parsed)->facts().not_after),
+                "replace the file; an expired certificate covers no name"));
         return *parsed;
     }
 
-    std::string client_authorities(const model::TlsOptions& options) {
+    /// The content of CA files; errors are found. `option` is where they are named.
+    std::string authorities(const std::vector<std::string>& paths,
+                            const model::Location& at,
+                            std::string_view option) {
         std::string all;
-        for (const std::string& path : options.client_auth.ca_files) {
-            const auto pem = text(path, options.at);
+        for (const std::string& path : paths) {
+            const auto pem = text(path, at);
             if (!pem) continue;
-            if (pem->find("-----BEGIN CERTIFICATE-----") == std::string::npos)
-                error(options.at,
-                      path + " holds no PEM certificate",
-                      "clientAuth.caFiles needs files with CA certificates in PEM");
+            if (const auto checked = tls::check_authorities(*pem); !checked)
+                error(at,
+                      path + ": " + checked.error().message,
+                      std::string(option) + " needs files with CA certificates in PEM");
             all += *pem;
             all += '\n';
         }
         return all;
+    }
+
+    /// What the TLS library says to options whose files are right.
+    void try_options(const model::TlsOptions& options, const std::string& client_ca_pem) {
+        auto made = tls::Policy::make(proxy::policy_settings(options, client_ca_pem), nullptr);
+        if (!made)
+            files_.findings.push_back(config::finding_at(config::Severity::error,
+                                                         config::codes::bad_value,
+                                                         options.at,
+                                                         made.error().message,
+                                                         "these TLS options cannot be used"));
     }
 
  private:
@@ -88,8 +88,11 @@ class Reader {
     }
 
     void error(const model::Location& at, std::string message, std::string hint) {
-        files_.findings.push_back(finding(
-            config::Severity::error, "certificate-file", at, std::move(message), std::move(hint)));
+        files_.findings.push_back(config::finding_at(config::Severity::error,
+                                                     config::codes::certificate_file,
+                                                     at,
+                                                     std::move(message),
+                                                     std::move(hint)));
     }
 
     TlsFiles& files_;
@@ -107,12 +110,6 @@ certs::EntryPtr file_entry(certs::CertificateId id, const tls::CertificateFacts&
 }
 
 }  // namespace
-
-bool TlsFiles::usable() const {
-    return std::none_of(findings.begin(), findings.end(), [](const config::Finding& f) {
-        return f.severity == config::Severity::error;
-    });
-}
 
 std::vector<std::vector<HostPattern>> TlsFiles::valid_names(WallTime now) const {
     std::vector<std::vector<HostPattern>> names;
@@ -133,26 +130,20 @@ TlsFiles load_tls_files(const model::Configuration& configuration, WallTime now)
         }
     if (configuration.default_certificate)
         files.default_credential = reader.credential(*configuration.default_certificate);
-    for (const auto& [name, options] : configuration.tls_options)
-        if (!options.client_auth.ca_files.empty())
-            files.client_ca_pem[name] = reader.client_authorities(options);
+    for (const auto& [name, options] : configuration.tls_options) {
+        const std::size_t before = files.findings.size();
+        std::string pem =
+            reader.authorities(options.client_auth.ca_files, options.at, "clientAuth.caFiles");
+        if (files.findings.size() == before) reader.try_options(options, pem);
+        if (!pem.empty()) files.client_ca_pem[name] = std::move(pem);
+    }
+    for (const auto& [name, resolver] : configuration.resolvers)
+        (void)reader.authorities(resolver.ca_certificates, resolver.at, "caCertificates");
     return files;
 }
 
-void add_file_findings(config::LoadResult& result, TlsFiles files) {
-    if (files.findings.empty()) return;
-    const bool usable = files.usable();
-    for (config::Finding& finding : files.findings) result.findings.push_back(std::move(finding));
-    config::sort_by_place(result.findings);
-    if (usable) return;
-    const auto errors =
-        std::count_if(result.findings.begin(), result.findings.end(), [](const config::Finding& f) {
-            return f.severity == config::Severity::error;
-        });
-    const std::string file = result.summary.substr(0, result.summary.find(": "));
-    result.summary =
-        file + ": invalid: " + std::to_string(errors) + (errors == 1 ? " error" : " errors");
-    result.configuration.reset();
+void add_file_findings(config::LoadResult& result, const TlsFiles& files, WallTime now) {
+    config::add_findings(result, files.findings, files.valid_names(now));
 }
 
 }  // namespace mesh::app

@@ -20,18 +20,18 @@ struct TlsFiles {
     std::vector<FileCertificate> certificates;         ///< tls.certificates
     certs::CredentialPtr default_credential;           ///< null: none configured
     std::map<std::string, std::string> client_ca_pem;  ///< by tls.options name
-    std::vector<config::Finding> findings;             ///< one error per file that is not usable
+    std::vector<config::Finding> findings;  ///< an error for each file or option not usable
 
-    [[nodiscard]] bool usable() const;
     /// Names of the certificates valid at `now`: no certificate is ordered for them.
     [[nodiscard]] std::vector<std::vector<HostPattern>> valid_names(WallTime now) const;
 };
 
-/// Reads and parses them all; blocking. An expired certificate is a warning, not an error.
+/// Reads and parses them all, those that nothing uses yet too, and tries all TLS options; blocking.
+/// An expired certificate is a warning, not an error.
 [[nodiscard]] TlsFiles load_tls_files(const model::Configuration& configuration, WallTime now);
 
 /// Puts what was found in the files among the findings of the configuration that names them; an
 /// error there makes the configuration invalid.
-void add_file_findings(config::LoadResult& result, TlsFiles files);
+void add_file_findings(config::LoadResult& result, const TlsFiles& files, WallTime now);
 
 }  // namespace mesh::app

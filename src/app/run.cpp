@@ -53,14 +53,17 @@ int run(const std::string& config_path) {
     SignalThread signals;
 
     auto loaded = config::load_file(config_path, {config::process_environment, false});
+    TlsFiles files;
+    if (loaded.configuration) {
+        const WallTime now = SystemClock().now();
+        files = load_tls_files(*loaded.configuration, now);
+        add_file_findings(loaded, files, now);
+    }
     print_findings(loaded.findings);
     if (!loaded.configuration) {
         print(loaded.summary + "\n");
         return exit_code::configuration;
     }
-    TlsFiles files = load_tls_files(*loaded.configuration, SystemClock().now());
-    print_findings(files.findings);
-    if (!files.usable()) return exit_code::configuration;
 
     auto writer = observe::LogWriter::start(log_settings(loaded.configuration->log));
     if (!writer) {

@@ -51,7 +51,8 @@ void StderrLog::write(LogLevel level,
 config::LoadResult load(const std::string& path, bool no_secrets) {
     config::LoadResult result = config::load_file(path, {config::process_environment, no_secrets});
     if (!result.configuration || no_secrets) return result;
-    app::add_file_findings(result, app::load_tls_files(*result.configuration, SystemClock().now()));
+    const WallTime now = SystemClock().now();
+    app::add_file_findings(result, app::load_tls_files(*result.configuration, now), now);
     return result;
 }
 

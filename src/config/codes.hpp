@@ -27,6 +27,7 @@ inline constexpr std::string_view unset_variable = "unset-variable";
 inline constexpr std::string_view unknown_reference = "unknown-reference";
 inline constexpr std::string_view address_in_use = "address-in-use";
 inline constexpr std::string_view file_missing = "file-missing";
+inline constexpr std::string_view certificate_file = "certificate-file";
 inline constexpr std::string_view storage_conflict = "storage-conflict";
 inline constexpr std::string_view no_challenge = "no-challenge";
 inline constexpr std::string_view bad_rule = "bad-rule";
@@ -37,6 +38,7 @@ inline constexpr std::string_view name_not_public = "name-not-public";
 inline constexpr std::string_view name_not_allowed = "name-not-allowed";
 inline constexpr std::string_view too_many_names = "too-many-names";
 // Advice
+inline constexpr std::string_view certificate_expired = "certificate-expired";
 inline constexpr std::string_view passthrough_resolver = "passthrough-resolver";
 inline constexpr std::string_view passthrough_options = "passthrough-options";
 inline constexpr std::string_view nothing_to_order = "nothing-to-order";

@@ -21,19 +21,18 @@ std::string counted(std::size_t count, std::string_view what) {
     return std::to_string(count) + ' ' + std::string(what) + (count == 1 ? "" : "s");
 }
 
-std::string summary_of(const std::string& file,
-                       const std::optional<model::Configuration>& configuration,
-                       const Problems& problems) {
-    std::string out = file + (configuration ? ": valid: " : ": invalid: ");
-    if (configuration) {
+std::string summary_of(const LoadResult& result,
+                       const std::vector<std::vector<HostPattern>>& covered) {
+    std::string out = result.file + (result.configuration ? ": valid: " : ": invalid: ");
+    if (const auto& configuration = result.configuration) {
         out += counted(configuration->entry_points.size(), "entry point") + ", " +
                counted(configuration->routers.size(), "router") + ", " +
-               counted(model::wanted_certificates(*configuration, {}).certificates.size(),
+               counted(model::wanted_certificates(*configuration, covered).certificates.size(),
                        "certificate");
     } else {
-        out += counted(problems.errors(), "error");
+        out += counted(result.errors, "error");
     }
-    if (problems.warnings() > 0) out += ", " + counted(problems.warnings(), "warning");
+    if (result.warnings > 0) out += ", " + counted(result.warnings, "warning");
     return out;
 }
 
@@ -63,8 +62,11 @@ LoadResult finish(std::optional<model::Configuration> configuration,
                   Problems& problems) {
     LoadResult result;
     if (problems.errors() == 0) result.configuration = std::move(configuration);
-    result.summary = summary_of(file, result.configuration, problems);
+    result.file = file;
+    result.errors = problems.errors();
+    result.warnings = problems.warnings();
     result.findings = problems.take();
+    result.summary = summary_of(result, {});
     return result;
 }
 
@@ -99,6 +101,19 @@ LoadResult load_file(const std::string& path, const LoadOptions& options) {
     Problems problems;
     problems.error(codes::unreadable, file, "cannot read the file: " + text.error().message);
     return finish(std::nullopt, path, problems);
+}
+
+void add_findings(LoadResult& result,
+                  std::vector<Finding> findings,
+                  const std::vector<std::vector<HostPattern>>& covered) {
+    for (Finding& finding : findings) {
+        if (finding.severity == Severity::error) ++result.errors;
+        if (finding.severity == Severity::warning) ++result.warnings;
+        result.findings.push_back(std::move(finding));
+    }
+    sort_by_place(result.findings);
+    if (result.errors > 0) result.configuration.reset();
+    result.summary = summary_of(result, covered);
 }
 
 std::string findings_json(const LoadResult& result) {

@@ -28,9 +28,19 @@ struct LoadResult {
     std::optional<model::Configuration> configuration;  ///< set if and only if there is no error
     std::vector<Finding> findings;                      ///< sorted by place; at most 1,001
     /// "mesh.yaml: valid: 2 entry points, 40 routers, 38 certificates, 1 warning" or
-    /// "mesh.yaml: invalid: 3 errors".
+    /// "mesh.yaml: invalid: 3 errors, 1 warning".
     std::string summary;
+
+    std::string file;          ///< as it was named
+    std::size_t errors = 0;    ///< all, also those not among the findings
+    std::size_t warnings = 0;  ///< likewise
 };
+
+/// Adds what was found elsewhere: an error takes the configuration away. Writes the summary anew,
+/// without the certificates that are not ordered because files have their names: `covered`.
+void add_findings(LoadResult& result,
+                  std::vector<Finding> findings,
+                  const std::vector<std::vector<HostPattern>>& covered);
 
 /// The largest configuration file that is read.
 inline constexpr std::size_t file_size_max = std::size_t{64} * 1024 * 1024;

@@ -95,14 +95,9 @@ std::shared_ptr<Service> Builder::service_named(const std::string& name) {
 }
 
 Result<Settings> Builder::policy_of(const model::TlsOptions& options) {
-    tls::PolicySettings settings;
-    settings.min_version = version_of(options.min_version);
-    settings.max_version = version_of(options.max_version);
-    settings.alpn_protocols = options.alpn_protocols;
-    settings.client_auth = client_auth_of(options.client_auth.type);
-    if (const auto pem = client_ca_pem_.find(options.name); pem != client_ca_pem_.end()) {
-        settings.client_ca_pem = pem->second;
-    }
+    const auto pem = client_ca_pem_.find(options.name);
+    tls::PolicySettings settings =
+        policy_settings(options, pem != client_ca_pem_.end() ? pem->second : std::string());
     if (const auto found = policies_.find(settings); found != policies_.end()) {
         return found->second;
     }
@@ -184,6 +179,16 @@ Result<std::shared_ptr<const Snapshot>> Builder::build() {
 }
 
 }  // namespace
+
+tls::PolicySettings policy_settings(const model::TlsOptions& options, std::string client_ca_pem) {
+    tls::PolicySettings settings;
+    settings.min_version = version_of(options.min_version);
+    settings.max_version = version_of(options.max_version);
+    settings.alpn_protocols = options.alpn_protocols;
+    settings.client_auth = client_auth_of(options.client_auth.type);
+    settings.client_ca_pem = std::move(client_ca_pem);
+    return settings;
+}
 
 Result<std::shared_ptr<const Snapshot>> make_snapshot(
     const model::Configuration& configuration,

@@ -45,6 +45,10 @@ struct Snapshot {
     std::vector<EntryPointRoutes> entry_points;
 };
 
+/// TLS options as the TLS side takes them; `client_ca_pem` is the content of their CA files.
+[[nodiscard]] tls::PolicySettings policy_settings(const model::TlsOptions& options,
+                                                  std::string client_ca_pem);
+
 /// `client_ca_pem`: for each tls.options name with clientAuth, the content of its CA files.
 /// Services that are the same in `previous` are shared with it, so their balancer state goes on.
 /// Errors: a policy the TLS library refuses.

@@ -38,6 +38,9 @@ struct PolicySettings {
     auto operator<=>(const PolicySettings&) const = default;
 };
 
+/// Whether `pem` can serve as a set of trusted CAs: it holds a certificate, and all in it parse.
+[[nodiscard]] Status check_authorities(std::string_view pem);
+
 /// Ticket keys of the process: made at random, rotated every 12 h with 3 kept, memory only. They
 /// survive reloads and certificate swaps. Thread-safe; the data path only reads.
 class TicketKeys;

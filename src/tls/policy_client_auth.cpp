@@ -59,7 +59,27 @@ Status trust_cas(SSL_CTX* context, const std::string& pem) {
     return {};
 }
 
+bool is_certificate(std::string_view label) {
+    return label == "CERTIFICATE" || label == "X509 CERTIFICATE" || label == "TRUSTED CERTIFICATE";
+}
+
 }  // namespace
+
+Status check_authorities(std::string_view pem) {
+    std::size_t count = 0;
+    const auto read = for_each_pem_block(pem, [&](const PemBlock& block) -> Status {
+        if (!is_certificate(block.label)) return {};
+        ++count;
+        const unsigned char* cursor = block.content.data();
+        const X509Ptr parsed(d2i_X509(nullptr, &cursor, static_cast<long>(block.content.size())));
+        if (parsed) return {};
+        return openssl_error("certificate " + std::to_string(count) + " does not parse",
+                             Origin::config,
+                             Errc::invalid);
+    });
+    if (read && count == 0) return Error{Errc::invalid, Origin::config, "no PEM certificate in it"};
+    return read;
+}
 
 Status configure_client_auth(SSL_CTX* context, const PolicySettings& settings) {
     SSL_CTX_set_verify(context, verify_mode(settings.client_auth), nullptr);

@@ -1,0 +1,123 @@
+#include "app/file_certificates.hpp"
+
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace mesh;
+using namespace mesh::app;
+
+namespace {
+
+const WallTime now = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 22));
+
+/// Certificate and other files of a configuration, and what is found in them.
+class Folder {
+ public:
+    Folder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "mesh-app-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
+        path_ = pattern;
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+
+    void write(const std::string& name, std::string_view text) const {
+        std::ofstream(path_ + '/' + name, std::ios::binary) << text;
+    }
+    /// A certificate for mesh.default.invalid that is made at `from` and lives for a year.
+    void write_certificate(const std::string& name, WallTime from) const {
+        const auto credential = *tls::make_default_credential(from);
+        write(name + ".pem", credential->chain().to_pem());
+        write(name + ".key", credential->key().to_pem().reveal());
+    }
+    [[nodiscard]] config::LoadResult check(const std::string& yaml) const {
+        auto result = config::load_text(
+            "entryPoints:\n  tcp: {address: ':5443'}\n" + yaml, path_ + "/mesh.yaml", {});
+        INFO(result.summary);
+        REQUIRE(result.configuration.has_value());
+        add_file_findings(result, load_tls_files(*result.configuration, now), now);
+        // The folder's name is another one each time.
+        result.summary.erase(0, path_.size() + 1);
+        return result;
+    }
+
+ private:
+    std::string path_;
+};
+
+bool has(const config::LoadResult& result, std::string_view code, std::string_view text) {
+    return std::any_of(
+        result.findings.begin(), result.findings.end(), [&](const config::Finding& finding) {
+            return finding.code == code && finding.message.find(text) != std::string::npos;
+        });
+}
+
+const std::string garbage =
+    "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+
+}  // namespace
+
+TEST_CASE("files: client CAs that do not parse are an error, used by a router or not") {
+    Folder folder;
+    folder.write("ca.pem", garbage);
+    const auto result =
+        folder.check("tls: {options: {strict: {clientAuth: {caFiles: [ca.pem]}}}}\n");
+    CHECK_FALSE(result.configuration.has_value());
+    CHECK(has(result, "certificate-file", "ca.pem: certificate 1 does not parse"));
+    CHECK(result.summary == "mesh.yaml: invalid: 1 error");
+}
+
+TEST_CASE("files: CAs of a resolver that do not parse are an error") {
+    Folder folder;
+    const std::string resolver =
+        "certificatesResolvers: {le: {acme: {tlsChallenge: {}, caServer: 'https://ca.example/d', "
+        "caCertificates: [ca.pem]}}}\n";
+    folder.write("ca.pem", garbage);
+    CHECK(has(folder.check(resolver), "certificate-file", "ca.pem: certificate 1 does not parse"));
+    folder.write("ca.pem", "a page that says: not found\n");
+    CHECK(has(folder.check(resolver), "certificate-file", "ca.pem: no PEM certificate in it"));
+    folder.write_certificate("ca", now);
+    CHECK(folder.check(resolver).configuration.has_value());
+}
+
+TEST_CASE("files: the summary counts what was found in files") {
+    Folder folder;
+    folder.write_certificate("old", now - std::chrono::hours(24 * 400));
+    folder.write_certificate("good", now);
+    folder.write("ca.pem", garbage);
+    const std::string certificates =
+        "  certificates: [{certFile: old.pem, keyFile: old.key}, "
+        "{certFile: good.pem, keyFile: good.key}]\n";
+    const auto valid = folder.check("tls:\n" + certificates);
+    CHECK(has(valid, "certificate-expired", "old.pem expired"));
+    CHECK(valid.summary == "mesh.yaml: valid: 1 entry point, 0 routers, 0 certificates, 1 warning");
+    const auto invalid = folder.check("tls:\n" + certificates +
+                                      "  options: {strict: {clientAuth: {caFiles: [ca.pem]}}}\n");
+    CHECK(invalid.summary == "mesh.yaml: invalid: 1 error, 1 warning");
+}
+
+TEST_CASE("files: the summary counts no certificate for names that a file covers") {
+    Folder folder;
+    const std::string routed =
+        "certificatesResolvers: {own: {acme: {tlsChallenge: {}, caServer: "
+        "'https://ca.example/d'}}}\n"
+        "tcp:\n"
+        "  routers: {r: {rule: 'HostSNI(`mesh.default.invalid`)', service: s, "
+        "tls: {certResolver: own}}}\n"
+        "  services: {s: {loadBalancer: {servers: [{address: '127.0.0.1:1'}]}}}\n"
+        "tls: {certificates: [{certFile: file.pem, keyFile: file.key}]}\n";
+    folder.write_certificate("file", now);
+    CHECK(folder.check(routed).summary ==
+          "mesh.yaml: valid: 1 entry point, 1 router, 0 certificates");
+    folder.write_certificate("file", now - std::chrono::hours(24 * 400));
+    CHECK(folder.check(routed).summary ==
+          "mesh.yaml: valid: 1 entry point, 1 router, 1 certificate, 1 warning");
+}
