@@ -36,6 +36,17 @@ std::string_view key_type_text(model::KeyType type) {
     return "EC256";
 }
 
+std::string_view key_type_text(const tls::PrivateKey& key) {
+    const auto type = key.type();
+    if (!type) return {};
+    for (const auto wanted : {model::KeyType::ec256,
+                              model::KeyType::ec384,
+                              model::KeyType::rsa2048,
+                              model::KeyType::rsa4096})
+        if (to_tls(wanted) == *type) return key_type_text(wanted);
+    return {};
+}
+
 std::vector<std::string> texts(const std::vector<HostPattern>& names) {
     std::vector<std::string> result;
     result.reserve(names.size());

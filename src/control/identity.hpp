@@ -13,6 +13,8 @@ namespace mesh::control {
 [[nodiscard]] tls::KeyType to_tls(model::KeyType type);
 /// As configured and stored: "EC256".
 [[nodiscard]] std::string_view key_type_text(model::KeyType type);
+/// The same of a key that is here; empty for one of a kind that cannot be configured.
+[[nodiscard]] std::string_view key_type_text(const tls::PrivateKey& key);
 /// Names as text, in the given order.
 [[nodiscard]] std::vector<std::string> texts(const std::vector<HostPattern>& names);
 /// Sorted and unique: the names part of an identity.

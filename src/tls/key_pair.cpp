@@ -20,12 +20,18 @@ Error not_p256() {
     return {Errc::unsupported, Origin::internal, "only a P-256 key can do this"};
 }
 
-bool is_p256(EVP_PKEY* key) {
+/// The curve of an EC key by OpenSSL's name; empty for other keys.
+std::string group_of(EVP_PKEY* key) {
     std::array<char, 32> group{};
     std::size_t size = 0;
-    return EVP_PKEY_is_a(key, "EC") == 1 &&
-           EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) == 1 &&
-           std::string_view(group.data(), size) == "prime256v1";
+    if (EVP_PKEY_is_a(key, "EC") != 1 ||
+        EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) != 1)
+        return {};
+    return {group.data(), size};
+}
+
+bool is_p256(EVP_PKEY* key) {
+    return group_of(key) == "prime256v1";
 }
 
 Result<std::string> coordinate(EVP_PKEY* key, const char* parameter) {
@@ -107,6 +113,17 @@ Secret PrivateKey::to_pem() const {
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
     return Secret(std::string(text, static_cast<std::size_t>(size)));
+}
+
+std::optional<KeyType> PrivateKey::type() const {
+    const std::string group = group_of(key_.get());
+    if (group == "prime256v1") return KeyType::ec256;
+    if (group == "secp384r1") return KeyType::ec384;
+    if (EVP_PKEY_is_a(key_.get(), "RSA") != 1) return std::nullopt;
+    const int bits = EVP_PKEY_get_bits(key_.get());
+    if (bits == 2048) return KeyType::rsa2048;
+    if (bits == 4096) return KeyType::rsa4096;
+    return std::nullopt;
 }
 
 Result<Bytes> PrivateKey::sign_es256(std::string_view text) const {

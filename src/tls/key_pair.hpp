@@ -5,6 +5,7 @@
 #include "base/secret.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ class PrivateKey {
     /// PKCS#8, SEC1 or PKCS#1, unencrypted. An encrypted key is an error that says so.
     [[nodiscard]] static Result<PrivateKey> from_pem(std::string_view pem);
     [[nodiscard]] Secret to_pem() const;  ///< PKCS#8
+    /// Nothing for a key of a kind `generate` does not make: one from elsewhere.
+    [[nodiscard]] std::optional<KeyType> type() const;
 
     /// The ES256 signature JOSE wants: r and s, 32 bytes each (RFC 7518 §3.4). P-256 keys only.
     [[nodiscard]] Result<Bytes> sign_es256(std::string_view text) const;

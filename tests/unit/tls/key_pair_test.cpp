@@ -104,6 +104,18 @@ TEST_CASE("private key: every type survives being written and read") {
     }
 }
 
+TEST_CASE("private key: tells its type, and of a kind that is never made nothing") {
+    for (const auto type : {KeyType::ec256, KeyType::ec384, KeyType::rsa2048, KeyType::rsa4096}) {
+        const auto key = PrivateKey::generate(type).value();
+        CHECK(PrivateKey::from_pem(key.to_pem().reveal())->type() == type);
+    }
+    const std::string ed25519 =
+        "-----BEGIN PRIVATE KEY-----\n"
+        "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+        "-----END PRIVATE KEY-----\n";
+    CHECK_FALSE(PrivateKey::from_pem(ed25519).value().type().has_value());
+}
+
 TEST_CASE("private key: two keys are never the same") {
     CHECK_FALSE(
         same_key(*PrivateKey::generate(KeyType::ec256), *PrivateKey::generate(KeyType::ec256)));
