@@ -8,8 +8,10 @@
 namespace mesh::control {
 namespace {
 
-store::VersionFacts facts_of(const tls::CertificateFacts& leaf, WallTime now) {
+store::VersionFacts facts_of(const tls::Credential& credential, WallTime now) {
+    const tls::CertificateFacts& leaf = credential.facts();
     store::VersionFacts facts;
+    facts.key_type = key_type_text(credential.key());
     facts.not_before = leaf.not_before;
     facts.not_after = leaf.not_after;
     facts.serial = leaf.serial;
@@ -22,7 +24,10 @@ store::VersionFacts facts_of(const tls::CertificateFacts& leaf, WallTime now) {
 /// Why a certificate that parses is of no use, or nothing.
 std::optional<std::string> objection(const tls::CertificateFacts& leaf, WallTime now) {
     if (leaf.names.empty()) return "the certificate holds no DNS name";
+    if (leaf.not_after <= leaf.not_before)
+        return "ends on " + rfc3339(leaf.not_after) + ", before it begins";
     if (now >= leaf.not_after) return "expired on " + rfc3339(leaf.not_after);
+    if (now < leaf.not_before) return "not valid before " + rfc3339(leaf.not_before);
     return std::nullopt;
 }
 
@@ -81,11 +86,13 @@ ImportLine Import::add_one(const ImportItem& item, WallTime now, store::Transiti
     known.record.attempts = 0;
     known.record.next_at.reset();
     known.record.last_error.reset();
-    known.version = facts_of(leaf, now);
+    known.version = facts_of(**credential, now);
     transition.push_back(store::PutCertificate{known.record});
     // What was parsed is stored, not what was read: no stray blocks, no root, nothing twice.
     transition.push_back(store::PutVersion{
         key, (*credential)->chain().to_pem(), (*credential)->key().to_pem(), *known.version});
+    // An order still open would bring a certificate that replaces this one.
+    transition.push_back(store::DeleteOrder{key});
     transition.push_back(store::AddHistory{{key, now, "imported", item.label}});
     line.outcome = ImportOutcome::imported;
     return line;

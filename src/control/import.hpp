@@ -57,7 +57,8 @@ class Import {
         store::Transition transition;   ///< empty: nothing to commit
         std::vector<ImportLine> lines;  ///< one for each item, in order
     };
-    /// Checks each item (parses, the key belongs to the leaf, at least one DNS name, not expired)
+    /// Checks each item (parses, the key belongs to the leaf, at least one DNS name, valid
+    /// now)
     /// and gives the rows of those to take. A later item with the same names as an earlier one
     /// replaces it only if it lives longer. The caller commits `transition` whole.
     [[nodiscard]] Batch add(std::span<const ImportItem> items, WallTime now);

@@ -67,7 +67,7 @@ std::optional<WallTime> deletion_time(const store::CertificateRecord& record,
 ExpiryLevel expiry_level(const store::VersionFacts& version, WallTime now) {
     const Milliseconds life = lifetime(version);
     const Milliseconds left = life_left(version, now);
-    if (left < life / 10) return ExpiryLevel::error;
+    if (left == Milliseconds{0} || left < life / 10) return ExpiryLevel::error;
     if (left < life / 5) return ExpiryLevel::warn;
     return ExpiryLevel::none;
 }
@@ -77,7 +77,7 @@ WallTime next_expiry_notice(const store::VersionFacts& version, WallTime now) {
     const WallTime error_from = version.not_after - lifetime(version) / 10 + tick;
     switch (expiry_level(version, now)) {
         case ExpiryLevel::none:
-            return version.not_after - lifetime(version) / 5 + tick;
+            return std::max(version.not_after - lifetime(version) / 5, now) + tick;
         case ExpiryLevel::warn:
             return std::min(error_from, now + std::chrono::hours{24});
         case ExpiryLevel::error:

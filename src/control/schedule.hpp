@@ -48,9 +48,11 @@ void ask_otherwise(store::CertificateRecord& record);
 
 enum class ExpiryLevel { none, warn, error };
 
-/// How loudly to speak of a certificate's end: warn below 1/5 of its lifetime, error below 1/10.
+/// How loudly to speak of a certificate's end: warn below 1/5 of its lifetime, error below 1/10 and
+/// after its end, whatever its dates.
 [[nodiscard]] ExpiryLevel expiry_level(const store::VersionFacts& version, WallTime now);
 /// When the level rises next, or is spoken of again: daily for warn, every 6 hours for error.
+/// Always after `now`.
 [[nodiscard]] WallTime next_expiry_notice(const store::VersionFacts& version, WallTime now);
 
 }  // namespace mesh::control

@@ -119,3 +119,16 @@ TEST_CASE("schedule: a certificate near its end is spoken of daily, then every s
     CHECK(next_expiry_notice(version, start + days{89} + 12h) == start + days{90} + 1ms);
     CHECK(next_expiry_notice(version, start + days{95}) == start + days{95} + 6h);
 }
+
+TEST_CASE(
+    "schedule: dates in the wrong order are an error as soon as the end is past, not a circle") {
+    auto version = a_version(start, days{90});
+    version.not_after = start - days{90};
+
+    for (const auto now : {start - days{100}, start - days{90}, start, start + days{400}}) {
+        CAPTURE(now.time_since_epoch().count());
+        CHECK(next_expiry_notice(version, now) > now);
+        CHECK((expiry_level(version, now) == ExpiryLevel::error) == (now >= version.not_after));
+    }
+    CHECK(next_expiry_notice(version, start) == start + 6h);
+}
