@@ -13,10 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Kinds of keys in the heap, above every ItemId.
-constexpr ActionHeap::Key notice_bit = ActionHeap::Key{1} << 63;
-constexpr ActionHeap::Key authority_bit = ActionHeap::Key{1} << 62;
-
 /// The wall clock may be set at any moment; it is looked at this often.
 constexpr milliseconds step_max = std::chrono::seconds{30};
 /// Between the moment a deletion is due and the deletion.
@@ -140,7 +136,10 @@ void CertificateKeeper::arm() {
 
 void CertificateKeeper::tick() {
     follow_clock();
-    while (const auto key = heap_.pop_due()) {
+    // What becomes due meanwhile has its turn in the next tick, so that others have theirs.
+    for (std::size_t left = heap_.size(); left > 0; --left) {
+        const auto key = heap_.pop_due();
+        if (!key) break;
         if ((*key & authority_bit) != 0) {
             for (auto& [directory, ca] : cas_)
                 if (ca.id == (*key & ~authority_bit)) ca.authority->on_time();
@@ -228,12 +227,12 @@ void CertificateKeeper::remove(CertificateItem& item) {
 
 /// Speaks of a wanted certificate that nears its end, and says when to speak again.
 void CertificateKeeper::notice(CertificateItem& item) {
-    if (!item.wanted || !item.stored.version || clock_before_build_) return;
+    if (!item.wanted || !item.stored.version) return;
     const store::VersionFacts& version = *item.stored.version;
     const WallTime now = clock_.now();
     heap_.set(item.id | notice_bit, next_expiry_notice(version, now));
     const ExpiryLevel level = expiry_level(version, now);
-    if (level == ExpiryLevel::none) return;
+    if (level == ExpiryLevel::none || clock_before_build_) return;
     const auto& error = item.stored.record.last_error;
     log_.write(level == ExpiryLevel::error ? LogLevel::error : LogLevel::warn,
                "cert_expiring",

@@ -43,6 +43,10 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
         std::size_t open_orders = 0;
     };
 
+    /// Kinds of keys in the heap, above every ItemId.
+    static constexpr ActionHeap::Key notice_bit = ActionHeap::Key{1} << 63;
+    static constexpr ActionHeap::Key authority_bit = ActionHeap::Key{1} << 62;
+
     // AuthorityUser
     void granted(ItemId id) override;
     [[nodiscard]] bool may_ask() const override;
@@ -80,6 +84,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     [[nodiscard]] Urgency urgency(const CertificateItem& item) const;
     void committed(ItemId id, const store::Applied& applied, const Issued& issued);
     void serve_uncommitted(CertificateItem& item, const Issued& issued);
+    void refused_by_store(ItemId id, const Issued& issued);
     void publish(const CertificateItem& item,
                  certs::CertificateId id,
                  certs::VersionId version,

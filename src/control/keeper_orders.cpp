@@ -198,7 +198,7 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
     facts.not_after = leaf.not_after;
     facts.serial = leaf.serial;
     facts.sha256 = leaf.sha256;
-    facts.key_type = key_type_text(item->wanted->key_type);
+    facts.key_type = key_type_text(issued.credential->key());
     facts.profile = issued.profile;
     facts.source = "acme";
     facts.created = now;
@@ -224,6 +224,9 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
         [this, alive, id, shared](const Error&) {
             if (alive.expired()) return;
             if (CertificateItem* waiting = find(id)) serve_uncommitted(*waiting, *shared);
+        },
+        [this, alive, id, shared](const Error&) {
+            if (!alive.expired()) refused_by_store(id, *shared);
         });
     if (Ca* ca = ca_of(*item)) ca->authority->pump();
 }
@@ -263,6 +266,17 @@ void CertificateKeeper::serve_uncommitted(CertificateItem& item, const Issued& i
               "a new certificate is served from memory until it can be stored",
               {{"names", names_text(item.stored.record.ordered_names)},
                {"serial", item.stored.version->serial}});
+}
+
+/// The store will never take it. Another order would bring another one the store does not take, so
+/// it is served from memory until it is due.
+void CertificateKeeper::refused_by_store(ItemId id, const Issued& issued) {
+    CertificateItem* item = find(id);
+    if (item == nullptr) return;
+    item->committing = false;
+    serve_uncommitted(*item, issued);
+    schedule(*item);
+    notice(*item);
 }
 
 void CertificateKeeper::publish(const CertificateItem& item,

@@ -9,8 +9,6 @@
 namespace mesh::control {
 namespace {
 
-constexpr ActionHeap::Key notice_bit = ActionHeap::Key{1} << 63;
-constexpr ActionHeap::Key authority_bit = ActionHeap::Key{1} << 62;
 constexpr std::size_t changes_per_commit = 500;
 
 }  // namespace

@@ -62,9 +62,8 @@ std::shared_ptr<OrderRun> OrderRun::start(Surroundings around,
             self->busy_ = false;
             self->advance();
         },
-        [weak](const Error&) {
-            if (const auto self = weak.lock()) self->return_turn();
-        });
+        run->on_late_commit(),
+        run->on_refused_commit());
     return run;
 }
 
@@ -240,9 +239,24 @@ void OrderRun::commit_then(void (OrderRun::*next)()) {
             self->busy_ = false;
             ((*self).*next)();
         },
-        [weak](const Error&) {
-            if (const auto self = weak.lock()) self->return_turn();
-        });
+        on_late_commit(),
+        on_refused_commit());
+}
+
+/// The turn goes to others while the disk does not take the step.
+StoreGate::Failed OrderRun::on_late_commit() {
+    return [weak = weak_from_this()](const Error&) {
+        if (const auto self = weak.lock()) self->return_turn();
+    };
+}
+
+/// An order whose step cannot be remembered must not take it.
+StoreGate::Failed OrderRun::on_refused_commit() {
+    return [weak = weak_from_this()](const Error& error) {
+        if (const auto self = weak.lock())
+            self->fail(
+                our_finding("store", "the order's state cannot be stored: " + error.message));
+    };
 }
 
 // ---- ends and new beginnings --------------------------------------------------------------------

@@ -130,6 +130,8 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     void return_turn();
     [[nodiscard]] bool poll_is_due();
     void commit_then(void (OrderRun::*next)());
+    [[nodiscard]] StoreGate::Failed on_late_commit();
+    [[nodiscard]] StoreGate::Failed on_refused_commit();
     void pause(std::optional<WallTime> retry_at);
     void unchanged(std::optional<WallTime> retry_at);
     void progress();

@@ -23,9 +23,15 @@ bool StoreGate::degraded() const {
     return !waiting_.empty() || !store_.writable();
 }
 
-void StoreGate::commit(store::Transition transition, Done done, Failed first_failure) {
-    auto pending = std::make_shared<Pending>(
-        Pending{std::move(transition), std::move(done), std::move(first_failure), false});
+void StoreGate::commit(store::Transition transition,
+                       Done done,
+                       Failed first_failure,
+                       Failed refused) {
+    auto pending = std::make_shared<Pending>(Pending{std::move(transition),
+                                                     std::move(done),
+                                                     std::move(first_failure),
+                                                     std::move(refused),
+                                                     false});
     if (waiting_.empty()) {
         send(std::move(pending));
         return;
@@ -58,14 +64,20 @@ void StoreGate::answered(const PendingPtr& pending, const Result<store::Applied>
     }
     if (was_waiting) {
         waiting_.pop_front();
-        recover();
+        go_on();
     }
     if (result.has_error())
-        log_.error("store_refused",
-                   "the store cannot apply a change; it is dropped",
-                   {{"error", result.error().message}});
+        refused(*pending, result.error());
     else if (pending->done)
         pending->done(*result);
+}
+
+void StoreGate::refused(const Pending& pending, const Error& error) {
+    log_.error("store_refused",
+               "the store cannot apply a change; it is dropped",
+               {{"error", error.message}});
+    // A store that closes has refused nothing: what was not written is done again after the start.
+    if (pending.refused && error.code != Errc::cancelled) pending.refused(error);
 }
 
 void StoreGate::failed(const PendingPtr& pending, const Error& error) {
@@ -100,15 +112,17 @@ void StoreGate::retry() {
     if (!waiting_.empty()) send(waiting_.front());
 }
 
-void StoreGate::recover() {
+/// One after the other: a later change of a row must not be overtaken by an earlier one that had to
+/// be repeated once more.
+void StoreGate::go_on() {
+    wait_ = first_wait;
+    if (!waiting_.empty()) {
+        send(waiting_.front());
+        return;
+    }
     retrying_ = false;
-    std::deque<PendingPtr> rest;
-    rest.swap(waiting_);
     if (std::exchange(announced_, false))
-        log_.info("commit_done",
-                  "what waited is on disk; orders go on",
-                  {{"more_waiting", static_cast<std::uint64_t>(rest.size())}});
-    for (PendingPtr& pending : rest) send(std::move(pending));
+        log_.info("commit_done", "what waited is on disk; orders go on");
     if (recovered_) recovered_();
 }
 

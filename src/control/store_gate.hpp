@@ -25,8 +25,11 @@ class StoreGate {
 
     /// `done` runs on the executor once the transition is on disk, however long that takes.
     /// `first_failure` runs at most once, when it turned out to take longer. A transition the
-    /// store cannot ever apply is logged and dropped.
-    void commit(store::Transition transition, Done done = {}, Failed first_failure = {});
+    /// store cannot ever apply is logged and dropped; then `refused` runs instead of `done`.
+    void commit(store::Transition transition,
+                Done done = {},
+                Failed first_failure = {},
+                Failed refused = {});
 
     /// True while something waits to be repeated, or the store cannot be written at all.
     [[nodiscard]] bool degraded() const;
@@ -38,6 +41,7 @@ class StoreGate {
         store::Transition transition;
         Done done;
         Failed first_failure;
+        Failed refused;
         bool reported = false;
     };
     using PendingPtr = std::shared_ptr<Pending>;
@@ -47,7 +51,8 @@ class StoreGate {
     void failed(const PendingPtr& pending, const Error& error);
     void announce(std::string_view why, std::string_view code);
     void retry();
-    void recover();
+    void go_on();
+    void refused(const Pending& pending, const Error& error);
 
     store::Store& store_;
     Executor& executor_;

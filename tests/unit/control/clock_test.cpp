@@ -33,6 +33,27 @@ TEST_CASE("clock: before this program was built nothing is ordered, with one err
     CHECK(world.log.count("clock_right") == 1);
 }
 
+TEST_CASE("clock: after a start in 1970 a certificate near its end is spoken of all the same") {
+    World world;
+    world.ca.lifetime = days{100};
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+    const WallTime ends = world.publisher->find("a.example")->entry->not_after;
+    world.kill();
+    world.ca.down = true;
+    world.clock.set_wall(at("1970-01-02T00:00:00Z"));
+    world.start();
+    world.run_for(1h);
+    CHECK(world.log.count("cert_expiring") == 0);
+
+    world.clock.set_wall(ends - days{1});
+    world.run_for(5min);
+
+    REQUIRE(world.log.count("cert_expiring") == 1);
+    CHECK(world.log.last("cert_expiring").level == LogLevel::error);
+}
+
 TEST_CASE("clock: a day off the CA's nothing is ordered until it agrees") {
     World world;
     world.ca.clock_offset = -days{3650};

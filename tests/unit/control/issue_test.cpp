@@ -174,3 +174,21 @@ TEST_CASE("issue: stop withdraws every challenge and sends nothing more") {
     world.run_for(1h);
     CHECK(world.ca.asked == before);
 }
+
+TEST_CASE("issue: what is stored of the key is its own type, not what is wanted by then") {
+    World world;
+    world.ca.polls_until_issued = 3;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.ca.finalized == 1; }, 30s));
+    world.wanted.certificates[0].key_type = model::KeyType::ec384;
+    world.want();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+
+    CHECK(world.store.find("a.example")->version->key_type == "EC256");
+
+    world.kill();
+    world.start();
+    CHECK(world.run_until(
+        [&] { return world.store.find("a.example")->version->key_type == "EC384"; }, days{90}));
+}

@@ -1,4 +1,5 @@
 // A disk that does not take what is written.
+#include "control/store_gate.hpp"
 #include "support/catch.hpp"
 #include "unit/control/support/world.hpp"
 
@@ -9,6 +10,16 @@ using namespace mesh::control::test;
 namespace {
 
 const Error disk_full{Errc::full, Origin::internal, "no space left on device"};
+
+/// A change of one row that says who wrote it.
+store::Transition saying(const std::string& reason) {
+    return {store::PutAuthority{{directory, std::nullopt, reason}}};
+}
+
+std::string reason_in(const store::Transition& change) {
+    const auto* put = std::get_if<store::PutAuthority>(&change.at(0));
+    return put != nullptr ? put->authority.reason : std::string{};
+}
 
 }  // namespace
 
@@ -113,4 +124,109 @@ TEST_CASE("store fault: in the middle of an order its turn goes to others") {
     REQUIRE(world.run_until([&] { return world.all_live(); }, 5min));
     CHECK(world.ca.orders_made == 12);
     CHECK(world.ca.finalized == 12);
+}
+
+TEST_CASE("store fault: changes that waited reach the disk in the order they were made") {
+    ManualClock clock{at("2026-01-01T00:00:00Z")};
+    ManualExecutor executor{clock};
+    MemoryStore store;
+    RecordingLog log;
+    StoreGate gate{store, executor, log};
+    std::vector<std::string> written;
+    store.applied = [&](const store::Transition& change) { written.push_back(reason_in(change)); };
+    std::size_t recovered = 0;
+    gate.on_recovered([&] { ++recovered; });
+    store.fault = disk_full;
+    for (const auto* reason : {"first", "second", "third", "fourth"}) {
+        gate.commit(saying(reason));
+        executor.settle();
+    }
+    // The disk takes one, then one more not at once.
+    store.fault.reset();
+    store.refuse = [&, left = 1](const store::Transition& change) mutable {
+        std::optional<Error> error;
+        if (reason_in(change) == "second" && left > 0) {
+            --left;
+            error = disk_full;
+        }
+        return error;
+    };
+    executor.run_for(5min);
+
+    CHECK(written == std::vector<std::string>{"first", "second", "third", "fourth"});
+    CHECK_FALSE(gate.degraded());
+    CHECK(recovered == 1);
+    CHECK(log.count("commit_waits") == 1);
+    CHECK(log.count("commit_done") == 1);
+}
+
+TEST_CASE("store fault: whoever made a change that is refused for good hears of it, once") {
+    ManualClock clock{at("2026-01-01T00:00:00Z")};
+    ManualExecutor executor{clock};
+    MemoryStore store;
+    RecordingLog log;
+    StoreGate gate{store, executor, log};
+    store.refuse = [](const store::Transition&) {
+        return std::optional{Error{Errc::invalid, Origin::internal, "no such certificate"}};
+    };
+    std::size_t done = 0;
+    std::size_t late = 0;
+    std::vector<std::string> refused;
+    gate.commit(
+        saying("x"),
+        [&](const store::Applied&) { ++done; },
+        [&](const Error&) { ++late; },
+        [&](const Error& error) { refused.push_back(error.message); });
+    executor.run_for(5min);
+
+    CHECK(refused == std::vector<std::string>{"no such certificate"});
+    CHECK(done == 0);
+    CHECK(late == 0);
+    CHECK(log.count("store_refused") == 1);
+    CHECK_FALSE(gate.degraded());
+}
+
+TEST_CASE("store fault: an order whose step is refused for good fails, and comes again") {
+    World world;
+    world.add({"a.example"});
+    world.store.refuse = [left = 1](const store::Transition& change) mutable {
+        std::optional<Error> error;
+        const auto* put = std::get_if<store::PutOrder>(&change.at(0));
+        if (put != nullptr && left > 0) {
+            --left;
+            error = Error{Errc::invalid, Origin::internal, "no such certificate"};
+        }
+        return error;
+    };
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+    CHECK(world.log.last("order_failed").fields.at("type") == "mesh:store");
+    CHECK(world.run_until([&] { return world.all_live(); }, 2min));
+}
+
+TEST_CASE("store fault: a certificate the store refuses for good is served, and renewed in time") {
+    World world;
+    world.ca.lifetime = days{6};
+    world.add({"a.example"});
+    bool refuses = true;
+    world.store.refuse = [&](const store::Transition& change) {
+        std::optional<Error> error;
+        for (const store::Change& one : change)
+            if (refuses && std::holds_alternative<store::PutVersion>(one))
+                error = Error{Errc::invalid, Origin::internal, "a certificate that is none"};
+        return error;
+    };
+    world.start();
+
+    REQUIRE(world.run_until([&] { return world.live("a.example"); }, 30s));
+    world.run_for(days{2});
+    CHECK(world.ca.orders_made == 1);
+    CHECK(world.log.count("cert_live") == 0);
+
+    refuses = false;
+    REQUIRE(world.run_until([&] { return world.log.count("cert_live") == 1; }, days{3}));
+    CHECK(world.publisher->served.size() == 1);
+    CHECK(world.live("a.example"));
+    CHECK(world.store.find("a.example")->version.has_value());
 }

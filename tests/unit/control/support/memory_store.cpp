@@ -25,6 +25,8 @@ void MemoryStore::apply(store::Transition transition,
         result = Error{Errc::permission, Origin::internal, "opened for reading only"};
     else if (fault)
         result = *fault;
+    else if (auto refusal = refuse ? refuse(transition) : std::nullopt)
+        result = *refusal;
     else
         result = apply_all(transition);
     if (result.has_error()) ++refused;

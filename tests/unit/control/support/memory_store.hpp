@@ -28,6 +28,8 @@ class MemoryStore final : public store::Store {
 
     bool is_writable = true;
     std::optional<Error> fault;  ///< every apply fails with this
+    /// Fails single transitions.
+    std::function<std::optional<Error>(const store::Transition&)> refuse;
     /// Called after a transition was applied, before its completion runs.
     std::function<void(const store::Transition&)> applied;
     std::size_t transitions = 0;
