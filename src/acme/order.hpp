@@ -74,9 +74,9 @@ using Action = std::variant<PlaceOrder,
 
 /// The one continuation of an order, from what is stored and which challenges this process has
 /// already published (`presented[i]`; after a restart: none). Pure. Order: all authorizations are
-/// fetched, then all presented, then all answered, then polled in turn, so that the CA validates
-/// every name at the same time. With `now`, an order past its `expires` is given up without
-/// asking. Source: RFC 8555 §7.1.6.
+/// fetched, then all presented, then all answered, so that the CA validates every name at the same
+/// time; then the first that is not valid is polled until it is, then the next. With `now`, an
+/// order past its `expires` is given up without asking. Source: RFC 8555 §7.1.6.
 [[nodiscard]] Action next_action(const OrderState& order,
                                  const std::vector<bool>& presented,
                                  std::optional<WallTime> now = std::nullopt);
