@@ -65,7 +65,7 @@ void ReturnPipe::operator()(Pipe* pipe) const noexcept {
     PipePool& pool = owned->pool_;
     --pool.lent_;
     // The vector has had room for every pipe since the first was made: this allocates nothing.
-    if (owned->empty()) pool.free_.push_back(std::move(owned));
+    if (owned->held() == 0) pool.free_.push_back(std::move(owned));
 }
 
 PipePtr PipePool::borrow() {

@@ -18,7 +18,7 @@ class Pipe {
     [[nodiscard]] Io fill(Descriptor& from, std::size_t& count);
     /// Gives what the socket takes. `ok` when the pipe is empty.
     [[nodiscard]] Io drain(Descriptor& to);
-    [[nodiscard]] bool empty() const { return held_ == 0; }
+    [[nodiscard]] std::size_t held() const { return held_; }
 
  private:
     friend class PipePool;

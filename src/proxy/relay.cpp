@@ -30,10 +30,14 @@ class RelayOf final : public Relay {
     }
 
     void move_bytes() override;
-    void say_goodbye() override {
-        // Each side hears it unless it did before or does not listen; nobody waits for an answer.
-        if (!down_.finished) static_cast<void>(client_.finish());
-        if (!up_.finished) static_cast<void>(backend_.finish());
+    void say_goodbye() override;
+    void reset_both() override {
+        reset_on_close(client_.socket().fd());
+        reset_on_close(backend_.socket().fd());
+    }
+    [[nodiscard]] std::size_t undelivered() const override {
+        return held(backend_, up_) + held(client_, down_) + unacknowledged(client_.socket()) +
+               unacknowledged(backend_.socket());
     }
 
     /// Bytes of the client that were read before there was a backend.
@@ -48,6 +52,14 @@ class RelayOf final : public Relay {
         Io source = Io::ok;
         Io sink = Io::ok;
     };
+    template <class To>
+    static std::size_t held(const To& to, const Direction& way) {
+        return to.held() + (way.pipe ? way.pipe->held() : 0);
+    }
+    template <class From, class To>
+    static bool is_whole(const From& from, const To& to, const Direction& way) {
+        return way.finished || (held(to, way) == 0 && !from.has_unread());
+    }
     template <class To>
     static Io settle(To& to, Direction& way);
     template <class From, class To>
@@ -114,7 +126,6 @@ Relay::Outcome RelayOf<ClientEnd>::move(From& from, To& to, Direction& way) {
 
 template <class ClientEnd>
 void RelayOf<ClientEnd>::move_bytes() {
-    const std::uint64_t before = up_.bytes + down_.bytes;
     const Outcome up = move(client_, backend_, up_);
     const Outcome down = move(backend_, client_, down_);
     if (up_.finished && down_.finished) return set_.end(*this, RelayEnd::complete);
@@ -126,9 +137,18 @@ void RelayOf<ClientEnd>::move_bytes() {
     if (client_broken || backend_broken) return break_off(client_broken, backend_broken);
 
     if (up == Outcome::more || down == Outcome::more) set_.again(*this);
-    if (up_.finished != down_.finished) {
-        set_.note_half_closed(*this, before != up_.bytes + down_.bytes);
-    }
+    // A FIN counts when it comes: the bytes before it may wait for a sink that takes none.
+    const bool one_ended = up_.ended || down_.ended || client_.socket().peer_closed() ||
+                           backend_.socket().peer_closed();
+    if (one_ended) set_.note_half_closed(*this);
+}
+
+template <class ClientEnd>
+void RelayOf<ClientEnd>::say_goodbye() {
+    const bool whole = is_whole(client_, backend_, up_) && is_whole(backend_, client_, down_);
+    const bool told = whole && (down_.finished || client_.finish() == Io::ok) &&
+                      (up_.finished || backend_.finish() == Io::ok);
+    if (!told) reset_both();
 }
 
 /// The side that still stands must not take the end of the other for an orderly one.
@@ -164,6 +184,7 @@ void Relay::take_turn() {
     try {
         move_bytes();
     } catch (const std::bad_alloc&) {
+        reset_both();
         set_.end(*this, RelayEnd::cut);
     }
 }
@@ -195,8 +216,9 @@ void RelaySet::add_plain(RoutePtr route,
     const bool sent = relay->send_ahead(for_backend);
     Relay& added = *relay;
     adopt(std::move(relay));
-    if (!sent) return end(added, RelayEnd::reset);
-    added.take_turn();
+    if (sent) return added.take_turn();
+    added.reset_both();
+    end(added, RelayEnd::reset);
 }
 
 void RelaySet::add_tls(RoutePtr route,
@@ -232,14 +254,24 @@ void RelaySet::run_again() {
     running_.clear();
 }
 
-void RelaySet::note_half_closed(Relay& relay, bool progress) {
-    if (!relay.half_closed_) {
-        open_.remove(relay);
-        half_closed_.add(relay);
-        relay.half_closed_ = true;
-        progress = true;
-    }
-    if (progress) relay.last_byte_ = loop_.now();
+void RelaySet::note_half_closed(Relay& relay) {
+    relay.unsettled_ = true;
+    if (relay.half_closed_) return;
+    open_.remove(relay);
+    half_closed_.add(relay);
+    relay.half_closed_ = true;
+    relay.last_byte_ = loop_.now();
+}
+
+/// What a slow reader takes moves nothing here as long as the system's buffers have it: so the
+/// bytes that the sides acknowledge are what counts. Asks the system only while some are on the
+/// way.
+void RelaySet::look_for_progress(Relay& relay) const {
+    if (!relay.unsettled_) return;
+    const std::size_t on_the_way = relay.undelivered();
+    const std::uint64_t delivered = relay.bytes_up() + relay.bytes_down() - on_the_way;
+    if (delivered != std::exchange(relay.delivered_, delivered)) relay.last_byte_ = loop_.now();
+    relay.unsettled_ = on_the_way > 0;
 }
 
 void RelaySet::sweep() {
@@ -247,7 +279,10 @@ void RelaySet::sweep() {
     for (Relay* relay = half_closed_.first; relay != nullptr;) {
         Relay& current = *relay;
         relay = relay->next_;
-        if (current.last_byte_ <= oldest) end(current, RelayEnd::expired);
+        look_for_progress(current);
+        if (current.last_byte_ > oldest) continue;
+        if (current.unsettled_) current.reset_both();
+        end(current, RelayEnd::expired);
     }
 }
 

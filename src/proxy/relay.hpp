@@ -17,7 +17,7 @@ class RelaySet;
 enum class RelayEnd {
     complete,  ///< both sides ended in good order
     reset,     ///< one side broke, the other was told so by a reset
-    expired,   ///< half-closed and silent for too long
+    expired,   ///< one side has ended and nothing was delivered for too long
     cut,       ///< the proxy is going down
 };
 [[nodiscard]] std::string_view to_string(RelayEnd end);
@@ -34,8 +34,13 @@ class Relay : public ReadinessTarget {
 
     /// Moves what can be moved, up to a budget. The relay may be gone afterwards.
     virtual void move_bytes() = 0;
-    /// Tells both sides that nothing more comes, without waiting for them.
+    /// Tells both sides that nothing more comes, without waiting for them: in good order when every
+    /// byte that came has left, otherwise by a reset, because half a transfer must not look whole.
     virtual void say_goodbye() = 0;
+    /// Closing sends resets.
+    virtual void reset_both() = 0;
+    /// Bytes that came from one side and the other has not acknowledged, wherever they are.
+    [[nodiscard]] virtual std::size_t undelivered() const = 0;
 
     [[nodiscard]] const Route& route() const { return *route_; }
     [[nodiscard]] std::uint64_t bytes_up() const { return up_.bytes; }
@@ -67,8 +72,11 @@ class Relay : public ReadinessTarget {
     Admission::ConnectionSlot slot_;
     Relay* next_ = nullptr;
     Relay* previous_ = nullptr;
-    SteadyTime last_byte_{};  ///< kept only while half-closed
-    bool half_closed_ = false;
+    // Kept only while half-closed.
+    SteadyTime last_byte_{};       ///< when `delivered_` last changed
+    std::uint64_t delivered_ = 0;  ///< bytes acknowledged, both ways
+    bool unsettled_ = false;       ///< `delivered_` may change
+    bool half_closed_ = false;     ///< one side has ended
     bool runnable_ = false;
 };
 
@@ -106,7 +114,8 @@ class RelaySet {
     void run_again();
     [[nodiscard]] bool has_runnable() const { return !runnable_.empty(); }
 
-    /// Ends half-closed relays that have been silent for longer than the termination delay.
+    /// Ends half-closed relays of which neither side has acknowledged a byte for longer than the
+    /// termination delay.
     void sweep();
     [[nodiscard]] bool has_half_closed() const { return half_closed_.first != nullptr; }
 
@@ -118,8 +127,8 @@ class RelaySet {
     [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
     [[nodiscard]] PipePool& pipes() { return pipes_; }
     void again(Relay& relay);
-    /// One direction has finished. `progress`: bytes have moved in the other.
-    void note_half_closed(Relay& relay, bool progress);
+    /// One side has ended, and bytes may have moved.
+    void note_half_closed(Relay& relay);
     /// Destroys the relay.
     void end(Relay& relay, RelayEnd how);
 
@@ -130,6 +139,7 @@ class RelaySet {
         void remove(Relay& relay);
     };
     void adopt(std::unique_ptr<Relay> relay);
+    void look_for_progress(Relay& relay) const;
 
     EventLoop& loop_;
     Observer& observer_;

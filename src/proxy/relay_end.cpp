@@ -65,6 +65,10 @@ tls::Transport::Transfer TlsStream::send(ByteView bytes) {
     return {outcome_of(io), count};
 }
 
+bool TlsStream::has_unread() const {
+    return has_received() || session_->has_pending() || proxy::has_unread(*socket_);
+}
+
 Io TlsEnd::read(std::span<std::uint8_t> into, std::size_t& count) {
     // OpenSSL hands out a record or two at a time; gather what has come, so that it leaves in one
     // write.
@@ -91,7 +95,7 @@ Io TlsEnd::write(ByteView bytes) {
 }
 
 Io TlsEnd::flush() {
-    if (!stream_->session().has_unsent()) return Io::ok;
+    if (stream_->session().unsent() == 0) return Io::ok;
     switch (stream_->session().flush()) {
         case tls::Progress::done:
             return Io::ok;

@@ -12,6 +12,7 @@ class PlainEnd {
     explicit PlainEnd(DescriptorPtr socket) : socket_(std::move(socket)) {}
 
     [[nodiscard]] Descriptor& socket() { return *socket_; }
+    [[nodiscard]] const Descriptor& socket() const { return *socket_; }
     [[nodiscard]] Io read(std::span<std::uint8_t> into, std::size_t& count) {
         return receive(*socket_, into, count);
     }
@@ -19,6 +20,10 @@ class PlainEnd {
     [[nodiscard]] Io write(ByteView bytes);
     /// `ok` when nothing is kept any more.
     [[nodiscard]] Io flush();
+    /// Bytes kept, for flush().
+    [[nodiscard]] std::size_t held() const { return kept_ ? kept_->bytes.size() - kept_->sent : 0; }
+    /// The peer has sent something that read() has not given yet; its end is nothing.
+    [[nodiscard]] bool has_unread() const { return proxy::has_unread(*socket_); }
     /// Ends this direction after what is kept has left: FIN.
     [[nodiscard]] Io finish() { return finish_sending(*socket_); }
 
@@ -43,7 +48,11 @@ class TlsStream final : public tls::Transport {
     Transfer send(ByteView bytes) override;
 
     [[nodiscard]] Descriptor& socket() { return *socket_; }
+    [[nodiscard]] const Descriptor& socket() const { return *socket_; }
     [[nodiscard]] tls::Session& session() { return *session_; }
+    /// Bytes have come that the session's reader has not been given, be it a part of a record.
+    [[nodiscard]] bool has_unread() const;
+    [[nodiscard]] const tls::Session& session() const { return *session_; }
     void set_session(std::unique_ptr<tls::Session> session) { session_ = std::move(session); }
 
  private:
@@ -61,10 +70,13 @@ class TlsEnd {
     explicit TlsEnd(std::unique_ptr<TlsStream> stream) : stream_(std::move(stream)) {}
 
     [[nodiscard]] Descriptor& socket() { return stream_->socket(); }
+    [[nodiscard]] const Descriptor& socket() const { return stream_->socket(); }
     /// A connection that ends without close_notify is broken (RFC 8446 §6.1).
     [[nodiscard]] Io read(std::span<std::uint8_t> into, std::size_t& count);
     [[nodiscard]] Io write(ByteView bytes);
     [[nodiscard]] Io flush();
+    [[nodiscard]] std::size_t held() const { return stream_->session().unsent(); }
+    [[nodiscard]] bool has_unread() const { return stream_->has_unread(); }
     /// close_notify, then FIN: nothing of ours comes after it.
     [[nodiscard]] Io finish();
 

@@ -1,6 +1,8 @@
 #include "proxy/socket_io.hpp"
 
 #include <cerrno>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace mesh::proxy {
@@ -40,6 +42,18 @@ Io transmit(Descriptor& socket, ByteView bytes, std::size_t& count) {
     count = static_cast<std::size_t>(sent);
     if (count < bytes.size()) socket.clear_writable();
     return Io::ok;
+}
+
+bool has_unread(const Descriptor& socket) {
+    char byte = 0;
+    const ssize_t got = ::recv(socket.fd(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return got > 0 || (got < 0 && errno != EAGAIN);
+}
+
+std::size_t unacknowledged(const Descriptor& socket) {
+    int bytes = 0;
+    if (::ioctl(socket.fd(), SIOCOUTQ, &bytes) != 0 || bytes < 0) return 0;
+    return static_cast<std::size_t>(bytes);
 }
 
 Io finish_sending(Descriptor& socket) {

@@ -22,6 +22,13 @@ enum class Io {
 /// Writes what the kernel takes, once. `ok` comes with count > 0, maybe less than asked.
 [[nodiscard]] Io transmit(Descriptor& socket, ByteView bytes, std::size_t& count);
 
+/// True when the peer has sent bytes nobody has read, or the connection is broken; false when there
+/// is nothing for now, or only its end.
+[[nodiscard]] bool has_unread(const Descriptor& socket);
+
+/// What was written and the peer's system has not acknowledged yet, in bytes; a FIN counts as one.
+[[nodiscard]] std::size_t unacknowledged(const Descriptor& socket);
+
 /// Sends a FIN; what the peer still sends can be read.
 [[nodiscard]] Io finish_sending(Descriptor& socket);
 

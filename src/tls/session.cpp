@@ -109,12 +109,8 @@ Progress Session::close_write() {
     return Progress::done;
 }
 
-void Session::rebind(Transport& transport) {
-    state_->wire.rebind(transport);
-}
-
-bool Session::has_unsent() const {
-    return state_->wire.gathered() > 0;
+std::size_t Session::unsent() const {
+    return state_->wire.gathered();
 }
 
 bool Session::has_pending() const {

@@ -74,7 +74,7 @@ class Session {
     /// it is complete and everything of it has left. Never `closed`.
     [[nodiscard]] Progress handshake();
     /// Decrypted bytes into `into`, which must not be empty; `count` says how many. `done` with
-    /// count 0 never happens. Reading may leave an answer to the peer to flush (has_unsent).
+    /// count 0 never happens. Reading may leave an answer to the peer to flush (unsent).
     [[nodiscard]] Progress read(std::span<std::uint8_t> into, std::size_t& count);
     /// Encrypts; on `done` all of `bytes` is inside the session (sent, or gathered for flush).
     /// On `want_write`, which comes while 64 KiB or more wait to be sent, nothing of `bytes` was
@@ -85,11 +85,8 @@ class Session {
     /// Sends close_notify (gathered; flush sends it). The read side stays open.
     [[nodiscard]] Progress close_write();
 
-    /// Another Transport for the same connection (when it moves from coroutine to relay).
-    void rebind(Transport& transport);
-
-    [[nodiscard]] bool has_unsent() const;      ///< gathered bytes wait for flush
-    [[nodiscard]] bool has_pending() const;     ///< decrypted or buffered input waits for read
+    [[nodiscard]] std::size_t unsent() const;   ///< bytes gathered that wait for flush
+    [[nodiscard]] bool has_pending() const;     ///< input waits for read, be it half a record
     [[nodiscard]] std::string alpn() const;     ///< negotiated, or empty
     [[nodiscard]] std::string version() const;  ///< "TLSv1.3"
     [[nodiscard]] std::string cipher() const;

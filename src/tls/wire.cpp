@@ -38,7 +38,7 @@ void Wire::drop_sent() {
 Transport::Outcome Wire::flush() {
     using Outcome = Transport::Outcome;
     while (sent_ < gathered_.size()) {
-        const auto [outcome, count] = transport_->send(ByteView(gathered_).subspan(sent_));
+        const auto [outcome, count] = transport_.send(ByteView(gathered_).subspan(sent_));
         if (outcome == Outcome::closed || outcome == Outcome::failed) {
             broken_ = true;
             break;
@@ -58,7 +58,7 @@ int Wire::on_read(BIO* bio, char* into, std::size_t size, std::size_t* count) no
     if (wire.stopped_ || wire.broken_ || wire.at_end_) return 0;
     try {
         const auto received =
-            wire.transport_->receive({reinterpret_cast<std::uint8_t*>(into), size});
+            wire.transport_.receive({reinterpret_cast<std::uint8_t*>(into), size});
         switch (received.outcome) {
             case Transport::Outcome::ok:
                 *count = received.count;

@@ -10,13 +10,12 @@ namespace mesh::tls {
 /// gathered until flush() and leave in one piece. Holds no memory while nothing is gathered.
 class Wire {
  public:
-    explicit Wire(Transport& transport) : transport_(&transport) {}
+    explicit Wire(Transport& transport) : transport_(transport) {}
     Wire(const Wire&) = delete;
     Wire& operator=(const Wire&) = delete;
 
     /// A BIO over this object, which must outlive it.
     [[nodiscard]] BioPtr make_bio();
-    void rebind(Transport& transport) { transport_ = &transport; }
 
     /// Room for `size` more bytes at once, when it is known how many will come.
     void reserve(std::size_t size);
@@ -36,7 +35,7 @@ class Wire {
     static int on_write(BIO* bio, const char* from, std::size_t size, std::size_t* count) noexcept;
     static long on_control(BIO* bio, int command, long number, void* pointer) noexcept;
 
-    Transport* transport_;
+    Transport& transport_;
     Bytes gathered_;
     std::size_t sent_ = 0;  ///< of `gathered_`
     bool at_end_ = false;   ///< the peer's bytes have ended

@@ -191,6 +191,7 @@ TEST_CASE("dial: who waits for a dead server takes no handshake away from others
     builder.router("p", "HostSNI(`through.example`)", {hole.port}, passthrough());
     builder.router("g", "HostSNI(`good.example`)", {good.port()});
     builder.limits.handshakes_max = builder.limits.handshakes_per_source_max = 8;
+    builder.limits.dial_timeout = builder.limits.dial_timeout_total = std::chrono::minutes(1);
     Plane plane(std::move(builder));
     plane.serve({"dead.example"});
     plane.serve({"good.example"});

@@ -84,6 +84,33 @@ TEST_CASE("drain: at the end of the grace period the rest is cut in good order",
     CHECK(plane.idle());
 }
 
+TEST_CASE("drain: half a transfer is cut so that it does not look whole", "[drain]") {
+    Backend source([](Peer peer) {
+        const std::string block(1 << 20, 'x');
+        for (int i = 0; i < 64 && peer.send(block); ++i) {
+        }
+        peer.receive_all();
+    });
+    PlaneBuilder builder;
+    builder.router("s", "HostSNI(`shop.example`)", {source.port()});
+    builder.router("p", "HostSNI(`*`)", {source.port()}, plain());
+    Plane plane(std::move(builder));
+    plane.serve({"shop.example"});
+    TlsPeer secure(plane.connect(), TlsOptions{});
+    REQUIRE(secure.handshake());
+    REQUIRE(secure.receive(1) == "x");
+    Peer open = plane.connect();
+    open.send("x");
+    REQUIRE(open.receive(1) == "x");
+
+    CHECK(drain(plane, milliseconds(200)).get() == 2);
+    CHECK(secure.receive_all().size() < std::size_t{64} << 20);
+    CHECK_FALSE(secure.saw_close_notify());
+    CHECK(secure.ending() == Ending::reset);
+    CHECK(open.receive_all().size() < std::size_t{64} << 20);
+    CHECK(open.ending() == Ending::reset);
+}
+
 TEST_CASE("drain: stop ends whatever is open", "[drain]") {
     Backend backend(Backend::echo);
     PlaneBuilder builder;

@@ -35,10 +35,10 @@ TEST_CASE("handshake: a client gets the certificate with its chain and both side
         CHECK(pair.read() == std::pair(std::string("hello"), Progress::want_read));
 
         REQUIRE(pair.server->write(as_bytes("good day")) == Progress::done);
-        CHECK(pair.server->has_unsent());
+        CHECK(pair.server->unsent() > 0);
         CHECK(pair.client.read(pair.link).empty());
         REQUIRE(pair.server->flush() == Progress::done);
-        CHECK_FALSE(pair.server->has_unsent());
+        CHECK(pair.server->unsent() == 0);
         CHECK(pair.client.read(pair.link) == "good day");
     }
 }
