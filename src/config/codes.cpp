@@ -25,6 +25,9 @@ constexpr Code table[] = {
      "a file that the configuration names cannot be read (key files with --no-secrets: a warning)"},
     {certificate_file, "a file with certificates, a key or CAs cannot be read or used"},
     {storage_conflict, "resolvers name different stores; all share one"},
+    {resolver_conflict,
+     "resolvers of one CA differ in `email`, `caCertificates` or `clientTimeout`, which they "
+     "share"},
     {no_challenge, "a resolver has no challenge"},
     {bad_rule, "the rule cannot be parsed; the excerpt shows where"},
     {rule_needs_tls, "a rule names a host, but the router has no `tls`"},

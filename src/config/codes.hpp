@@ -29,6 +29,7 @@ inline constexpr std::string_view address_in_use = "address-in-use";
 inline constexpr std::string_view file_missing = "file-missing";
 inline constexpr std::string_view certificate_file = "certificate-file";
 inline constexpr std::string_view storage_conflict = "storage-conflict";
+inline constexpr std::string_view resolver_conflict = "resolver-conflict";
 inline constexpr std::string_view no_challenge = "no-challenge";
 inline constexpr std::string_view bad_rule = "bad-rule";
 inline constexpr std::string_view rule_needs_tls = "rule-needs-tls";

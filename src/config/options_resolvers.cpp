@@ -25,19 +25,19 @@ constexpr RefusedWord large_keys[] = {
 void read_tls_challenge(const Field& field, AcmeDraft& out) {
     out.tls_challenge = true;
     if (!field.is_section()) return;
-    if (field.size() == 0) return;
-    const Field first = field.entry(0, field.key(0));
-    if (equal_ignoring_case(field.key(0), "delay")) {
-        field.problems().warning(
-            codes::ignored,
-            first.key_at(),
-            "\"delay\" is an option of Traefik that mesh does not have; it is ignored");
-        return;
+    for (std::size_t i = 0; i < field.size(); ++i) {
+        const Field entry = field.entry(i, field.key(i));
+        if (equal_ignoring_case(field.key(i), "delay"))
+            field.problems().warning(
+                codes::ignored,
+                entry.key_at(),
+                "\"delay\" is an option of Traefik that mesh does not have; it is ignored");
+        else
+            field.problems().error(codes::unknown_option,
+                                   entry.key_at(),
+                                   "tlsChallenge has no options",
+                                   "write tlsChallenge: {}");
     }
-    field.problems().error(codes::unknown_option,
-                           first.key_at(),
-                           "tlsChallenge has no options",
-                           "write tlsChallenge: {}");
 }
 
 /// Refused by name, but it is a challenge: no second complaint that there is none.

@@ -6,6 +6,7 @@
 #include "config/spelling.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace mesh::config {
@@ -142,6 +143,52 @@ class SharedStorage {
     std::string first_resolver_;
 };
 
+/// Resolvers of one CA share its account and the client that speaks to it, so what belongs to
+/// these must be the same in all.
+class SharedAuthorities {
+ public:
+    explicit SharedAuthorities(Resolution& resolution) : resolution_(resolution) {}
+
+    void add(const model::CertResolver& resolver, const AcmeDraft& draft) {
+        const auto known = [](const std::optional<Text>& text) { return !text || !text->unknown; };
+        if (!known(draft.ca_server)) return;
+        const auto [found, added] = first_.try_emplace(resolver.ca_server, First{resolver, &draft});
+        if (added) return;
+        const auto& [first, first_draft] = found->second;
+        const auto right = [&known](const std::optional<Text>& email) {
+            return known(email) && (!email || email->value.empty() || is_email(email->value));
+        };
+        if (resolver.email != first.email && right(draft.email) && right(first_draft->email))
+            report("email", draft.email ? draft.email->at : draft.at, first);
+        if (resolver.ca_certificates != first.ca_certificates)
+            report("caCertificates",
+                   draft.ca_certificates.empty() ? draft.at : draft.ca_certificates.front().at,
+                   first);
+        if (resolver.client_timeout != first.client_timeout)
+            report("clientTimeout", draft.at, first);
+    }
+
+ private:
+    struct First {
+        model::CertResolver resolver;
+        const AcmeDraft* draft;
+    };
+
+    void report(const std::string& option,
+                const model::Location& at,
+                const model::CertResolver& first) {
+        resolution_.problems().error(
+            codes::resolver_conflict,
+            at,
+            option + " is not that of resolver \"" + first.name + "\" in line " +
+                std::to_string(first.at.line) + ", which has the same caServer",
+            "resolvers of one CA share its account and its client: write the same in both");
+    }
+
+    Resolution& resolution_;
+    std::map<std::string, First> first_;  ///< by caServer
+};
+
 model::CertResolver resolve_resolver(Resolution& resolution,
                                      const std::string& name,
                                      const AcmeDraft& draft) {
@@ -164,11 +211,13 @@ model::CertResolver resolve_resolver(Resolution& resolution,
 
 void resolve_resolvers(Resolution& resolution) {
     SharedStorage storage(resolution);
+    SharedAuthorities authorities(resolution);
     for (const auto& [name, draft] : resolution.draft().resolvers) {
         if (!draft.acme) continue;
         model::CertResolver resolver = resolve_resolver(resolution, name, *draft.acme);
         resolver.at = draft.at;
         storage.add(name, *draft.acme);
+        authorities.add(resolver, *draft.acme);
         resolution.out.resolvers.emplace(name, std::move(resolver));
     }
     resolution.out.storage = storage.path();
