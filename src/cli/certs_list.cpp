@@ -1,5 +1,6 @@
 #include "base/time_text.hpp"
 #include "cli/commands.hpp"
+#include "cli/plan_text.hpp"
 #include "cli/world.hpp"
 
 #include <algorithm>
@@ -28,8 +29,8 @@ int certs_list(const Common& common) {
                     line.next_at ? rfc3339(*line.next_at).c_str() : "-",
                     names.c_str());
     }
-    std::printf("%zu certificates; nobody was asked: this is what the store has\n",
-                plan.certificates.size());
+    std::printf("%s; nobody was asked: this is what the store has\n",
+                counted(plan.certificates.size(), "certificate").c_str());
     return 0;
 }
 

@@ -18,7 +18,8 @@ void print_summary(const control::Plan& plan, const World& world) {
                    line.next_action != control::NextAction::none &&
                    line.next_action != control::NextAction::remove;
         });
-    std::printf("%zu certificates, %td to order now\n", plan.certificates.size(), orders);
+    std::printf(
+        "%s, %td to order now\n", counted(plan.certificates.size(), "certificate").c_str(), orders);
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ std::string next_step(const control::PlanLine& line, WallTime now) {
 
 }  // namespace
 
+std::string counted(std::size_t count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string when(WallTime at, WallTime now) {
     if (at <= now) return "at once";
     return "in " + describe(at - now) + " (" + rfc3339(at) + ")";
@@ -38,8 +42,8 @@ std::string describe_line(const control::PlanLine& line, WallTime now) {
     if (!line.routers.empty())
         out += fmt::format("    routers   {}\n", fmt::join(line.routers, ", "));
     if (line.last_error)
-        out += fmt::format("    failed    {} times, last at {}: {}: {}\n",
-                           line.attempts,
+        out += fmt::format("    failed    {}, last at {}: {}: {}\n",
+                           counted(line.attempts, "time"),
                            rfc3339(line.last_error->at),
                            line.last_error->type,
                            line.last_error->detail);
