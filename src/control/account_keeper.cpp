@@ -80,13 +80,21 @@ void AccountKeeper::drop_client() {
 
 void AccountKeeper::store_key() {
     if (std::exchange(storing_key_, true)) return;
-    gate_.commit({store::PutAccount{record_}},
-                 [this, alive = std::weak_ptr<int>(alive_)](const store::Applied&) {
-                     if (alive.expired()) return;
-                     storing_key_ = false;
-                     key_stored_ = true;
-                     register_key();
-                 });
+    gate_.commit(
+        {store::PutAccount{record_}},
+        [this, alive = std::weak_ptr<int>(alive_)](const store::Applied&) {
+            if (alive.expired()) return;
+            storing_key_ = false;
+            key_stored_ = true;
+            register_key();
+        },
+        {},
+        [this, alive = std::weak_ptr<int>(alive_)](const Error& error) {
+            if (alive.expired()) return;
+            storing_key_ = false;
+            finish(failure(acme::FailureClass::config,
+                           "the account key cannot be stored: " + error.message));
+        });
 }
 
 void AccountKeeper::register_key() {
@@ -115,10 +123,16 @@ void AccountKeeper::registered(const acme::AccountResource& resource) {
                {"account", record_.url},
                {"email", record_.email},
                {"terms", client_->terms_of_service()}});
-    gate_.commit({store::PutAccount{record_}},
-                 [this, alive = std::weak_ptr<int>(alive_)](const store::Applied&) {
-                     if (!alive.expired()) finish(std::nullopt);
-                 });
+    gate_.commit(
+        {store::PutAccount{record_}},
+        [this, alive = std::weak_ptr<int>(alive_)](const store::Applied&) {
+            if (!alive.expired()) finish(std::nullopt);
+        },
+        {},
+        [this, alive = std::weak_ptr<int>(alive_)](const Error&) {
+            // The key is stored: with it the CA tells the same URL again after a start.
+            if (!alive.expired()) finish(std::nullopt);
+        });
 }
 
 void AccountKeeper::finish(std::optional<acme::Failure> failure) {

@@ -230,3 +230,22 @@ TEST_CASE("store fault: a certificate the store refuses for good is served, and 
     CHECK(world.live("a.example"));
     CHECK(world.store.find("a.example")->version.has_value());
 }
+
+TEST_CASE("store fault: an account the store refuses for good does not stop everything for ever") {
+    for (const std::size_t refused_at : {1U, 2U}) {  // its key, its URL
+        CAPTURE(refused_at);
+        World world;
+        world.add({"a.example"});
+        world.store.refuse = [refused_at,
+                              seen = std::size_t{0}](const store::Transition& change) mutable {
+            std::optional<Error> error;
+            if (std::holds_alternative<store::PutAccount>(change.at(0)) && ++seen == refused_at)
+                error = Error{Errc::invalid, Origin::internal, "no such table"};
+            return error;
+        };
+        world.start();
+
+        CHECK(world.run_until([&] { return world.all_live(); }, 5min));
+        CHECK(world.ca.account_keys.size() == 1);
+    }
+}
