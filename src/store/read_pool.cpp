@@ -61,19 +61,22 @@ ReadPool::ReadPool(std::string path, Owner owner, TestHooks hooks)
 
 Status ReadPool::run(const std::function<void(SQLite::Database&)>& query) {
     delay(hooks_.read_delay);
-    try {
-        Lease lease(*this);
-        for (int tries = 0; tries < tries_max; ++tries) {
+    Lease lease(*this);
+    for (int tries = 1; tries <= tries_max; ++tries) {
+        const Fingerprint before = fingerprint(Sharing::immutable);
+        try {
             Reader& reader = lease.reader();
             query(*reader.connection);
             if (still_valid(reader)) {
                 lease.keep();
                 return {};
             }
-            lease.drop_reader();
+        } catch (const SQLite::Exception& exception) {
+            // Who reads without locks may see half of what an owner writes, and take it for damage.
+            if (tries == tries_max || fingerprint(Sharing::immutable) == before)
+                return sqlite_error("cannot read " + path_, exception);
         }
-    } catch (const SQLite::Exception& exception) {
-        return sqlite_error("cannot read " + path_, exception);
+        lease.drop_reader();
     }
     return Error{Errc::io, Origin::internal, "cannot read " + path_ + ": it keeps changing"};
 }
