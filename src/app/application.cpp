@@ -13,6 +13,7 @@ namespace mesh::app {
 namespace {
 
 constexpr std::chrono::milliseconds grace{30'000};
+constexpr std::chrono::milliseconds look_interval = std::chrono::hours{1};
 
 LogLevel threshold(const model::Configuration& configuration) {
     return configuration.log.level;
@@ -174,8 +175,29 @@ void Application::start_certificate_side() {
                    {{"error", loaded.error().message}});
         return;
     }
-    reconciler_->want(model::wanted_certificates(configuration_, files_.valid_names(clock_.now())),
-                      configuration_.resolvers);
+    want_certificates();
+}
+
+void Application::want_certificates() {
+    if (draining_) return;
+    const WallTime now = clock_.now();
+    auto covered = files_.valid_names(now);
+    if (covered != covered_) {
+        if (covered_)
+            log_.warn("file_certificates_changed",
+                      "a certificate from a file began or ceased to be valid; names that no file "
+                      "has are ordered",
+                      {{"valid_before", std::uint64_t{covered_->size()}},
+                       {"valid", std::uint64_t{covered.size()}}});
+        reconciler_->want(model::wanted_certificates(configuration_, covered),
+                          configuration_.resolvers);
+        covered_ = std::move(covered);
+    }
+    const auto next = files_.next_change(now);
+    if (!next && files_.certificates.empty()) return;
+    // Looked at every hour at least: somebody may set the date.
+    const auto pause = next ? std::min(*next - now, look_interval) : look_interval;
+    loop_.post_after(pause, [this] { want_certificates(); });
 }
 
 void Application::wait() {

@@ -46,6 +46,9 @@ class Application {
     [[nodiscard]] std::optional<int> listen();
     void give_certificates();
     void start_certificate_side();
+    /// Wants what the configuration names and no valid certificate from a file has; again when
+    /// one of these begins or ends to be valid.
+    void want_certificates();
     void drain();
 
     model::Configuration configuration_;
@@ -63,6 +66,8 @@ class Application {
     std::unique_ptr<http::Client> http_;
     std::unique_ptr<DataPlanePublisher> publisher_;
     std::unique_ptr<control::Reconciler> reconciler_;
+    /// Names that certificates from files had at the last want_certificates().
+    std::optional<std::vector<std::vector<HostPattern>>> covered_;
     bool draining_ = false;
 };
 

@@ -119,6 +119,14 @@ std::vector<std::vector<HostPattern>> TlsFiles::valid_names(WallTime now) const 
     return names;
 }
 
+std::optional<WallTime> TlsFiles::next_change(WallTime now) const {
+    std::optional<WallTime> next;
+    for (const FileCertificate& certificate : certificates)
+        for (const WallTime at : {certificate.entry->not_before, certificate.entry->not_after})
+            if (at > now && (!next || at < *next)) next = at;
+    return next;
+}
+
 TlsFiles load_tls_files(const model::Configuration& configuration, WallTime now) {
     TlsFiles files;
     Reader reader(files, now);

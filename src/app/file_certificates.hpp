@@ -4,6 +4,7 @@
 #include "model/configuration.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct TlsFiles {
 
     /// Names of the certificates valid at `now`: no certificate is ordered for them.
     [[nodiscard]] std::vector<std::vector<HostPattern>> valid_names(WallTime now) const;
+    /// When valid_names() changes next; nothing when it never does.
+    [[nodiscard]] std::optional<WallTime> next_change(WallTime now) const;
 };
 
 /// Reads and parses them all, those that nothing uses yet too, and tries all TLS options; blocking.

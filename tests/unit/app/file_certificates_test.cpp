@@ -121,3 +121,25 @@ TEST_CASE("files: the summary counts no certificate for names that a file covers
     CHECK(folder.check(routed).summary ==
           "mesh.yaml: valid: 1 entry point, 1 router, 1 certificate, 1 warning");
 }
+
+TEST_CASE("files: the next change is the next beginning or end of a certificate") {
+    const auto certificate = [](int from_hours, int to_hours) {
+        auto entry = std::make_shared<certs::CertificateEntry>();
+        entry->names = {*HostPattern::parse("a.example")};
+        entry->not_before = now + std::chrono::hours(from_hours);
+        entry->not_after = now + std::chrono::hours(to_hours);
+        return FileCertificate{entry, nullptr};
+    };
+    TlsFiles files;
+    CHECK(files.next_change(now) == std::nullopt);
+    files.certificates = {certificate(-10, 20), certificate(5, 100), certificate(-9, -1)};
+    WallTime at = now;
+    std::vector<std::size_t> valid = {files.valid_names(at).size()};
+    while (const auto next = files.next_change(at)) {
+        at = *next;
+        valid.push_back(files.valid_names(at).size());
+    }
+    // One; the second begins; the first ends; the second ends.
+    CHECK(valid == std::vector<std::size_t>{1, 2, 1, 0});
+    CHECK(at == now + std::chrono::hours(100));
+}
