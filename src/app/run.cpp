@@ -6,6 +6,7 @@
 #include "config/load.hpp"
 
 #include <cstdio>
+#include <mutex>
 #include <unistd.h>
 
 namespace mesh::app {
@@ -28,28 +29,51 @@ observe::LogWriterSettings log_settings(const model::LogSettings& from) {
     return settings;
 }
 
-/// The first stop signal drains; the second ends the process where it stands.
-class StopSignals {
+/// The first stop signal drains; the second ends the process where it stands, also while what
+/// drained is taken down.
+class SignalTarget {
  public:
-    explicit StopSignals(Application& application) : application_(application) {}
-
-    void operator()(int number) {
-        if (number == SIGHUP) return application_.request_reload();
-        if (number == SIGUSR1) return application_.reopen_log();
+    void deliver(int number) {
+        const std::lock_guard lock(mutex_);
+        if (number == SIGHUP || number == SIGUSR1) {
+            if (application_ == nullptr) return;
+            number == SIGHUP ? application_->request_reload() : application_->reopen_log();
+            return;
+        }
         if (stopping_) ::_exit(128 + number);
         stopping_ = true;
-        application_.request_stop();
+        if (application_ != nullptr) application_->request_stop();
+    }
+    void set(Application* application) {
+        const std::lock_guard lock(mutex_);
+        application_ = application;
     }
 
  private:
-    Application& application_;
+    std::mutex mutex_;
+    Application* application_ = nullptr;
     bool stopping_ = false;
+};
+
+/// Signals reach the application while this lives, which is shorter than both.
+class Reachable {
+ public:
+    Reachable(SignalTarget& target, Application& application) : target_(target) {
+        target_.set(&application);
+    }
+    Reachable(const Reachable&) = delete;
+    Reachable& operator=(const Reachable&) = delete;
+    ~Reachable() { target_.set(nullptr); }
+
+ private:
+    SignalTarget& target_;
 };
 
 }  // namespace
 
 int run(const std::string& config_path) {
     protect_secrets();
+    SignalTarget target;
     SignalThread signals;
 
     auto loaded = config::load_file(config_path, {config::process_environment, false});
@@ -72,7 +96,8 @@ int run(const std::string& config_path) {
     }
     Application application(std::move(*loaded.configuration), std::move(files), **writer);
     if (const auto failed = application.start()) return *failed;
-    signals.start(StopSignals(application));
+    const Reachable reachable(target, application);
+    signals.start([&target](int number) { target.deliver(number); });
     application.wait();
     return exit_code::stopped;
 }
