@@ -14,23 +14,19 @@ using std::chrono::steady_clock;
 
 void TaskLoop::post(std::function<void()> task) {
     if (!task) return;
-    {
-        const std::lock_guard lock(mutex_);
-        if (stopped_) return;
-        ready_.push_back(std::move(task));
-    }
-    wake_.notify_one();
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    ready_.push_back(std::move(task));
+    wake_.notify_one();  // under the lock: after it, a task may have ended the loop's life
 }
 
 void TaskLoop::post_after(std::chrono::milliseconds delay, std::function<void()> task) {
     if (!task) return;
     delay = std::clamp<std::chrono::milliseconds>(delay, {}, delay_max);
-    {
-        const std::lock_guard lock(mutex_);
-        if (stopped_) return;
-        timed_.emplace(steady_clock::now() + delay, std::move(task));
-    }
-    wake_.notify_one();
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    timed_.emplace(steady_clock::now() + delay, std::move(task));
+    wake_.notify_one();  // under the lock: after it, a task may have ended the loop's life
 }
 
 void TaskLoop::run() {
@@ -44,10 +40,8 @@ void TaskLoop::run() {
 }
 
 void TaskLoop::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        stopped_ = true;
-    }
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
     wake_.notify_all();
 }
 

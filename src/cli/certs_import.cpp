@@ -1,5 +1,5 @@
 #include "app/run.hpp"
-#include "base/task_loop.hpp"
+#include "base/executor.hpp"
 #include "base/time_text.hpp"
 #include "cli/commands.hpp"
 #include "cli/world.hpp"
@@ -11,6 +11,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <future>
+#include <memory>
 
 namespace mesh::cli {
 namespace {
@@ -101,16 +104,21 @@ class Source {
     std::size_t pair_ = 0;
 };
 
+/// Runs what the store has to say on the store's own thread. Outlives the store.
+class OnTheSpot final : public Executor {
+ public:
+    void post(std::function<void()> task) override { task(); }
+    void post_after(std::chrono::milliseconds, std::function<void()> task) override { task(); }
+};
+
 /// Applies one transition and waits for the disk.
-Status commit(store::Store& store, store::Transition transition) {
-    TaskLoop loop;
-    Status outcome;
-    store.apply(std::move(transition), loop, [&](Result<store::Applied> applied) {
-        if (!applied) outcome = applied.error();
-        loop.stop();
+Status commit(store::Store& store, Executor& executor, store::Transition transition) {
+    // Shared: the store's thread may still be inside set_value when the answer is here.
+    const auto answer = std::make_shared<std::promise<Status>>();
+    store.apply(std::move(transition), executor, [answer](const Result<store::Applied>& applied) {
+        answer->set_value(applied ? Status() : Status(applied.error()));
     });
-    loop.run();
-    return outcome;
+    return answer->get_future().get();
 }
 
 std::string_view text(control::ImportOutcome outcome) {
@@ -140,22 +148,24 @@ std::size_t count(const std::vector<control::ImportLine>& lines, control::Import
         }));
 }
 
-void print_text(const std::vector<control::ImportLine>& lines) {
+void print_text(const std::vector<control::ImportLine>& lines, const std::string& store) {
     for (const control::ImportLine& line : lines) {
         std::printf("%s: %s", line.label.c_str(), std::string(text(line.outcome)).c_str());
         if (!line.names.empty()) std::printf(" (%s)", joined(line.names).c_str());
         if (!line.message.empty()) std::printf(": %s", line.message.c_str());
         std::printf("\n");
     }
-    std::printf("%zu imported, %zu left as they are, %zu refused\n",
+    std::printf("%zu imported into %s, %zu left as they are, %zu refused\n",
                 count(lines, control::ImportOutcome::imported),
+                store.c_str(),
                 count(lines, control::ImportOutcome::already_stored) +
                     count(lines, control::ImportOutcome::kept_stored),
                 count(lines, control::ImportOutcome::refused));
 }
 
-void print_json(const std::vector<control::ImportLine>& lines) {
-    nlohmann::ordered_json document = {{"version", 1}, {"items", nlohmann::json::array()}};
+void print_json(const std::vector<control::ImportLine>& lines, const std::string& store) {
+    nlohmann::ordered_json document = {
+        {"version", 1}, {"store", store}, {"items", nlohmann::json::array()}};
     for (const control::ImportLine& line : lines)
         document["items"].push_back(
             {{"source", line.label},
@@ -170,6 +180,7 @@ void print_json(const std::vector<control::ImportLine>& lines) {
 
 /// All items into the store, batch by batch.
 Result<std::vector<control::ImportLine>> take(store::Store& store,
+                                              Executor& executor,
                                               Source& source,
                                               const control::ImportTarget& target) {
     const auto stored = store.certificates();
@@ -181,7 +192,7 @@ Result<std::vector<control::ImportLine>> take(store::Store& store,
         if (items.empty()) break;
         auto batch = import.add(items, SystemClock().now());
         if (!batch.transition.empty())
-            if (const Status done = commit(store, std::move(batch.transition)); !done)
+            if (const Status done = commit(store, executor, std::move(batch.transition)); !done)
                 return done.error();
         lines.insert(lines.end(), batch.lines.begin(), batch.lines.end());
     }
@@ -205,13 +216,18 @@ int certs_import(const Common& common, const ImportOptions& options) {
     if (!source) return complain(1, source.error().message);
 
     StderrLog log;
-    auto store = store::open(loaded.configuration->storage, store::Access::own, log);
+    OnTheSpot executor;
+    const std::string& path = loaded.configuration->storage;
+    std::error_code unknown;
+    const bool is_new = !std::filesystem::exists(path, unknown) && !unknown;
+    auto store = store::open(path, store::Access::own, log);
     if (!store) return complain(app::exit_code::store, store.error().message);
-    if (!(*store)->writable())
-        return complain(app::exit_code::store, loaded.configuration->storage + " can only be read");
-    const auto lines = take(**store, *source, {(*resolver)->ca_server, (*resolver)->name});
+    if (!(*store)->writable()) return complain(app::exit_code::store, path + " can only be read");
+    if (is_new) std::fprintf(stderr, "mesh: made a new store: %s\n", path.c_str());
+    const auto lines =
+        take(**store, executor, *source, {(*resolver)->ca_server, (*resolver)->name});
     if (!lines) return complain(app::exit_code::store, lines.error().message);
-    common.json ? print_json(*lines) : print_text(*lines);
+    common.json ? print_json(*lines, path) : print_text(*lines, path);
     return count(*lines, control::ImportOutcome::refused) == 0 ? 0 : 1;
 }
 

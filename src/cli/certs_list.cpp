@@ -16,7 +16,7 @@ int certs_list(const Common& common) {
     // The list is of what is in the store; a wanted name without a certificate belongs there too,
     // because somebody who looks for it must find out why it is missing.
     if (common.json) {
-        std::printf("%s\n", plan_json(plan).c_str());
+        std::printf("%s\n", plan_json(*world, plan).c_str());
         return 0;
     }
     std::printf("%-14s %-20s %-20s %s\n", "STATE", "NOT AFTER", "NEXT", "NAMES");
@@ -29,8 +29,9 @@ int certs_list(const Common& common) {
                     line.next_at ? rfc3339(*line.next_at).c_str() : "-",
                     names.c_str());
     }
-    std::printf("%s; nobody was asked: this is what the store has\n",
-                counted(plan.certificates.size(), "certificate").c_str());
+    std::printf("%s; nobody was asked: this is what the store has (%s)\n",
+                counted(plan.certificates.size(), "certificate").c_str(),
+                world->store_text().c_str());
     return 0;
 }
 

@@ -47,15 +47,17 @@ int certs_show(const Common& common, const std::string& name) {
                   [&](const control::PlanLine& line) { return !concerns(line, *asked); });
     plan.not_ordered.clear();
     if (common.json) {
-        std::printf("%s\n", plan_json(plan).c_str());
+        std::printf("%s\n", plan_json(*world, plan).c_str());
     } else {
         for (const control::PlanLine& line : plan.certificates) {
             std::fputs(describe_line(line, world->now).c_str(), stdout);
             print_history(*world, line);
         }
         if (plan.certificates.empty())
-            std::fprintf(
-                stderr, "mesh: no certificate for %s is wanted or stored\n", asked->text().c_str());
+            std::fprintf(stderr,
+                         "mesh: no certificate for %s is wanted or stored (%s)\n",
+                         asked->text().c_str(),
+                         world->store_text().c_str());
     }
     return plan.certificates.empty() ? 1 : 0;
 }

@@ -18,8 +18,10 @@ void print_summary(const control::Plan& plan, const World& world) {
                    line.next_action != control::NextAction::none &&
                    line.next_action != control::NextAction::remove;
         });
-    std::printf(
-        "%s, %td to order now\n", counted(plan.certificates.size(), "certificate").c_str(), orders);
+    std::printf("%s, %td to order now (%s)\n",
+                counted(plan.certificates.size(), "certificate").c_str(),
+                orders,
+                world.store_text().c_str());
 }
 
 }  // namespace
@@ -30,7 +32,7 @@ int plan(const Common& common) {
     if (!world) return failed;
     const control::Plan plan = world->plan();
     if (common.json) {
-        std::printf("%s\n", plan_json(plan).c_str());
+        std::printf("%s\n", plan_json(*world, plan).c_str());
         return 0;
     }
     const std::size_t shown = std::min(shown_max, plan.certificates.size());

@@ -42,8 +42,11 @@ Json line_json(const control::PlanLine& line) {
 
 }  // namespace
 
-std::string plan_json(const control::Plan& plan) {
-    Json document = {{"version", 1}, {"certificates", Json::array()}};
+std::string plan_json(const World& world, const control::Plan& plan) {
+    Json document = {{"version", 1},
+                     {"store", world.configuration.storage},
+                     {"store_exists", world.store != nullptr},
+                     {"certificates", Json::array()}};
     for (const control::PlanLine& line : plan.certificates)
         document["certificates"].push_back(line_json(line));
     Json& skipped = document["not_ordered"] = Json::array();

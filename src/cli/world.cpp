@@ -66,6 +66,10 @@ control::Plan World::plan() const {
     return control::plan(wanted, stored, authorities, orders, now);
 }
 
+std::string World::store_text() const {
+    return store ? configuration.storage : "no store at " + configuration.storage;
+}
+
 std::optional<World> look(const std::string& config_path, int& exit_code) {
     config::LoadResult result = load(config_path, false);
     if (!result.configuration) {

@@ -41,12 +41,15 @@ struct World {
     WallTime now;
 
     [[nodiscard]] control::Plan plan() const;
+    /// "/var/lib/mesh/mesh.db", or "no store at …": which one was looked at.
+    [[nodiscard]] std::string store_text() const;
 };
 
 /// Reads configuration and store; on failure prints why to stderr and sets `exit_code`.
 [[nodiscard]] std::optional<World> look(const std::string& config_path, int& exit_code);
 
-/// Certificates of a plan as the contract's JSON document, `{version:1, certificates:[…]}`.
-[[nodiscard]] std::string plan_json(const control::Plan& plan);
+/// Certificates of a plan of `world` as one JSON document: `{version:1, store, store_exists,
+/// certificates:[…], not_ordered:[…]}`.
+[[nodiscard]] std::string plan_json(const World& world, const control::Plan& plan);
 
 }  // namespace mesh::cli
