@@ -18,7 +18,8 @@ class LogOutput {
         failed,       ///< the rest of it is lost: no space, a closed pipe
     };
 
-    /// Errors: the file cannot be opened. It is created 0640; appended to, never cut.
+    /// Errors: the file cannot be opened. It is created 0640 less the umask (run: 0600); appended
+    /// to, never cut.
     [[nodiscard]] static Result<LogOutput> to_file(const std::string& path);
     [[nodiscard]] static LogOutput to_stderr();
 
