@@ -86,7 +86,7 @@ struct Service {
     Location at;
 };
 
-enum class TlsVersion { tls10, tls11, tls12, tls13 };
+enum class TlsVersion { tls12, tls13 };
 enum class ClientAuthType {
     no_client_cert,
     request_client_cert,

@@ -15,6 +15,8 @@ constexpr std::uint8_t alert_unrecognized_name = 112;        // RFC 6066 §3
 constexpr std::uint8_t alert_no_application_protocol = 120;  // RFC 7301 §3.2
 /// How long a refused client may take to read what it was told.
 constexpr std::chrono::seconds linger_time{1};
+/// What it may send meanwhile: the rest of what was on its way.
+constexpr std::size_t linger_bytes = std::size_t{1} << 20;
 
 tls::ExpectedHello expected_of(const ClientHello& hello) {
     tls::ExpectedHello expected;
@@ -61,7 +63,7 @@ Task<> Connection::run() {
         co_return;
     }
     if (hello == ClientHelloReader::State::malformed) {
-        co_await refuse(alert_unrecognized_name, reader_.reason());
+        co_await refuse(alert_unrecognized_name, "client", reader_.reason());
         co_return;
     }
     // Before any route and its client-certificate policy: a CA that validates knows neither.
@@ -73,7 +75,7 @@ Task<> Connection::run() {
     RoutePtr route = tls_route();
     if (!route) {
         worker_.note_unrouted(entry_point_, reader_.hello());
-        co_await refuse(alert_unrecognized_name, "no router matches");
+        co_await refuse(alert_unrecognized_name, "client", "no router matches");
     } else if (route->passthrough) {
         co_await forward(std::move(route));
     } else {
@@ -87,7 +89,7 @@ Task<ClientHelloReader::State> Connection::read_hello() {
     State state = State::need_more;
     while (state == State::need_more) {
         if (over()) {
-            log_end("no complete ClientHello");
+            log_end(interruption(), "no complete ClientHello");
             break;
         }
         const auto into = worker_.scratch().first(ClientHelloReader::wanted_max());
@@ -98,7 +100,7 @@ Task<ClientHelloReader::State> Connection::read_hello() {
         } else if (io == Io::blocked) {
             co_await suspension_.wait();
         } else {
-            log_end("closed before a complete ClientHello");
+            log_end("client", "closed before a complete ClientHello");
             break;
         }
     }
@@ -130,7 +132,7 @@ Task<> Connection::answer_challenge(certs::CredentialPtr answer) {
     const bool done = co_await handshake();
     if (!done) co_return;
     Worker::count(worker_.counters().challenges_answered);
-    log_end("challenge answered");
+    log_end("none", "challenge answered");
     static_cast<void>(stream_->session().close_write());
     static_cast<void>(stream_->session().flush());
     co_await linger();
@@ -138,7 +140,7 @@ Task<> Connection::answer_challenge(certs::CredentialPtr answer) {
 
 Task<> Connection::terminate(RoutePtr route) {
     if (reader_.hello().offers_only(acme_protocol)) {
-        co_await refuse(alert_no_application_protocol, "acme-tls/1 without a challenge");
+        co_await refuse(alert_no_application_protocol, "client", "acme-tls/1 without a challenge");
         co_return;
     }
     // Taken now: once the wait for a certificate is over, a reload may have replaced both, and what
@@ -146,11 +148,11 @@ Task<> Connection::terminate(RoutePtr route) {
     const std::shared_ptr<const tls::Policy> policy = worker_.policy_of(*route);
     certs::CredentialPtr credential = co_await credential_for(*route);
     if (over()) {
-        log_end("waited for a certificate");
+        log_end(interruption(), "waited for a certificate");
         co_return;
     }
     if (!credential || !policy) {
-        co_await refuse(alert_unrecognized_name, "no certificate for the name");
+        co_await refuse(alert_unrecognized_name, "proxy", "no certificate for the name");
         co_return;
     }
     if (!open_session(*policy, std::move(credential))) co_return;
@@ -169,7 +171,7 @@ Task<> Connection::terminate(RoutePtr route) {
 /// Passes bytes as they are: plain TCP, or TLS that the backend terminates.
 Task<> Connection::forward(RoutePtr route) {
     if (!route) {
-        log_end("no router for bytes that are not TLS");
+        log_end("client", "no router for bytes that are not TLS");
         co_return;
     }
     DescriptorPtr backend = co_await dial(*route->service);
@@ -184,8 +186,8 @@ Task<> Connection::forward(RoutePtr route) {
 }
 
 /// Lets the TLS library read what the client sent and answer it with the alert that is due.
-Task<> Connection::refuse(std::uint8_t alert, std::string_view why) {
-    log_end(why);
+Task<> Connection::refuse(std::uint8_t alert, std::string_view cause, std::string_view why) {
+    log_end(cause, why);
     wrap_in_tls();
     auto session = tls::Session::refuse(worker_.refusal_policy(), alert, *stream_);
     if (!session) co_return;
@@ -236,7 +238,7 @@ bool Connection::open_session(const tls::Policy& policy, certs::CredentialPtr cr
 Task<bool> Connection::handshake() {
     for (;;) {
         if (over()) {
-            log_end("no complete TLS handshake");
+            log_end(interruption(), "no complete TLS handshake");
             co_return false;
         }
         switch (stream_->session().handshake()) {
@@ -246,7 +248,7 @@ Task<bool> Connection::handshake() {
             case tls::Progress::want_write:
                 break;
             default:
-                log_end(stream_->session().failure().message);
+                log_end("client", stream_->session().failure().message);
                 co_return false;
         }
         co_await suspension_.wait();
@@ -258,10 +260,11 @@ Task<bool> Connection::handshake() {
 Task<> Connection::linger() {
     deadline_ = std::min(deadline_, worker_.loop().now() + linger_time);
     if (finish_sending(socket()) != Io::ok) co_return;
-    while (!over()) {
+    for (std::size_t thrown_away = 0; !over() && thrown_away < linger_bytes;) {
         std::size_t count = 0;
         const Io io = receive(socket(), worker_.scratch(), count);
         if (io == Io::end || io == Io::broken) co_return;
+        thrown_away += count;
         if (io == Io::blocked) co_await suspension_.wait();
     }
 }
@@ -282,11 +285,20 @@ void Connection::cancel() {
     suspension_.wake();
 }
 
-void Connection::log_end(std::string_view why) {
+std::string_view Connection::interruption() const {
+    switch (stop_) {
+        case Stop::timeout:
+            return "timeout";
+        case Stop::cancelled:
+            return "shutdown";
+        case Stop::none:
+            break;
+    }
+    return "client";
+}
+
+void Connection::log_end(std::string_view cause, std::string_view why) {
     if (std::exchange(end_logged_, true) || !worker_.log().enabled(LogLevel::debug)) return;
-    const std::string_view cause = stop_ == Stop::timeout     ? "timeout"
-                                   : stop_ == Stop::cancelled ? "shutdown"
-                                                              : "client";
     const std::optional<Hostname>& name = reader_.hello().server_name;
     const auto age =
         std::chrono::duration_cast<std::chrono::milliseconds>(worker_.loop().now() - accepted_at_);

@@ -57,7 +57,7 @@ class Connection final : public ReadinessTarget {
     Task<> answer_challenge(certs::CredentialPtr answer);
     Task<> terminate(RoutePtr route);
     Task<> forward(RoutePtr route);
-    Task<> refuse(std::uint8_t alert, std::string_view why);
+    Task<> refuse(std::uint8_t alert, std::string_view cause, std::string_view why);
 
     [[nodiscard]] RoutePtr plain_route() const;
     [[nodiscard]] RoutePtr tls_route() const;
@@ -78,8 +78,10 @@ class Connection final : public ReadinessTarget {
     [[nodiscard]] Descriptor& socket() { return stream_ ? stream_->socket() : *client_; }
     void wrap_in_tls();
     void established();
-    /// The first reason given is the one that counts.
-    void log_end(std::string_view why);
+    /// Why over(): "timeout", "shutdown", or "client", which has left.
+    [[nodiscard]] std::string_view interruption() const;
+    /// `cause`: whose doing it was. The first reason given is the one that counts.
+    void log_end(std::string_view cause, std::string_view why);
 
     Worker& worker_;
     const std::size_t entry_point_;

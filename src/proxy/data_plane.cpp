@@ -19,17 +19,17 @@ namespace mesh::proxy {
 namespace {
 
 /// Pipes only speed things up: they get what connections and the rest of the process leave, and
-/// where that is nothing, a few out of the reserve.
+/// where that is nothing, a few for all workers together out of the reserve.
 std::size_t pipes_per_worker(const Limits& limits, std::size_t workers) {
-    constexpr std::size_t few = 4;
+    constexpr std::size_t few = 8;
     constexpr std::size_t enough = 32;
     constexpr std::size_t reserved = 64;
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return few;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return few / workers;
     const std::size_t needed = 2 * limits.connections_max + reserved;
     const auto possible = static_cast<std::size_t>(limit.rlim_cur);
     const std::size_t spare = possible > needed ? possible - needed : 0;
-    return std::clamp(spare / (2 * workers), few, enough);
+    return std::clamp(spare / (2 * workers), few / workers, enough);
 }
 
 template <class T>
@@ -98,7 +98,6 @@ struct DataPlane::State {
     std::vector<std::string> entry_points;
     std::vector<model::ListenAddress> bound;
     std::vector<Crew> crews;
-    bool started = false;
 };
 
 WorkerSettings DataPlane::State::worker_settings(std::size_t index) {
@@ -193,7 +192,6 @@ std::vector<model::ListenAddress> DataPlane::bound_addresses() const {
 }
 
 void DataPlane::start() {
-    state_->started = true;
     state_->background_thread = quiet_thread([this] { state_->background.run(); });
     for (State::Crew& crew : state_->crews) {
         crew.thread = quiet_thread([worker = crew.worker.get()] { worker->run(); });

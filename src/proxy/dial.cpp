@@ -57,7 +57,11 @@ Task<DescriptorPtr> Connection::dial(Service& service) {
         if (backend) co_return backend;
         if (is_our_fault(dial_error_)) break;
     }
-    log_end("no server could be reached");
+    if (stop_ == Stop::cancelled || socket().failed()) {
+        log_end(interruption(), "while servers were tried");
+    } else {
+        log_end("server", "no server could be reached");
+    }
     // An orderly end would look like an answer without content.
     reset_on_close(socket().fd());
     co_return nullptr;

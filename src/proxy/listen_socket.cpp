@@ -1,6 +1,5 @@
 #include "proxy/listen_socket.hpp"
 
-#include "proxy/socket_address.hpp"
 #include "proxy/socket_options.hpp"
 
 #include <array>
@@ -57,22 +56,26 @@ std::string user_name() {
     return user != nullptr ? user->pw_name : std::to_string(::geteuid());
 }
 
-std::string explain(const model::ListenAddress& address, int error) {
+std::string explain(const model::ListenAddress& address,
+                    const std::optional<SocketAddress>& where,
+                    int error) {
     constexpr std::uint16_t first_unprivileged = 1024;
     const std::string subject = "cannot bind " + address.text();
     if (error == EACCES && address.port < first_unprivileged) {
         return subject + " as user " + user_name() +
                ": permission denied; give CAP_NET_BIND_SERVICE or use a port ≥ 1024";
     }
-    if (error == EADDRINUSE) {
-        const std::string owner = port_owner(address.port);
+    if (error == EADDRINUSE && where) {
+        const std::string owner = port_owner(*where);
         return subject + ": address already in use" + (owner.empty() ? "" : " by " + owner);
     }
     return subject + ": " + std::generic_category().message(error);
 }
 
-ListenSockets failure(const model::ListenAddress& address, int error) {
-    return {{}, 0, error, explain(address, error)};
+ListenSockets failure(const model::ListenAddress& address,
+                      const std::optional<SocketAddress>& where,
+                      int error) {
+    return {{}, 0, error, explain(address, where, error)};
 }
 
 }  // namespace
@@ -82,13 +85,13 @@ ListenSockets listen_on(const model::ListenAddress& address,
                         int backlog,
                         bool shared) {
     std::optional<SocketAddress> where = address_of(address, true);
-    if (!where) return failure(address, EINVAL);
+    if (!where) return failure(address, where, EINVAL);
     FileDescriptor first = listen_one(*where, backlog, shared);
     if (!first && address.host.empty() && no_ipv6(errno)) {
         where = address_of(address, false);
         first = listen_one(*where, backlog, shared);
     }
-    if (!first) return failure(address, errno);
+    if (!first) return failure(address, where, errno);
     set_option(first.get(), SOL_SOCKET, SO_REUSEPORT, 1);
 
     ListenSockets out;
@@ -98,7 +101,7 @@ ListenSockets listen_on(const model::ListenAddress& address,
     out.per_worker.push_back(std::move(first));
     while (out.per_worker.size() < workers) {
         FileDescriptor next = listen_one(*where, backlog, true);
-        if (!next) return failure(address, errno);
+        if (!next) return failure(address, where, errno);
         out.per_worker.push_back(std::move(next));
     }
     return out;

@@ -1,6 +1,7 @@
 #pragma once
 #include "model/configuration.hpp"
 #include "proxy/file_descriptor.hpp"
+#include "proxy/socket_address.hpp"
 
 #include <cstdint>
 #include <string>
@@ -30,7 +31,8 @@ struct ListenSockets {
                                       int backlog,
                                       bool shared);
 
-/// Who listens on the port, as far as the system shows it: "pid 4711 (nginx)", else empty.
-[[nodiscard]] std::string port_owner(std::uint16_t port);
+/// Who listens on the address, or on one that takes it in, as far as the system shows it: "pid 4711
+/// (nginx)", else empty.
+[[nodiscard]] std::string port_owner(const SocketAddress& address);
 
 }  // namespace mesh::proxy

@@ -12,18 +12,24 @@ namespace {
 /// Accepted in one go before other events get their turn.
 constexpr int batch = 64;
 
-bool out_of_resources(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+/// This one connection is gone, or its network was; the next one may be well (accept(2)).
+bool concerns_one(int error) {
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == ENETDOWN ||
+           error == ENETUNREACH || error == EHOSTDOWN || error == EHOSTUNREACH ||
+           error == ENOPROTOOPT || error == ENONET || error == ETIMEDOUT;
 }
 
-std::string_view explain(int error) {
+std::string explain(int error) {
     switch (error) {
         case EMFILE:
             return "this process has no file descriptor left";
         case ENFILE:
             return "the system has no file descriptor left";
-        default:
+        case ENOBUFS:
+        case ENOMEM:
             return "the system has no memory for connections left";
+        default:
+            return std::generic_category().message(error);
     }
 }
 
@@ -34,12 +40,14 @@ Listener::Listener(EventLoop& loop,
                    Sink& sink,
                    std::size_t entry_point,
                    FileDescriptor socket,
+                   int backlog,
                    std::chrono::milliseconds pause)
     : loop_(loop),
       admission_(admission),
       sink_(sink),
       entry_point_(entry_point),
       socket_(loop.watch(std::move(socket), this, EventLoop::Trigger::level)),
+      backlog_(backlog),
       pause_(pause) {
     if (!socket_) throw std::system_error(errno, std::generic_category(), "watch a listener");
 }
@@ -69,9 +77,9 @@ Listener::Accepted Listener::accept_one() {
             entry_point_, std::move(accepted), peer, std::move(*connection), std::move(*handshake));
         return Accepted::one;
     }
-    if (errno == EAGAIN) return Accepted::none;
-    if (out_of_resources(errno)) return pause(explain(errno));
-    return Accepted::one;  // this one connection failed (accept(2)); the next may not
+    const int error = errno;
+    if (error == EAGAIN) return Accepted::none;
+    return concerns_one(error) ? Accepted::one : pause(explain(error));
 }
 
 Listener::Accepted Listener::pause(std::string_view why) {
@@ -88,7 +96,7 @@ void Listener::resume_if_due() {
 }
 
 void Listener::close() {
-    while (accept_one() == Accepted::one) {
+    for (int i = 0; i < backlog_ && accept_one() == Accepted::one; ++i) {
     }
     resume_at_ = SteadyTime::max();
     socket_.reset();

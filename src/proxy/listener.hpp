@@ -7,8 +7,8 @@
 namespace mesh::proxy {
 
 /// Accepts the connections of one entry point on one worker. At a limit, or when the system runs
-/// out of descriptors or memory, it leaves them in the kernel's backlog for a pause instead of
-/// spinning or dropping them.
+/// out of descriptors or memory or gives none out, it leaves them in the kernel's backlog for a
+/// pause instead of spinning or dropping them.
 class Listener final : public ReadinessTarget {
  public:
     class Sink {
@@ -31,6 +31,7 @@ class Listener final : public ReadinessTarget {
              Sink& sink,
              std::size_t entry_point,
              FileDescriptor socket,
+             int backlog,
              std::chrono::milliseconds pause);
 
     /// Goes on after a pause that is over.
@@ -38,7 +39,8 @@ class Listener final : public ReadinessTarget {
     /// When a pause ends; SteadyTime::max() without one.
     [[nodiscard]] SteadyTime resume_at() const { return resume_at_; }
 
-    /// Takes what the kernel has completed already, then closes the socket.
+    /// Takes what the kernel has completed already, a backlog's worth at most, then closes the
+    /// socket.
     void close();
 
     void on_ready(Descriptor&) override;
@@ -53,6 +55,7 @@ class Listener final : public ReadinessTarget {
     Sink& sink_;
     const std::size_t entry_point_;
     DescriptorPtr socket_;
+    const int backlog_;
     const std::chrono::milliseconds pause_;
     SteadyTime resume_at_ = SteadyTime::max();
 };

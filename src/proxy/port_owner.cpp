@@ -1,8 +1,12 @@
 #include "proxy/listen_socket.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -12,8 +16,44 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Inodes of the sockets that listen on the port, from /proc/net/tcp or tcp6 (proc(5)).
-void collect_inodes(const char* table, std::uint16_t port, std::set<std::string>& inodes) {
+using Ip = std::array<std::uint8_t, 16>;  // as SocketAddress::ip()
+
+constexpr Ip any_v6{};
+constexpr Ip any_v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
+
+/// "0100007F:1F90", or with 32 digits: 32-bit words of the machine's byte order, in hexadecimal.
+std::optional<std::pair<Ip, std::uint16_t>> read_address(std::string_view text) {
+    constexpr std::size_t word_digits = 8;
+    const auto colon = text.find(':');
+    if (colon != word_digits && colon != 4 * word_digits) return std::nullopt;
+    Ip ip = colon == word_digits ? any_v4 : any_v6;
+    std::size_t at = colon == word_digits ? 12 : 0;
+    for (std::size_t i = 0; i < colon; i += word_digits, at += sizeof(std::uint32_t)) {
+        std::uint32_t word = 0;
+        std::from_chars(text.data() + i, text.data() + i + word_digits, word, 16);
+        std::memcpy(&ip[at], &word, sizeof word);
+    }
+    std::uint16_t port = 0;
+    std::from_chars(text.data() + colon + 1, text.data() + text.size(), port, 16);
+    return std::pair(ip, port);
+}
+
+bool is_v4(const Ip& ip) {
+    return std::equal(ip.begin(), ip.begin() + 12, any_v4.begin());
+}
+
+/// The one takes in the other, so that not both can be listened on.
+bool overlap(const Ip& a, const Ip& b) {
+    const auto takes_in = [](const Ip& wide, const Ip& ip) {
+        return wide == ip || wide == any_v6 || (wide == any_v4 && is_v4(ip));
+    };
+    return takes_in(a, b) || takes_in(b, a);
+}
+
+/// Inodes of the sockets that listen on the address, from /proc/net/tcp or tcp6 (proc(5)).
+void collect_inodes(const char* table,
+                    const SocketAddress& address,
+                    std::set<std::string>& inodes) {
     constexpr std::string_view listening = "0A";
     std::ifstream file(table);
     std::string line;
@@ -23,11 +63,10 @@ void collect_inodes(const char* table, std::uint16_t port, std::set<std::string>
         std::string slot, local, remote, state, queues, timer, retransmits, uid, timeout, inode;
         fields >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> uid >>
             timeout >> inode;
-        const auto colon = local.rfind(':');
-        if (!fields || state != listening || colon == std::string::npos) continue;
-        unsigned number = 0;
-        std::from_chars(local.data() + colon + 1, local.data() + local.size(), number, 16);
-        if (number == port) inodes.insert("socket:[" + inode + "]");
+        const auto held = read_address(local);
+        if (!fields || state != listening || !held) continue;
+        if (held->second == address.port() && overlap(held->first, address.ip()))
+            inodes.insert("socket:[" + inode + "]");
     }
 }
 
@@ -43,10 +82,10 @@ bool holds_one_of(const fs::path& process, const std::set<std::string>& sockets)
 
 }  // namespace
 
-std::string port_owner(std::uint16_t port) {
+std::string port_owner(const SocketAddress& address) {
     std::set<std::string> inodes;
-    collect_inodes("/proc/net/tcp", port, inodes);
-    collect_inodes("/proc/net/tcp6", port, inodes);
+    collect_inodes("/proc/net/tcp", address, inodes);
+    collect_inodes("/proc/net/tcp6", address, inodes);
     if (inodes.empty()) return {};
     std::error_code error;
     for (fs::directory_iterator process("/proc", error), end; !error && process != end;

@@ -12,10 +12,6 @@ using Settings = std::shared_ptr<const tls::PolicySettings>;
 
 tls::Version version_of(model::TlsVersion version) {
     switch (version) {
-        case model::TlsVersion::tls10:
-            return tls::Version::tls10;
-        case model::TlsVersion::tls11:
-            return tls::Version::tls11;
         case model::TlsVersion::tls12:
             return tls::Version::tls12;
         case model::TlsVersion::tls13:

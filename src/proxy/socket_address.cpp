@@ -62,6 +62,17 @@ std::string SocketAddress::text() const {
     return "[" + std::string(buffer.data()) + "]:" + port_text;
 }
 
+std::array<std::uint8_t, 16> SocketAddress::ip() const {
+    std::array<std::uint8_t, 16> out{};
+    if (family() == AF_INET6) {
+        std::memcpy(out.data(), &storage_.v6.sin6_addr, out.size());
+        return out;
+    }
+    out[10] = out[11] = 0xff;
+    std::memcpy(&out[12], &storage_.v4.sin_addr, sizeof storage_.v4.sin_addr);
+    return out;
+}
+
 socklen_t SocketAddress::size() const {
     return family() == AF_INET6 ? sizeof storage_.v6 : sizeof storage_.v4;
 }

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <cstring>
@@ -21,6 +22,8 @@ class SocketAddress {
     /// The local address of a bound socket.
     [[nodiscard]] static std::optional<SocketAddress> of_socket(int fd);
 
+    /// In network order; IPv4 as an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2).
+    [[nodiscard]] std::array<std::uint8_t, 16> ip() const;
     [[nodiscard]] int family() const { return storage_.any.sa_family; }
     [[nodiscard]] std::uint16_t port() const;
     void set_port(std::uint16_t port);

@@ -74,6 +74,7 @@ void Worker::listen(std::size_t entry_point, FileDescriptor socket) {
                                                     sink,
                                                     entry_point,
                                                     std::move(socket),
+                                                    settings_.limits.backlog,
                                                     settings_.limits.accept_pause));
 }
 

@@ -16,7 +16,7 @@ namespace mesh::tls {
 /// The ALPN protocol of TLS-ALPN-01 (RFC 8737 §6.2).
 inline constexpr std::string_view acme_protocol = "acme-tls/1";
 
-enum class Version : std::uint16_t { tls10 = 0x0301, tls11, tls12, tls13 };
+enum class Version : std::uint16_t { tls12 = 0x0303, tls13 };
 
 enum class ClientAuth {
     none,

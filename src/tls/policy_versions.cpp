@@ -3,8 +3,6 @@
 
 #include <openssl/err.h>
 
-#include <string>
-
 namespace mesh::tls {
 namespace {
 
@@ -15,9 +13,6 @@ constexpr const char* tls12_suites =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-// Only for who asks for TLS 1.0 or 1.1 by name, which know no other ciphers.
-constexpr const char* legacy_suites =
-    ":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA";
 
 constexpr const char* groups = "X25519:P-256:P-384";
 constexpr const char* groups_post_quantum = "X25519MLKEM768:X25519:P-256:P-384";
@@ -35,15 +30,11 @@ Status configure_versions(SSL_CTX* context, const PolicySettings& settings) {
     if (settings.min_version > settings.max_version)
         return Error{Errc::invalid, Origin::config, "minVersion is newer than maxVersion"};
 
-    const bool legacy = settings.min_version < Version::tls12;
-    std::string suites = tls12_suites;
-    if (legacy) suites += legacy_suites;
-    // TLS 1.0 and 1.1 sign with SHA-1, which level 1 and above refuse.
-    SSL_CTX_set_security_level(context, legacy ? 0 : 2);
+    SSL_CTX_set_security_level(context, 2);
     if (SSL_CTX_set_min_proto_version(context, static_cast<int>(settings.min_version)) != 1 ||
         SSL_CTX_set_max_proto_version(context, static_cast<int>(settings.max_version)) != 1)
         return openssl_error("the TLS versions are not available", Origin::config);
-    if (SSL_CTX_set_cipher_list(context, suites.c_str()) != 1 ||
+    if (SSL_CTX_set_cipher_list(context, tls12_suites) != 1 ||
         SSL_CTX_set_ciphersuites(context, tls13_suites) != 1 || !set_groups(context))
         return openssl_error("the TLS cipher suites are not available");
     return {};

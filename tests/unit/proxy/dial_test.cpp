@@ -141,6 +141,7 @@ TEST_CASE("dial: at most three servers and the total time are tried", "[dial]") 
         CHECK(client.receive_all().empty());
         CHECK(client.ending() == Ending::reset);
         CHECK(fourth.accepted() == 0);
+        CHECK(plane.logged({"cause=server", "no server could be reached"}) == 1);
     }
     SECTION("time") {
         const BlackHole a;
@@ -181,6 +182,7 @@ TEST_CASE("dial: a client that leaves meanwhile ends it", "[dial]") {
     client.reset();
     CHECK(eventually([&] { return plane.idle(); }));
     CHECK(plane.logged({"backend_down"}) == 0);
+    CHECK(plane.logged({"cause=client", "while servers were tried"}) == 1);
 }
 
 TEST_CASE("dial: who waits for a dead server takes no handshake away from others", "[dial]") {

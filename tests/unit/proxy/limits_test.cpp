@@ -119,6 +119,18 @@ TEST_CASE("limits: established connections have no deadline", "[limits]") {
     }
 }
 
+TEST_CASE("limits: a refused client is not listened to for as long as it likes", "[limits]") {
+    Plane plane{PlaneBuilder()};
+    Peer client = plane.connect();
+    client.send(as_text(a_client_hello().with_sni("nobody.example").build()));
+    const std::string block(1 << 20, 'x');
+    std::size_t sent = 0;
+    while (client.send(block)) sent += block.size();
+    // What the proxy reads, and what the systems' buffers take.
+    CHECK(sent < std::size_t{64} << 20);
+    CHECK(eventually([&] { return plane.idle(); }));
+}
+
 TEST_CASE("limits: one source holds only so many pending handshakes", "[limits]") {
     Backend backend(Backend::echo);
     PlaneBuilder builder;

@@ -6,8 +6,10 @@
 #include "support/peer.hpp"
 #include "support/plane.hpp"
 
+#include <csignal>
 #include <set>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace mesh;
@@ -68,6 +70,36 @@ TEST_CASE("listen: an address in use is refused with its owner", "[listen]") {
                                  ": address already in use by pid " + std::to_string(::getpid())));
     // Nor does it help to be willing to share what another is not.
     CHECK(listen_on({"", first.port}, 1, 128, false).error == EADDRINUSE);
+}
+
+TEST_CASE("listen: the owner is who holds this address, not the port on another", "[listen]") {
+    const ListenSockets ours = listen_on({"127.0.0.1", 0}, 1, 128, false);
+    REQUIRE(ours.error == 0);
+    int ready[2] = {-1, -1};
+    REQUIRE(::pipe(ready) == 0);
+    const pid_t other = ::fork();
+    if (other == 0) {
+        const ListenSockets held = listen_on({"127.0.0.2", ours.port}, 1, 128, false);
+        if (::write(ready[1], held.error == 0 ? "y" : "n", 1) == 1) ::pause();
+        ::_exit(0);
+    }
+    char answer = 0;
+    CHECK(::read(ready[0], &answer, 1) == 1);
+    CHECK(answer == 'y');
+    const auto owner = [&](const char* host) {
+        return proxy::port_owner(*proxy::SocketAddress::parse(host, ours.port));
+    };
+    CHECK_THAT(owner("127.0.0.1"), ContainsSubstring("pid " + std::to_string(::getpid()) + " "));
+    CHECK_THAT(owner("127.0.0.2"), ContainsSubstring("pid " + std::to_string(other) + " "));
+    CHECK(owner("127.0.0.3").empty());
+    // Who asks for all is in the way of both.
+    CHECK_FALSE(owner("0.0.0.0").empty());
+    CHECK_FALSE(owner("::").empty());
+    CHECK(owner("::1").empty());
+    ::kill(other, SIGKILL);
+    ::waitpid(other, nullptr, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
 }
 
 TEST_CASE("listen: two that share an address both get it", "[listen]") {

@@ -1,10 +1,12 @@
 // The small parts of a worker.
 #include "proxy/admission.hpp"
 #include "proxy/event_loop.hpp"
+#include "proxy/listener.hpp"
 #include "proxy/name_throttle.hpp"
 #include "proxy/socket_address.hpp"
 #include "support/catch.hpp"
 
+#include <sys/eventfd.h>
 #include <thread>
 #include <vector>
 
@@ -76,6 +78,42 @@ TEST_CASE("admission: limits are exact over many threads", "[admission]") {
     auto eleventh = admission.begin_handshake();
     CHECK_FALSE(admission.count_source(*eleventh, sources[0]));
     CHECK(admission.count_source(*eleventh, sources[1]));
+}
+
+TEST_CASE("listener: an error that lasts makes it pause, and closing does not wait", "[listener]") {
+    struct CountingSink final : Listener::Sink {
+        void on_accepted(std::size_t,
+                         FileDescriptor,
+                         const SocketAddress&,
+                         Admission::ConnectionSlot,
+                         Admission::HandshakeSlot) override {}
+        void on_accept_paused(std::size_t, std::string_view why) override {
+            ++pauses;
+            reason = why;
+        }
+        int pauses = 0;
+        std::string reason;
+    };
+    EventLoop loop;
+    Admission admission({100, 100, 100});
+    CountingSink sink;
+    // Every accept on it fails in the same way.
+    Listener listener(loop,
+                      admission,
+                      sink,
+                      0,
+                      FileDescriptor(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)),
+                      128,
+                      std::chrono::milliseconds(100));
+    const DescriptorPtr any = loop.watch(FileDescriptor(::eventfd(1, EFD_NONBLOCK)), nullptr);
+    listener.on_ready(*any);
+    CHECK(sink.pauses == 1);
+    CHECK(sink.reason == "Socket operation on non-socket");
+    CHECK(listener.resume_at() == loop.now() + std::chrono::milliseconds(100));
+    CHECK(admission.connections() == 0);
+    CHECK(admission.handshakes() == 0);
+    listener.close();
+    CHECK(listener.resume_at() == SteadyTime::max());
 }
 
 TEST_CASE("throttle: a name passes once a minute, and names made up fill nothing", "[throttle]") {

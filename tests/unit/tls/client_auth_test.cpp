@@ -106,15 +106,13 @@ TEST_CASE("client certificates: several CAs, and the client is told their names"
     CHECK(sk_X509_NAME_num(SSL_get0_peer_CA_list(pair.client.native())) == 2);
 }
 
-TEST_CASE("client certificates: old TLS versions do not lower what is accepted") {
+TEST_CASE("client certificates: one signed with SHA-1 is not accepted") {
     PolicySettings settings;
-    settings.min_version = Version::tls10;
     settings.client_auth = ClientAuth::require_and_verify;
     settings.client_ca_pem = clients().world.root.certificate_pem();
     const auto policy = make_policy(settings);
     CHECK(connects(policy, clients().good.get()));
 
-    // Signed with SHA-1: the security level that TLS 1.0 needs would let it in.
     LeafOptions leaf;
     leaf.for_clients = true;
     const Party weak = clients().world.leaf(leaf);
