@@ -171,8 +171,8 @@ void Application::start_certificate_side() {
         std::move(settings), *store_, *publisher_, loop_, clock_, log_);
     if (const auto loaded = reconciler_->load(); !loaded) {
         log_.error("store_degraded",
-                   "the certificate store cannot be read: no orders are made",
-                   {{"error", loaded.error().message}});
+                   "the store cannot be read: stored certificates are served, none is ordered",
+                   {{"storage", configuration_.storage}, {"reason", loaded.error().message}});
         return;
     }
     want_certificates();

@@ -68,7 +68,8 @@ class CommandLine {
     }
 
     void take_json(CLI::App& command) {
-        command.add_flag("--json", common_.json, "Print JSON (keys: docs/configuration.md)");
+        command.add_flag(
+            "--json", common_.json, "Print JSON (keys: docs/configuration.md, \"JSON\")");
     }
 
     void add_run() {
