@@ -23,6 +23,7 @@ void Descriptor::note(std::uint32_t events) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable_ = true;
     if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) peer_closed_ = true;
     if ((events & EPOLLERR) != 0) failed_ = true;
+    if ((events & EPOLLPRI) != 0) urgent_ = readable_ = true;
 }
 
 void RetireDescriptor::operator()(Descriptor* descriptor) const noexcept {
@@ -122,7 +123,8 @@ DescriptorPtr EventLoop::watch(FileDescriptor fd, ReadinessTarget* target, Trigg
     DescriptorPtr descriptor(new Descriptor(*this, std::move(fd)));
     descriptor->target_ = target;
     epoll_event event{};
-    event.events = trigger == Trigger::level ? EPOLLIN : EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.events =
+        trigger == Trigger::level ? EPOLLIN : EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.ptr = descriptor.get();
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor->fd(), &event) == 0) return descriptor;
     const int error = errno;

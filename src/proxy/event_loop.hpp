@@ -35,6 +35,8 @@ class Descriptor {
     [[nodiscard]] bool peer_closed() const { return peer_closed_; }
     /// The connection is broken: a reset, or the network gave up.
     [[nodiscard]] bool failed() const { return failed_; }
+    /// The peer has sent urgent data, at which reads stop short of what is behind.
+    [[nodiscard]] bool urgent() const { return urgent_; }
     void clear_readable() { readable_ = false; }
     void clear_writable() { writable_ = false; }
 
@@ -54,6 +56,7 @@ class Descriptor {
     bool writable_ = false;
     bool peer_closed_ = false;
     bool failed_ = false;
+    bool urgent_ = false;
 };
 
 /// Closes at once, frees at the end of the turn: events already fetched may still name it.

@@ -86,6 +86,7 @@ template <class ClientEnd>
 template <class From, class To>
 typename RelayOf<ClientEnd>::Step RelayOf<ClientEnd>::take(From& from, To& to, Direction& way) {
     Step step;
+    if (way.pipe && from.socket().urgent()) way.pipe.reset();  // splice(2) stops at the mark
     if (way.pipe) {
         step.source = way.pipe->fill(from.socket(), step.count);
         if (step.count == 0) way.pipe.reset();
@@ -95,7 +96,8 @@ typename RelayOf<ClientEnd>::Step RelayOf<ClientEnd>::take(From& from, To& to, D
     step.source = from.read(scratch, step.count);
     if (step.count > 0) step.sink = to.write(scratch.first(step.count));
     constexpr bool both_plain = std::is_same_v<From, PlainEnd> && std::is_same_v<To, PlainEnd>;
-    const bool in_masses = step.count == scratch.size() && step.sink == Io::ok;
+    const bool in_masses =
+        step.count == scratch.size() && step.sink == Io::ok && !from.socket().urgent();
     if (both_plain && in_masses) way.pipe = set_.pipes().borrow();
     return step;
 }

@@ -22,8 +22,10 @@ Io receive(Descriptor& socket, std::span<std::uint8_t> into, std::size_t& count)
     }
     count = static_cast<std::size_t>(got);
     // A short read has emptied the socket (epoll(7)), so asking once more would only cost a call;
-    // but a FIN or an error that has been seen already must still be read.
-    if (count < into.size() && !socket.peer_closed() && !socket.failed()) socket.clear_readable();
+    // but a FIN or an error that has been seen already must still be read, and so must what comes
+    // behind a mark of urgent data, where a read stops (tcp(7)).
+    const bool more_behind = socket.peer_closed() || socket.failed() || socket.urgent();
+    if (count < into.size() && !more_behind) socket.clear_readable();
     return Io::ok;
 }
 
