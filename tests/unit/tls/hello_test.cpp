@@ -103,6 +103,18 @@ TEST_CASE("differential check: an address as name is no name") {
         CHECK(connect_expecting(options, expecting(std::nullopt)).meeting.established());
         CHECK(connect_expecting(options, expecting(address)).alert == illegal_parameter);
     }
+
+    // A NUL hides nothing that follows it.
+    options.server_name = "192.0.2.7x.evil.example";
+    const Bytes flight =
+        replaced(first_flight(options), "192.0.2.7x", std::string_view("192.0.2.7\0", 10));
+    Link link;
+    link.to_server.put(flight);
+    auto session = Session::accept(*make_policy(), the_credential(), expecting(std::nullopt), link);
+    REQUIRE(session.has_value());
+    CHECK((*session)->handshake() == Progress::failed);
+    CHECK_THAT((*session)->failure().message,
+               ContainsSubstring("differs from the one that was routed"));
 }
 
 TEST_CASE("differential check: any difference ends the handshake before a certificate is shown") {
