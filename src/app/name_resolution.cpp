@@ -74,6 +74,14 @@ struct NameResolution::State {
     std::condition_variable wake;
     bool stopping = false;
     std::multimap<steady_clock::time_point, Host> due;  ///< without those being asked for
+
+    void stop() {
+        {
+            const std::lock_guard lock(mutex);
+            stopping = true;
+        }
+        wake.notify_all();
+    }
 };
 
 NameResolution::NameResolution(const std::set<std::string>& hosts, Publish publish, Resolve resolve)
@@ -83,16 +91,17 @@ NameResolution::NameResolution(const std::set<std::string>& hosts, Publish publi
     for (const std::string& host : hosts)
         state_->due.emplace(steady_clock::now(), State::Host{host, {}});
     // Detached, because getaddrinfo cannot be interrupted: who joined would wait for a name server.
-    for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i)
-        std::thread([state = state_] { run(*state); }).detach();
+    try {
+        for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i)
+            std::thread([state = state_] { run(*state); }).detach();
+    } catch (...) {
+        state_->stop();
+        throw;
+    }
 }
 
 NameResolution::~NameResolution() {
-    {
-        const std::lock_guard lock(state_->mutex);
-        state_->stopping = true;
-    }
-    state_->wake.notify_all();
+    state_->stop();
 }
 
 void NameResolution::run(State& state) {

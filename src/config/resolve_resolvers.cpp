@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace mesh::config {
@@ -56,7 +57,7 @@ std::string directory_of(Resolution& resolution, const AcmeDraft& draft) {
         server.at,
         subject + " is not the URL of a CA's directory: " + url.error().message,
         "write letsencrypt, letsencrypt-staging, or a URL like https://ca.example/directory");
-    return std::string(lets_encrypt_directory);
+    return {};
 }
 
 std::string profile_of(Resolution& resolution, const AcmeDraft& draft) {
@@ -151,7 +152,7 @@ class SharedAuthorities {
 
     void add(const model::CertResolver& resolver, const AcmeDraft& draft) {
         const auto known = [](const std::optional<Text>& text) { return !text || !text->unknown; };
-        if (!known(draft.ca_server)) return;
+        if (!known(draft.ca_server) || resolver.ca_server.empty()) return;
         const auto [found, added] = first_.try_emplace(resolver.ca_server, First{resolver, &draft});
         if (added) return;
         const auto& [first, first_draft] = found->second;
@@ -160,7 +161,8 @@ class SharedAuthorities {
         };
         if (resolver.email != first.email && right(draft.email) && right(first_draft->email))
             report("email", draft.email ? draft.email->at : draft.at, first);
-        if (resolver.ca_certificates != first.ca_certificates)
+        if (known_files(draft) && known_files(*first_draft) &&
+            as_set(resolver.ca_certificates) != as_set(first.ca_certificates))
             report("caCertificates",
                    draft.ca_certificates.empty() ? draft.at : draft.ca_certificates.front().at,
                    first);
@@ -173,6 +175,17 @@ class SharedAuthorities {
         model::CertResolver resolver;
         const AcmeDraft* draft;
     };
+
+    static bool known_files(const AcmeDraft& draft) {
+        return std::none_of(draft.ca_certificates.begin(),
+                            draft.ca_certificates.end(),
+                            [](const Text& file) { return file.unknown; });
+    }
+
+    template <class Paths>
+    static std::set<typename Paths::value_type> as_set(const Paths& paths) {
+        return {paths.begin(), paths.end()};
+    }
 
     void report(const std::string& option,
                 const model::Location& at,

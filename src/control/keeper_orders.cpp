@@ -258,12 +258,13 @@ void CertificateKeeper::serve_uncommitted(CertificateItem& item, const Issued& i
     // Far below the numbers of certificates from files, which count down from -1.
     const certs::CertificateId unused =
         std::numeric_limits<certs::CertificateId>::min() + next_temporary_++;
-    if (item.stored.certificate_id == 0 || item.stored.version_id == 0) item.temporary_id = unused;
+    const bool has_stored = item.stored.certificate_id != 0 && item.stored.version_id != 0;
+    if (!has_stored && item.temporary_id == 0) item.temporary_id = unused;
     const certs::CertificateId id =
         item.temporary_id != 0 ? item.temporary_id : item.stored.certificate_id;
     publish(item, id, unused, issued);
     log_.warn("",
-              "a new certificate is served from memory until it can be stored",
+              "a new certificate is not stored; it is served from memory",
               {{"names", names_text(item.stored.record.ordered_names)},
                {"serial", item.stored.version->serial}});
 }

@@ -51,7 +51,11 @@ void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
     record.ordered_names = texts(wanted.names);
     record.resolver = wanted.resolver;
     const bool asked_otherwise = record.attempts > 0 && record.state != asked_as(wanted);
-    if (asked_otherwise) ask_otherwise(record);
+    if (asked_otherwise) {
+        ask_otherwise(record);
+        item.waits = 0;
+        item.told_wait = {};
+    }
     if (std::exchange(record.unwanted_since, std::nullopt) && item.has_row)
         changes.push_back(store::PutCertificate{record});
     if (is_news || asked_otherwise || !heap_.contains(item.id)) schedule(item);

@@ -112,8 +112,8 @@ void StoreGate::retry() {
     if (!waiting_.empty()) send(waiting_.front());
 }
 
-/// One after the other: a later change of a row must not be overtaken by an earlier one that had to
-/// be repeated once more.
+/// One after the other: no change that waits is overtaken by an earlier one that had to be repeated
+/// once more. Two that were under way together when the first failed keep no order.
 void StoreGate::go_on() {
     wait_ = first_wait;
     if (!waiting_.empty()) {

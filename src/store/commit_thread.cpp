@@ -108,7 +108,7 @@ void CommitThread::commit(std::vector<Job>& batch) {
     std::optional<Failure> failure = commit_together(batch);
     // A commit that failed as a whole may have failed for one transition's sake: a disk without
     // room for a certificate may still have it for a status.
-    if (failure && failure->began && batch.size() > 1) failure = commit_one_by_one(batch);
+    if (failure && failure->began && batch.size() > 1) failure = commit_one_by_one(batch, *failure);
     note(failure);
     if (changes_.take_keys_were_deleted() && !wipe_at_) wipe_at_ = Clock::now() + wipe_delay;
     for (Job& job : batch) complete(job);
@@ -128,8 +128,9 @@ std::optional<CommitThread::Failure> CommitThread::commit_together(std::span<Job
     }
 }
 
-std::optional<CommitThread::Failure> CommitThread::commit_one_by_one(std::span<Job> jobs) {
-    std::optional<Failure> failure;
+std::optional<CommitThread::Failure> CommitThread::commit_one_by_one(std::span<Job> jobs,
+                                                                     const Failure& together) {
+    std::optional<Failure> failure = together;
     for (; !jobs.empty(); jobs = jobs.subspan(1)) {
         if (time_is_up()) {
             fail(jobs, closed());

@@ -62,7 +62,7 @@ class CommitThread {
 
     void commit(std::vector<Job>& batch);
     std::optional<Failure> commit_together(std::span<Job> jobs);
-    std::optional<Failure> commit_one_by_one(std::span<Job> jobs);
+    std::optional<Failure> commit_one_by_one(std::span<Job> jobs, const Failure& together);
     void apply_all(std::span<Job> jobs);
     void apply_in_savepoint(Job& job);
     void begin();

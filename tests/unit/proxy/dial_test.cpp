@@ -61,6 +61,23 @@ bool enter_network_without_ipv6() {
     return ::ioctl(v6.get(), SIOCDIFADDR, &address) == 0;
 }
 
+/// 0, or the number of what went wrong; nothing may be thrown into the test program's own tests.
+int reach_past_an_unreachable_address() try {
+    Backend good(Backend::greeter("good"));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    builder.servers("r", {{"db.internal", good.port(), {}}, {"::1", good.port(), {}}});
+    Plane plane(std::move(builder));
+    plane.plane->set_addresses("db.internal", {"::1", "127.0.0.1"});
+    plane.settle();
+    if (plane.connect().receive(4) != "good") return 10;
+    if (plane.connect().receive(4) != "good") return 11;
+    if (plane.logged({"WARN backend_down", "server=[::1]"}) != 1) return 12;
+    return 0;
+} catch (...) {
+    return 13;
+}
+
 }  // namespace
 
 TEST_CASE("dial: servers take turns", "[dial]") {
@@ -218,21 +235,14 @@ TEST_CASE("dial: an address this system cannot reach says nothing about the next
     if (child == 0) {
         constexpr int skipped = 77;
         if (!enter_network_without_ipv6()) ::_exit(skipped);
-        Backend good(Backend::greeter("good"));
-        PlaneBuilder builder;
-        builder.router("r", "HostSNI(`*`)", {1}, plain());
-        builder.servers("r", {{"db.internal", good.port(), {}}, {"::1", good.port(), {}}});
-        Plane plane(std::move(builder));
-        plane.plane->set_addresses("db.internal", {"::1", "127.0.0.1"});
-        plane.settle();
-        if (plane.connect().receive(4) != "good") ::_exit(10);
-        if (plane.connect().receive(4) != "good") ::_exit(11);
-        if (plane.logged({"WARN backend_down", "server=[::1]"}) != 1) ::_exit(12);
-        ::_exit(0);
+        ::_exit(reach_past_an_unreachable_address());
     }
     int status = 0;
     ::waitpid(child, &status, 0);
     REQUIRE(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77) return;  // no network of our own to be had
+    if (WEXITSTATUS(status) == 77) {
+        WARN("not tested: a network of our own is not to be had here");
+        return;
+    }
     CHECK(WEXITSTATUS(status) == 0);
 }

@@ -83,6 +83,8 @@ TEST_CASE("listen: the owner is who holds this address, not the port on another"
         if (::write(ready[1], held.error == 0 ? "y" : "n", 1) == 1) ::pause();
         ::_exit(0);
     }
+    // Nobody but the child holds it: should that die, the read ends.
+    ::close(ready[1]);
     char answer = 0;
     CHECK(::read(ready[0], &answer, 1) == 1);
     CHECK(answer == 'y');
@@ -99,7 +101,6 @@ TEST_CASE("listen: the owner is who holds this address, not the port on another"
     ::kill(other, SIGKILL);
     ::waitpid(other, nullptr, 0);
     ::close(ready[0]);
-    ::close(ready[1]);
 }
 
 TEST_CASE("listen: two that share an address both get it", "[listen]") {
