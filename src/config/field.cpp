@@ -56,7 +56,7 @@ bool is_ascii(std::string_view text) {
 
 std::string shown(const Text& text) {
     if (text.hidden) return "the substituted value";
-    return quoted(text.value);
+    return in_quotes(text.value);
 }
 
 Field Field::entry(std::size_t index, std::string_view name) const {

@@ -36,7 +36,7 @@ std::string printable(std::string_view text, std::size_t characters_max) {
     return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return '"' + printable(text) + '"';
 }
 

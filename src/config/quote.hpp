@@ -11,6 +11,6 @@ namespace mesh::config {
 [[nodiscard]] std::string printable(std::string_view text, std::size_t characters_max = 60);
 
 /// The same in double quotes.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace mesh::config

@@ -29,7 +29,7 @@ std::size_t SectionReader::option_for(std::size_t index) {
     if (const int before = std::exchange(seen_line_[found], at.line); before != 0) {
         problems.error(codes::duplicate,
                        at,
-                       quoted(key) + " stands twice in this section",
+                       in_quotes(key) + " stands twice in this section",
                        "it stands first in line " + std::to_string(before));
         return nothing;
     }
@@ -39,13 +39,13 @@ std::size_t SectionReader::option_for(std::size_t index) {
         case Support::later:
             problems.error(codes::unsupported,
                            at,
-                           quoted(option.name) + " is not supported in this version",
+                           in_quotes(option.name) + " is not supported in this version",
                            std::string(option.help));
             return found;
         case Support::foreign:
             problems.warning(codes::ignored,
                              at,
-                             quoted(option.name) +
+                             in_quotes(option.name) +
                                  " is an option of Traefik that mesh does not "
                                  "have; it is ignored");
             return nothing;
@@ -66,7 +66,7 @@ void SectionReader::report_unknown(std::size_t index) const {
     const auto near = nearest(key, names);
     section_.problems().error(codes::unknown_option,
                               section_.entry(index, key).key_at(),
-                              "unknown option " + quoted(key),
+                              "unknown option " + in_quotes(key),
                               near ? "did you mean \"" + *near + "\"?" : "known here: " + known);
 }
 
@@ -74,7 +74,7 @@ void SectionReader::report_missing() const {
     for (std::size_t i = 0; i < options_.size(); ++i) {
         if (!options_[i].required || seen_line_[i] != 0) continue;
         section_.problems().error(
-            codes::missing, section_.key_at(), quoted(options_[i].name) + " is missing");
+            codes::missing, section_.key_at(), in_quotes(options_[i].name) + " is missing");
     }
 }
 

@@ -269,7 +269,7 @@ class TreeBuilder final : public YAML::EventHandler {
         at.path = open_path() + printable(again.text());
         problems_.error(codes::duplicate,
                         at,
-                        quoted(again.text()) + " stands twice in this section",
+                        in_quotes(again.text()) + " stands twice in this section",
                         "it stands first in line " + std::to_string(first.place().line));
     }
 

@@ -146,5 +146,5 @@ TEST_CASE("quote: nothing that a terminal acts upon is shown", "[config][field]"
     CHECK(printable("caf\xE9") == "caf?");
     CHECK(printable("\xE2\x82") == "??");
     CHECK(printable(std::string(70, 'x')) == std::string(60, 'x') + "...");
-    CHECK(quoted("x") == "\"x\"");
+    CHECK(in_quotes("x") == "\"x\"");
 }
