@@ -83,8 +83,8 @@ struct DataPlane::State {
           loader(background, settings.load_credential) {}
 
     WorkerSettings worker_settings(std::size_t index);
-    void request_load(Worker& worker, certs::EntryPtr entry);
-    Status set_views(std::shared_ptr<const Snapshot> snapshot);
+    void request_load(Worker& worker, const certs::EntryPtr& entry);
+    Status set_views(const std::shared_ptr<const Snapshot>& snapshot);
     /// Runs on every worker's own thread.
     void on_each(const std::function<void(Worker&)>& task);
 
@@ -107,8 +107,8 @@ WorkerSettings DataPlane::State::worker_settings(std::size_t index) {
     out.clock = settings.clock;
     out.log = settings.worker_logs.at(index);
     out.admission = &admission;
-    out.request_load = [this](Worker& worker, certs::EntryPtr entry) {
-        request_load(worker, std::move(entry));
+    out.request_load = [this](Worker& worker, const certs::EntryPtr& entry) {
+        request_load(worker, entry);
     };
     out.on_missing_certificate = settings.on_missing_certificate;
     out.dispose = [this](std::shared_ptr<const void> unused) {
@@ -119,14 +119,14 @@ WorkerSettings DataPlane::State::worker_settings(std::size_t index) {
     return out;
 }
 
-void DataPlane::State::request_load(Worker& worker, certs::EntryPtr entry) {
+void DataPlane::State::request_load(Worker& worker, const certs::EntryPtr& entry) {
     loader.request(entry, [&worker, entry](const Result<certs::CredentialPtr>& credential) {
         worker.post(
             [&worker, entry, credential] { worker.certificate_loaded(*entry, credential); });
     });
 }
 
-Status DataPlane::State::set_views(std::shared_ptr<const Snapshot> snapshot) {
+Status DataPlane::State::set_views(const std::shared_ptr<const Snapshot>& snapshot) {
     const std::lock_guard lock(applying);
     std::vector<std::shared_ptr<const RoutingView>> views;
     for (Crew& crew : crews) {
@@ -198,13 +198,14 @@ void DataPlane::start() {
     }
 }
 
-void DataPlane::apply(std::shared_ptr<const Snapshot> snapshot) {
-    const Status applied = state_->set_views(std::move(snapshot));
+void DataPlane::apply(const std::shared_ptr<const Snapshot>& snapshot) {
+    const Status applied = state_->set_views(snapshot);
     // make_snapshot has tried every policy; what fails now is memory.
     if (!applied) throw std::runtime_error(applied.error().message);
 }
 
-void DataPlane::put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential) {
+void DataPlane::put_certificate(const certs::EntryPtr& entry,
+                                const certs::CredentialPtr& credential) {
     state_->on_each([=](Worker& worker) { worker.put_certificate(entry, credential); });
 }
 
@@ -219,12 +220,12 @@ void DataPlane::remove_certificate(certs::CertificateId id) {
     state_->on_each([id](Worker& worker) { worker.remove_certificate(id); });
 }
 
-void DataPlane::set_default_credential(certs::CredentialPtr credential) {
+void DataPlane::set_default_credential(const certs::CredentialPtr& credential) {
     state_->on_each([=](Worker& worker) { worker.set_default_credential(credential); });
 }
 
 void DataPlane::put_challenge(const Hostname& name,
-                              certs::CredentialPtr credential,
+                              const certs::CredentialPtr& credential,
                               std::function<void()> done) {
     auto gathering =
         std::make_shared<Gathering>(state_->crews.size(), [done = std::move(done)](std::size_t) {
@@ -240,7 +241,8 @@ void DataPlane::remove_challenge(const Hostname& name) {
     state_->on_each([name](Worker& worker) { worker.challenges().remove(name); });
 }
 
-void DataPlane::set_addresses(const std::string& host, std::vector<std::string> ip_literals) {
+void DataPlane::set_addresses(const std::string& host,
+                              const std::vector<std::string>& ip_literals) {
     std::vector<SocketAddress> addresses;
     for (const std::string& literal : ip_literals) {
         if (const auto address = SocketAddress::parse(literal, 0)) addresses.push_back(*address);

@@ -77,19 +77,19 @@ class DataPlane {
     void start();
 
     /// Replaces the snapshot (entry points the same as at listen).
-    void apply(std::shared_ptr<const Snapshot> snapshot);
-    void put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential);
+    void apply(const std::shared_ptr<const Snapshot>& snapshot);
+    void put_certificate(const certs::EntryPtr& entry, const certs::CredentialPtr& credential);
     /// Many at once, before start: the start-up index.
     void put_certificates(std::vector<certs::EntryPtr> entries);
     void remove_certificate(certs::CertificateId id);
-    void set_default_credential(certs::CredentialPtr credential);
+    void set_default_credential(const certs::CredentialPtr& credential);
     /// `done` runs (on some worker's thread) when every worker answers for the name.
     void put_challenge(const Hostname& name,
-                       certs::CredentialPtr credential,
+                       const certs::CredentialPtr& credential,
                        std::function<void()> done);
     void remove_challenge(const Hostname& name);
     /// Addresses of a host name used by servers ("db.internal"); literals need none.
-    void set_addresses(const std::string& host, std::vector<std::string> ip_literals);
+    void set_addresses(const std::string& host, const std::vector<std::string>& ip_literals);
 
     /// Stops accepting, lets connections end for `grace`, then cuts them. `done(cut)` runs on some
     /// worker's thread with the number of connections cut.

@@ -300,6 +300,7 @@ std::size_t RelaySet::cut_all() {
     const std::size_t count = size_;
     for (List* const list : {&open_, &half_closed_}) {
         while (list->first != nullptr) {
+            // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): end() takes it off the list
             list->first->say_goodbye();
             end(*list->first, RelayEnd::cut);
         }
