@@ -74,7 +74,7 @@ TEST_CASE("escape: what could forge a line is shown as hex, everything else as i
         DYNAMIC_SECTION(row.what) {
             CHECK(value_of(row.text) == row.common);
             CHECK(json_of(row.text) == row.json);
-            CHECK_NOTHROW(nlohmann::json::parse(json_of(row.text)));
+            CHECK(nlohmann::json::accept(json_of(row.text)));
         }
     }
 }
@@ -102,8 +102,8 @@ TEST_CASE("escape: random bytes never give a control byte, and JSON that always 
                 REQUIRE(byte >= 0x20);
                 REQUIRE(byte != 0x7f);
             }
-        REQUIRE_NOTHROW(nlohmann::json::parse(json));
-        REQUIRE_NOTHROW(nlohmann::json::parse(json_of(common)));  // common is valid UTF-8 too
+        REQUIRE(nlohmann::json::accept(json));
+        REQUIRE(nlohmann::json::accept(json_of(common)));  // common is valid UTF-8 too
     }
 }
 
