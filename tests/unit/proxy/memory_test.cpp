@@ -5,6 +5,8 @@
 #include "support/plane.hpp"
 #include "support/tls_peer.hpp"
 
+#include <openssl/crypto.h>
+
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -154,11 +156,13 @@ TEST_CASE("memory: an idle passed-through pair keeps at most 800 bytes", "[memor
     CHECK(cost > 100);  // or nothing was measured
 }
 
-TEST_CASE("memory: an idle TLS pair keeps at most 16 kB", "[memory]") {
+// What newer libraries keep per session of their own is told in unit.tls.
+TEST_CASE("memory: an idle TLS pair keeps at most 16 kB, 32 kB with OpenSSL 3.2 and newer",
+          "[memory]") {
     if (!heap_is_measurable) return;
     const std::size_t cost = heap_per_pair(true);
     CAPTURE(cost);
-    CHECK(cost <= 16'000);
+    CHECK(cost <= (OpenSSL_version_num() < 0x3020'0000UL ? 16'000 : 32'000));
     CHECK(cost > 1000);
 }
 

@@ -227,7 +227,9 @@ TEST_CASE("refusal: a malformed hello gets the alert that is its own") {
 
     // The handshake message is shorter than what it holds.
     Bytes cut = hello;
-    cut[8] = static_cast<std::uint8_t>(cut[8] - 40);
+    const unsigned length = cut[7] * 256U + cut[8] - 40U;
+    cut[7] = static_cast<std::uint8_t>(length / 256);
+    cut[8] = static_cast<std::uint8_t>(length % 256);
     const Refusal short_one = refuse(cut);
     CHECK(short_one.level == SSL3_AL_FATAL);
     CHECK((short_one.alert == decode_error || short_one.alert == SSL_AD_UNEXPECTED_MESSAGE));

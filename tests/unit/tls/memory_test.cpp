@@ -53,7 +53,9 @@ std::vector<Idle> idle_sessions(const Policy& policy, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("memory: an idle session holds at most 15 kB") {
+// OpenSSL 3.2 and newer keep two record layers of 4.4 kB and, after a post-quantum key exchange,
+// the peer's key of 6 kB for as long as the session lives; a bare SSL has 27.7 kB there (3.5.7).
+TEST_CASE("memory: an idle session holds at most 16 kB, 31 kB with OpenSSL 3.2 and newer") {
     if (!heap_is_real) return;
     SystemClock clock;
     const auto policy = make_policy({}, make_ticket_keys(clock));
@@ -70,7 +72,7 @@ TEST_CASE("memory: an idle session holds at most 15 kB") {
     const auto sessions = idle_sessions(*policy, count);
     const std::size_t each = (heap_in_use() - before) / count - per_link;
     std::cout << "heap per idle TLS session: " << each << " bytes (" << runtime_version() << ")\n";
-    CHECK(each <= 15'000);
+    CHECK(each <= (OpenSSL_version_num() < 0x3020'0000UL ? 16'000 : 31'000));
 }
 
 TEST_CASE("memory: a reader that never quite catches up costs no more than a turn's worth") {
