@@ -156,7 +156,7 @@ void Application::give_certificates() {
         auto made = tls::make_default_credential(clock_.now());
         if (made) fallback = *made;
     }
-    data_plane_->set_default_credential(std::move(fallback));
+    data_plane_->set_default_credential(fallback);
 }
 
 void Application::start_certificate_side() {

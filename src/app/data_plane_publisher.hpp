@@ -12,7 +12,7 @@ class DataPlanePublisher final : public control::Publisher {
         : data_plane_(data_plane), control_(control) {}
 
     void put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential) override {
-        data_plane_.put_certificate(std::move(entry), std::move(credential));
+        data_plane_.put_certificate(entry, credential);
     }
     void remove_certificate(certs::CertificateId id) override {
         data_plane_.remove_certificate(id);
@@ -21,7 +21,7 @@ class DataPlanePublisher final : public control::Publisher {
                        certs::CredentialPtr credential,
                        std::function<void()> done) override {
         data_plane_.put_challenge(
-            name, std::move(credential), [this, done = std::move(done)] { control_.post(done); });
+            name, credential, [this, done = std::move(done)] { control_.post(done); });
     }
     void remove_challenge(const Hostname& name) override { data_plane_.remove_challenge(name); }
 

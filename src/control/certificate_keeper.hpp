@@ -33,7 +33,8 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     CertificateKeeper& operator=(const CertificateKeeper&) = delete;
 
     [[nodiscard]] Status load();
-    void want(model::WantedSet wanted, std::map<std::string, model::CertResolver> resolvers);
+    void want(const model::WantedSet& wanted,
+              const std::map<std::string, model::CertResolver>& resolvers);
     void stop();
 
  private:

@@ -13,8 +13,8 @@ constexpr std::size_t changes_per_commit = 500;
 
 }  // namespace
 
-void CertificateKeeper::want(model::WantedSet wanted,
-                             std::map<std::string, model::CertResolver> resolvers) {
+void CertificateKeeper::want(const model::WantedSet& wanted,
+                             const std::map<std::string, model::CertResolver>& resolvers) {
     if (stopped_) return;
     running_ = true;
     follow_clock();

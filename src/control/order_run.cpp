@@ -48,7 +48,7 @@ std::shared_ptr<OrderRun> OrderRun::start(Surroundings around,
                                           const std::string& profile,
                                           store::Transition change) {
     auto order = fresh_order(texts(subject.names), profile);
-    const std::shared_ptr<OrderRun> run{
+    std::shared_ptr<OrderRun> run{
         new OrderRun(around, std::move(subject), std::move(order), around.clock.now())};
     change.push_back(store::PutOrder{run->row()});
     run->busy_ = true;

@@ -27,9 +27,9 @@ Status Reconciler::load() {
     return state_->keeper.load();
 }
 
-void Reconciler::want(model::WantedSet wanted,
-                      std::map<std::string, model::CertResolver> resolvers) {
-    state_->keeper.want(std::move(wanted), std::move(resolvers));
+void Reconciler::want(const model::WantedSet& wanted,
+                      const std::map<std::string, model::CertResolver>& resolvers) {
+    state_->keeper.want(wanted, resolvers);
 }
 
 void Reconciler::stop() {

@@ -40,7 +40,8 @@ class Reconciler {
     /// given to the data plane by the caller from the same records. Blocking, before start.
     [[nodiscard]] Status load();
     /// Sets what is wanted. Keeps back-offs and orders of what stays wanted.
-    void want(model::WantedSet wanted, std::map<std::string, model::CertResolver> resolvers);
+    void want(const model::WantedSet& wanted,
+              const std::map<std::string, model::CertResolver>& resolvers);
     /// No new steps; what is in flight is dropped (its order is a row and goes on next time).
     void stop();
 

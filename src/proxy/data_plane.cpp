@@ -161,7 +161,7 @@ DataPlane::~DataPlane() {
     stop();
 }
 
-std::vector<BindFailure> DataPlane::listen(std::shared_ptr<const Snapshot> snapshot) {
+std::vector<BindFailure> DataPlane::listen(const std::shared_ptr<const Snapshot>& snapshot) {
     std::vector<BindFailure> failures;
     std::vector<ListenSockets> bound;
     for (const EntryPointRoutes& entry_point : snapshot->entry_points) {
@@ -183,7 +183,7 @@ std::vector<BindFailure> DataPlane::listen(std::shared_ptr<const Snapshot> snaps
             state_->crews[w].worker->listen(e, std::move(bound[e].per_worker[w]));
         }
     }
-    apply(std::move(snapshot));
+    apply(snapshot);
     return {};
 }
 

@@ -69,7 +69,7 @@ class DataPlane {
 
     /// Binds every entry point of the snapshot on every worker; all failures at once, and then
     /// nothing stays bound. Call once, before start.
-    [[nodiscard]] std::vector<BindFailure> listen(std::shared_ptr<const Snapshot> snapshot);
+    [[nodiscard]] std::vector<BindFailure> listen(const std::shared_ptr<const Snapshot>& snapshot);
     /// Where each entry point listens, in the order of the snapshot: the real port where 0 was
     /// asked for.
     [[nodiscard]] std::vector<model::ListenAddress> bound_addresses() const;
