@@ -240,9 +240,9 @@ TEST_CASE("dial: an address this system cannot reach says nothing about the next
     int status = 0;
     ::waitpid(child, &status, 0);
     REQUIRE(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77) {
-        WARN("not tested: a network of our own is not to be had here");
-        return;
-    }
+#ifdef __SANITIZE_THREAD__
+    // Its own thread makes this process one that may not enter a namespace.
+    if (WEXITSTATUS(status) == 77) return;
+#endif
     CHECK(WEXITSTATUS(status) == 0);
 }
