@@ -1,7 +1,18 @@
-# mesh_room(<name> SOURCES ... [USES room...] [LINKS target...])
-# One library per folder of src/. USES are rooms, LINKS third-party targets (private).
+# Test hooks let the environment slow the store down and kill the process at a named moment. A release
+# build must not listen to such variables, so they exist only where asked for; debug and sanitizer
+# builds ask.
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(mesh_test_hooks_default ON)
+else()
+  set(mesh_test_hooks_default OFF)
+endif()
+option(MESH_TEST_HOOKS "Honour MESH_TEST_* environment variables" ${mesh_test_hooks_default})
+
+# mesh_room(<name> SOURCES ... [USES room...] [LINKS target...] [TEST_HOOKS])
+# One library per folder of src/. USES are rooms, LINKS third-party targets (private). TEST_HOOKS: the
+# room has some.
 function(mesh_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LINKS" ${ARGN})
+  cmake_parse_arguments(ROOM "TEST_HOOKS" "" "SOURCES;USES;LINKS" ${ARGN})
   add_library(mesh_${name} STATIC ${ROOM_SOURCES})
   target_link_libraries(mesh_${name} PUBLIC mesh_options)
   foreach(used IN LISTS ROOM_USES)
@@ -9,6 +20,9 @@ function(mesh_room name)
   endforeach()
   if(ROOM_LINKS)
     target_link_libraries(mesh_${name} PRIVATE ${ROOM_LINKS})
+  endif()
+  if(ROOM_TEST_HOOKS AND MESH_TEST_HOOKS)
+    target_compile_definitions(mesh_${name} PRIVATE MESH_TEST_HOOKS)
   endif()
 endfunction()
 

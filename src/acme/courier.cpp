@@ -2,6 +2,7 @@
 
 #include "acme/resources.hpp"
 #include "acme/retry_after.hpp"
+#include "base/crash_point.hpp"
 #include "base/time_text.hpp"
 #include "http/url.hpp"
 
@@ -120,7 +121,8 @@ void Courier::with_directory(Handler<Directory> done) {
     if (directory_is_fresh()) return done(*directory_);
     directory_waiters_.push_back(std::move(done));
     if (directory_waiters_.size() > 1) return;  // somebody is asking already
-    send(request(http::Method::get, settings_.directory_url),
+    send(Step::directory,
+         request(http::Method::get, settings_.directory_url),
          [this, generation = directory_generation_](const Result<http::Response>& result) {
              take_directory(result, generation);
          });
@@ -171,7 +173,8 @@ void Courier::find_nonce(const CallPtr& call) {
     if (const auto nonce = nonces_.take(clock_.steady_now())) return post(call, *nonce);
     with_directory([this, call](Outcome<Directory> directory) {
         if (!directory) return finish(call, std::move(directory).error());
-        send(request(http::Method::head, directory->new_nonce),
+        send(Step::nonce,
+             request(http::Method::head, directory->new_nonce),
              [this, call](const Result<http::Response>& result) {
                  take_nonce_answer(call, result);
              });
@@ -207,8 +210,9 @@ void Courier::post(const CallPtr& call, const std::string& nonce) {
     request.headers.emplace_back("Content-Type", "application/jose+json");
     request.headers.emplace_back("Accept", call->accept);
     request.body = std::move(*body);
-    send(std::move(request),
-         [this, call](Result<http::Response> result) { take_answer(call, std::move(result)); });
+    send(call->step, std::move(request), [this, call](Result<http::Response> result) {
+        take_answer(call, std::move(result));
+    });
 }
 
 void Courier::take_answer(const CallPtr& call, Result<http::Response> result) {
@@ -253,13 +257,17 @@ http::Request Courier::request(http::Method method, const std::string& url) cons
     return request;
 }
 
-void Courier::send(http::Request request, std::function<void(Result<http::Response>)> done) {
+void Courier::send(Step step,
+                   http::Request request,
+                   std::function<void(Result<http::Response>)> done) {
+    crash_point("before-request", to_string(step));
     // Completions are posted, so the id is known before one runs.
     const auto id = std::make_shared<http::RequestId>();
     *id = http_.send(
         std::move(request),
         executor_,
-        [weak = weak_from_this(), id, done = std::move(done)](Result<http::Response> result) {
+        [weak = weak_from_this(), id, step, done = std::move(done)](Result<http::Response> result) {
+            crash_point("after-request", to_string(step));
             const auto self = weak.lock();
             if (!self || self->closed_) return;
             self->outstanding_.erase(*id);

@@ -85,7 +85,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
     void repeat(const CallPtr& call, std::string_view nonce);
     void finish(const CallPtr& call, Outcome<Answer> outcome);
 
-    void send(http::Request request, std::function<void(Result<http::Response>)> done);
+    void send(Step step, http::Request request, std::function<void(Result<http::Response>)> done);
     [[nodiscard]] http::Request request(http::Method method, const std::string& url) const;
     /// Clock and Retry-After of an answer.
     [[nodiscard]] std::optional<WallTime> note(const http::Response& response);

@@ -1,5 +1,6 @@
 #include "store/commit_thread.hpp"
 
+#include "store/crash_points.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -150,7 +151,9 @@ void CommitThread::apply_all(std::span<Job> jobs) {
     try {
         for (Job& job : jobs) apply_in_savepoint(job);
         hold_commit(hooks_, log_);
+        for (const Job& job : jobs) pass_commit("before-commit", job.transition);
         database_->exec("COMMIT");
+        for (const Job& job : jobs) pass_commit("after-commit", job.transition);
     } catch (const SQLite::Exception&) {
         // Some failures have rolled back already; then this one says so, which is no news.
         (void)database_->tryExec("ROLLBACK");

@@ -1,5 +1,6 @@
 #include "store/schema.hpp"
 
+#include "base/crash_point.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -142,9 +143,11 @@ Status make_private_file(const std::string& path) {
 
 Status keep_copy(SQLite::Database& database, const std::string& path) {
     if (const Status made = make_private_file(path); !made) return made.error();
+    crash_point("before-copy", "schema");
     SQLite::Statement copy(database, "VACUUM INTO ?");
     copy.bind(1, path);
     copy.exec();
+    crash_point("after-copy", "schema");
     return {};
 }
 
@@ -153,7 +156,9 @@ void apply_step(SQLite::Database& database, const Migration& step) {
     database.exec(step.sql);
     database.exec("PRAGMA user_version=" + std::to_string(step.version));
     database.exec("PRAGMA application_id=" + std::to_string(application_id));
+    crash_point("before-commit", "schema");
     transaction.commit();
+    crash_point("after-commit", "schema");
 }
 
 }  // namespace

@@ -29,6 +29,9 @@ std::chrono::milliseconds milliseconds_of(const char* variable, Log& log) {
 
 #ifdef MESH_TEST_HOOKS
 TestHooks TestHooks::from_environment(Log& log) {
+    for (const char* const variable : {"MESH_TEST_CRASH_AT", "MESH_TEST_CRASH_LIST"})
+        if (std::getenv(variable) != nullptr)  // NOLINT(concurrency-mt-unsafe): start-up
+            log.warn("test_hook", "crash points are on for a test", {{"variable", variable}});
     return {milliseconds_of("MESH_TEST_STORE_READ_DELAY_MS", log),
             milliseconds_of("MESH_TEST_STORE_COMMIT_DELAY_MS", log)};
 }
