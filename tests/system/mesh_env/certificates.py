@@ -16,11 +16,11 @@ def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _builder(subject: str, issuer: str, key, days: float) -> x509.CertificateBuilder:
+def _builder(subject: str, issuer: str, key, days: float, age_hours: float = 1) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.timezone.utc)
     return (x509.CertificateBuilder().subject_name(_name(subject)).issuer_name(_name(issuer))
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_before(now - datetime.timedelta(hours=age_hours))
             .not_valid_after(now + datetime.timedelta(days=days)))
 
 
@@ -42,10 +42,11 @@ class SigningAuthority:
     def pem(self) -> str:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
-    def issue(self, *names: str, key=None, days: float = 90) -> tuple[str, str]:
-        """(chain, key) in PEM; the same key may be given again where making one each would take long."""
+    def issue(self, *names: str, key=None, days: float = 90, age_hours: float = 1) -> tuple[str, str]:
+        """(chain, key) in PEM, good for `days` from now on; the same key may be given again where making
+        one each would take long."""
         key = key or ec.generate_private_key(ec.SECP256R1())
-        certificate = (_builder(names[0][:60], self.name, key, days)
+        certificate = (_builder(names[0][:60], self.name, key, days, age_hours)
                        .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
                        .sign(self.key, hashes.SHA256()))
         return certificate.public_bytes(Encoding.PEM).decode() + self.pem, key_pem(key)

@@ -1,16 +1,20 @@
-"""A door between the CA and mesh that a test opens: until then validations wait."""
+"""A door between the CA and mesh: validations wait until a test opens it, or until a condition holds."""
 
 from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 
 
 class Gate:
-    """Listens on `address`; connections wait for open() and are then relayed to `target`."""
+    """Listens on `address`; connections wait for open(), or until `may_pass` says so, and are then
+    relayed to `target`."""
 
-    def __init__(self, address: tuple[str, int], target: tuple[str, int]):
+    def __init__(self, address: tuple[str, int], target: tuple[str, int],
+                 may_pass: Callable[[], bool] | None = None):
         self._target = target
+        self._may_pass = may_pass
         self._opened = threading.Event()
         self._listener = socket.create_server(address, backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -37,7 +41,9 @@ class Gate:
             threading.Thread(target=self._relay, args=(outside,), daemon=True).start()
 
     def _relay(self, outside: socket.socket) -> None:
-        self._opened.wait()
+        while not self._opened.wait(0.02 if self._may_pass else None):
+            if self._may_pass():
+                break
         try:
             inside = socket.create_connection(self._target, 10)
         except OSError:

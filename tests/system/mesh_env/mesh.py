@@ -85,6 +85,20 @@ class Mesh:
         self.assert_no_sanitizer_report()
         return code
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; minus the signal that ended it."""
+        return None if self._child is None else self._child.poll()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it ends by itself in that time; the time is exact, not scaled."""
+        assert self._child is not None, "never started"
+        try:
+            self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def kill(self) -> None:
         """SIGKILL: the crash that a test wants, or the end of a test that failed."""
         if self._child is not None:

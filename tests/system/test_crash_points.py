@@ -1,0 +1,155 @@
+# ctest: timeout=240
+"""kill -9 at every moment of an order: before and after each commit, each request, each publication.
+
+One clean run says which moments there are (MESH_TEST_CRASH_LIST); for each of them a mesh dies there
+(MESH_TEST_CRASH_AT), is started again without the hook, and has to come to a certificate by itself.
+E71 to E80 are numbers of the table of faults; E79 and E81 are in the store's unit tests."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mesh_env import Environment
+from mesh_env.crash_bench import Bench, Story, Trial, complaints
+
+
+class Sweep:
+    """A death at every point one order passes."""
+
+    def __init__(self, bench: Bench, renewal: bool):
+        started = time.monotonic()
+        kind = "renewal" if renewal else "first"
+        clean = self._trial(bench, f"{kind}-clean", renewal)
+        listed = clean.folder / "points"
+        clean.start(MESH_TEST_CRASH_LIST=str(listed))
+        clean.mesh.wait_for("cert_live", seconds=40)
+        clean.mesh.stop()
+        self.points = listed.read_text().split()
+        assert len(self.points) > 20, f"crash points need a build with -DMESH_TEST_HOOKS=ON: {self.points}"
+
+        trials = [self._trial(bench, f"{kind}-{number}", renewal, point) for number, point in enumerate(self.points)]
+
+        def die_and_finish(trial: Trial) -> None:
+            trial.start(MESH_TEST_CRASH_AT=trial.story.what)
+            trial.wait_killed()
+            trial.finish()
+
+        bench.run_all(trials, die_and_finish)
+        self.stories = {trial.story.what: trial.story for trial in trials}
+        bench.audit(list(self.stories.values()))
+        self.seconds = time.monotonic() - started
+
+    @staticmethod
+    def _trial(bench: Bench, name: str, renewal: bool, what: str = "") -> Trial:
+        trial = Trial(bench, Story(what, f"{name}.example", renewal))
+        if renewal:
+            trial.put_due_certificate()
+        return trial
+
+    def assert_all_well(self) -> None:
+        bad = {point: complaints(story) for point, story in self.stories.items()}
+        bad = {point: found for point, found in bad.items() if found}
+        extra = [story.extra_orders for story in self.stories.values()]
+        print(f"{len(self.points)} points, {sum(s.lives[0].at_the_point for s in self.stories.values() if s.lives)} "
+              f"died at theirs, {sum(extra)} extra orders, at most {max(extra)} each, {len(bad)} failures, "
+              f"{self.seconds:.0f} s")
+        assert not bad, "\n".join(f"{point}: {'; '.join(found)}" for point, found in bad.items())
+
+    def at(self, *points: str) -> list[Story]:
+        """Those of the stories that died there, all of them well."""
+        missing = [point for point in points if point not in self.stories]
+        assert not missing, f"{missing} not among {self.points}"
+        stories = [self.stories[point] for point in points]
+        for story in stories:
+            assert not complaints(story), (story.what, complaints(story))
+            assert story.lives[0].at_the_point, story.what
+        return stories
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    folder: Path = tmp_path_factory.mktemp("crash")
+    with Environment(folder) as environment:
+        yield Bench(environment)
+
+
+@pytest.fixture(scope="module")
+def first(bench) -> Sweep:
+    """The first order of a name, on a store that does not exist yet."""
+    return Sweep(bench, renewal=False)
+
+
+@pytest.fixture(scope="module")
+def renewal(bench) -> Sweep:
+    """The renewal of a certificate, with an account that exists."""
+    return Sweep(bench, renewal=True)
+
+
+def test_a_first_order_survives_death_at_every_point(first):
+    first.assert_all_well()
+
+
+def test_a_renewal_survives_death_at_every_point(renewal):
+    renewal.assert_all_well()
+
+
+def test_E71_account_key_made_and_not_told(first):
+    for story in first.at("after-commit:account-key:1", "before-request:newAccount:1"):
+        at_death = story.lives[0].stored.account
+        assert at_death.key and not at_death.url
+        assert story.end.account.key == at_death.key and story.end.account.url
+
+
+def test_E72_account_made_and_its_url_not_stored(first, bench):
+    for story in first.at("after-request:newAccount:1", "before-commit:account-url:1"):
+        assert not story.lives[0].stored.account.url
+        assert story.end.account.url
+    accounts = {story.end.account.url for story in first.stories.values()}
+    assert len(accounts) == len(first.stories), "each store keeps the one account of its key"
+
+
+def test_E73_order_placed_and_its_url_not_stored(first, renewal):
+    for sweep in (first, renewal):
+        for story in sweep.at("after-request:newOrder:1", "before-commit:order-url:1"):
+            assert story.lives[0].stored.order.url == ""
+            assert story.extra_orders == 1, "the CA could not be asked for an order nobody knows"
+        for story in sweep.at("after-commit:order-url:1"):
+            assert story.extra_orders == 0
+
+
+def test_E74_challenge_published_and_not_told(first, renewal):
+    for sweep in (first, renewal):
+        for story in sweep.at("before-publish:challenge:1", "after-publish:challenge:1", "before-request:challenge:1"):
+            assert story.extra_orders == 0
+
+
+def test_E75_told_to_validate(first, renewal):
+    for sweep in (first, renewal):
+        for story in sweep.at("after-request:challenge:1", "before-commit:order-responded:1",
+                              "after-commit:order-responded:1"):
+            assert story.extra_orders == 0
+
+
+def test_E76_certificate_key_made_and_not_used(first, renewal):
+    for sweep in (first, renewal):
+        for story in sweep.at("after-commit:order-key:1", "after-commit:order-finalize:1", "before-request:finalize:1"):
+            assert story.lives[0].stored.order.key  # and complaints() holds it against the certificate's
+
+
+def test_E77_finalized_and_not_downloaded(first, renewal):
+    for sweep in (first, renewal):
+        for story in sweep.at("after-request:finalize:1", "before-request:certificate:1"):
+            assert story.lives[0].stored.order.finalized and story.lives[0].stored.order.key
+
+
+def test_E78_downloaded_and_not_stored(first, renewal):
+    for sweep in (first, renewal):
+        for story in sweep.at("after-request:certificate:1", "before-commit:certificate:1"):
+            assert story.lives[0].stored.order.finalized
+
+
+def test_E80_stored_and_not_switched(first, renewal):
+    for sweep in (first, renewal):
+        for story in sweep.at("after-commit:certificate:1", "before-publish:certificate:1"):
+            assert story.lives[0].stored.order is None and story.extra_orders == 0
