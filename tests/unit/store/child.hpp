@@ -16,10 +16,10 @@
 
 namespace mesh::store {
 
-/// store_child as another process, its standard input and output in our hands.
+/// store_child, or another program, as another process, its standard input and output in our hands.
 class Child {
  public:
-    explicit Child(std::vector<std::string> arguments) {
+    explicit Child(std::vector<std::string> arguments, const char* program = STORE_CHILD) {
         std::array<int, 2> in{};
         std::array<int, 2> out{};
         if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0)
@@ -28,18 +28,17 @@ class Child {
         ::posix_spawn_file_actions_init(&actions);
         ::posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
         ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-        arguments.insert(arguments.begin(), STORE_CHILD);
+        arguments.insert(arguments.begin(), program);
         std::vector<char*> argv;
         for (std::string& argument : arguments) argv.push_back(argument.data());
         argv.push_back(nullptr);
-        const int failed =
-            ::posix_spawn(&pid_, STORE_CHILD, &actions, nullptr, argv.data(), environ);
+        const int failed = ::posix_spawn(&pid_, program, &actions, nullptr, argv.data(), environ);
         ::posix_spawn_file_actions_destroy(&actions);
         ::close(in[0]);
         ::close(out[1]);
         in_ = in[1];
         out_ = out[0];
-        if (failed != 0) throw std::runtime_error("cannot start " STORE_CHILD);
+        if (failed != 0) throw std::runtime_error(std::string("cannot start ") + program);
     }
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
