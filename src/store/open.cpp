@@ -90,8 +90,10 @@ Opened open_degraded(const std::string& path, const std::string& reason, Log& lo
 
 Opened open_to_own(const std::string& path, Log& log) {
     if (const Status owner = check_owner(path); !owner) {
-        // No chown is asked for where another refusal would follow.
-        if (const Status content = check_content(path); !content) return content.error();
+        // No chown is asked for where another refusal would follow; what cannot be looked into is
+        // what the chown is for.
+        const Status content = check_content(path);
+        if (!content && content.error().code != Errc::permission) return content.error();
         return owner.error();
     }
     const bool existed = file_exists(path);
