@@ -56,11 +56,13 @@ control::ReconcilerSettings reconciler_settings() {
 
 Application::Application(model::Configuration configuration,
                          TlsFiles files,
-                         observe::LogWriter& writer)
+                         observe::LogWriter& writer,
+                         SupervisorSettings supervisor)
     : configuration_(std::move(configuration)),
       files_(std::move(files)),
       writer_(writer),
-      log_(writer.add_ring(4096), clock_, threshold(configuration_)) {}
+      log_(writer.add_ring(4096), clock_, threshold(configuration_)),
+      supervisor_(std::move(supervisor), log_) {}
 
 Application::~Application() {
     if (reconciler_) reconciler_->stop();
@@ -89,8 +91,26 @@ std::optional<int> Application::start() {
                {"routers", std::uint64_t{configuration_.routers.size()}},
                {"workers", std::uint64_t{worker_count(configuration_)}},
                {"stored_certificates", std::uint64_t{stored_.size()}}});
+    report_ready();
     start_certificate_side();
     return std::nullopt;
+}
+
+void Application::report_ready() {
+    supervisor_.ready(what_is_served());
+    if (!supervisor_.watchdog()) return;
+    watchdog_ = std::make_unique<Watchdog>(
+        loop_,
+        *supervisor_.watchdog(),
+        [this](std::function<void()> answered) {
+            data_plane_->when_all_turned(std::move(answered));
+        },
+        [this] { supervisor_.alive(); });
+}
+
+std::string Application::what_is_served() const {
+    return "serving " + std::to_string(configuration_.routers.size()) + " routers on " +
+           std::to_string(configuration_.entry_points.size()) + " entry points";
 }
 
 std::optional<int> Application::open_store() {
@@ -214,6 +234,8 @@ void Application::drain() {
     log_.info("draining",
               "no new connections; waiting for the open ones",
               {{"open", data_plane_->counters().open}, {"grace", describe(grace)}});
+    supervisor_.stopping("draining " + std::to_string(data_plane_->counters().open) +
+                         " open connections");
     if (reconciler_) reconciler_->stop();
     data_plane_->drain(grace, [this](std::size_t cut) {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{cut}}});
@@ -226,9 +248,13 @@ void Application::reopen_log() {
 }
 
 void Application::request_reload() {
-    log_.warn("reload_refused",
-              "reloading the configuration is not supported in this version; "
-              "restart mesh to apply a change");
+    loop_.post([this] {
+        supervisor_.reloading();
+        log_.warn("reload_refused",
+                  "reloading the configuration is not supported in this version; "
+                  "restart mesh to apply a change");
+        supervisor_.ready(what_is_served());
+    });
 }
 
 }  // namespace mesh::app

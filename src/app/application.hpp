@@ -3,6 +3,8 @@
 #include "app/file_certificates.hpp"
 #include "app/name_resolution.hpp"
 #include "app/stored_certificates.hpp"
+#include "app/supervisor.hpp"
+#include "app/watchdog.hpp"
 #include "base/clock.hpp"
 #include "base/task_loop.hpp"
 #include "control/reconciler.hpp"
@@ -24,7 +26,10 @@ namespace mesh::app {
 /// takes them down from the top.
 class Application {
  public:
-    Application(model::Configuration configuration, TlsFiles files, observe::LogWriter& writer);
+    Application(model::Configuration configuration,
+                TlsFiles files,
+                observe::LogWriter& writer,
+                SupervisorSettings supervisor);
     ~Application();
     Application(const Application&) = delete;
     Application& operator=(const Application&) = delete;
@@ -45,6 +50,9 @@ class Application {
     [[nodiscard]] std::optional<int> open_store();
     [[nodiscard]] std::optional<int> listen();
     void give_certificates();
+    /// The service manager hears that mesh is up, and from now on that it is alive.
+    void report_ready();
+    [[nodiscard]] std::string what_is_served() const;
     void start_certificate_side();
     /// Wants what the configuration names and no valid certificate from a file has; again when
     /// one of these begins or ends to be valid.
@@ -56,6 +64,7 @@ class Application {
     observe::LogWriter& writer_;
     SystemClock clock_;
     SharedRingLog log_;
+    Supervisor supervisor_;
     std::vector<std::unique_ptr<RingLog>> worker_logs_;
     TaskLoop loop_;
     std::unique_ptr<store::Store> store_;
@@ -68,6 +77,7 @@ class Application {
     std::unique_ptr<control::Reconciler> reconciler_;
     /// Names that certificates from files had at the last want_certificates().
     std::optional<std::vector<std::vector<HostPattern>>> covered_;
+    std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;
 };
 

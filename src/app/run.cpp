@@ -3,6 +3,7 @@
 #include "app/application.hpp"
 #include "app/process.hpp"
 #include "app/signals.hpp"
+#include "app/supervisor.hpp"
 #include "config/load.hpp"
 
 #include <cstdio>
@@ -73,6 +74,7 @@ class Reachable {
 
 int run(const std::string& config_path) {
     protect_secrets();
+    SupervisorSettings supervisor = take_supervisor_settings();
     SignalTarget target;
     SignalThread signals;
 
@@ -94,7 +96,8 @@ int run(const std::string& config_path) {
         print("log.filePath: " + writer.error().message + "\n");
         return exit_code::configuration;
     }
-    Application application(std::move(*loaded.configuration), std::move(files), **writer);
+    Application application(
+        std::move(*loaded.configuration), std::move(files), **writer, std::move(supervisor));
     if (const auto failed = application.start()) return *failed;
     const Reachable reachable(target, application);
     signals.start([&target](int number) { target.deliver(number); });

@@ -250,6 +250,12 @@ void DataPlane::set_addresses(const std::string& host,
     state_->on_each([=](Worker& worker) { worker.set_addresses(host, addresses); });
 }
 
+void DataPlane::when_all_turned(std::function<void()> done) {
+    auto gathering = std::make_shared<Gathering>(state_->crews.size(),
+                                                 [done = std::move(done)](std::size_t) { done(); });
+    state_->on_each([gathering](Worker&) { gathering->arrive(0); });
+}
+
 void DataPlane::drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done) {
     auto gathering = std::make_shared<Gathering>(state_->crews.size(), std::move(done));
     state_->on_each([=](Worker& worker) {

@@ -91,6 +91,9 @@ class DataPlane {
     /// Addresses of a host name used by servers ("db.internal"); literals need none.
     void set_addresses(const std::string& host, const std::vector<std::string>& ip_literals);
 
+    /// `done` runs on some worker's thread when every worker has taken a turn since the call; while
+    /// one is stuck, it does not.
+    void when_all_turned(std::function<void()> done);
     /// Stops accepting, lets connections end for `grace`, then cuts them. `done(cut)` runs on some
     /// worker's thread with the number of connections cut.
     void drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done);

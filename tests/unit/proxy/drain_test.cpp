@@ -129,3 +129,29 @@ TEST_CASE("drain: stop ends whatever is open", "[drain]") {
     plane.reset();
     for (Peer& client : clients) client.receive_all();
 }
+
+TEST_CASE("turns: all workers turn, until one of them is stuck", "[turns]") {
+    PlaneBuilder builder;
+    builder.workers = 3;
+    Plane plane(std::move(builder));
+    const auto all_turned = [&] {
+        auto turned = std::make_shared<std::promise<void>>();
+        auto result = turned->get_future();
+        plane.plane->when_all_turned([turned] { turned->set_value(); });
+        return result;
+    };
+    CHECK(all_turned().wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+
+    // What runs on a worker's thread and does not come back.
+    std::promise<void> stuck;
+    std::promise<void> gate;
+    plane.plane->when_all_turned([&] {
+        stuck.set_value();
+        gate.get_future().wait();
+    });
+    stuck.get_future().wait();
+    auto later = all_turned();
+    CHECK(later.wait_for(milliseconds(100)) == std::future_status::timeout);
+    gate.set_value();
+    CHECK(later.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+}

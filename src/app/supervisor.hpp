@@ -1,0 +1,52 @@
+#pragma once
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "proxy/file_descriptor.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mesh::app {
+
+/// What a service manager that watches this process asks for, in its environment.
+struct SupervisorSettings {
+    std::string socket;  ///< $NOTIFY_SOCKET: a path, or an abstract name after '@'; empty: nobody
+    std::optional<std::chrono::microseconds> watchdog;  ///< $WATCHDOG_USEC, when it means us
+};
+
+/// Takes the variables out of the environment, so that no child of ours speaks in our name. Call
+/// before there is a second thread.
+[[nodiscard]] SupervisorSettings take_supervisor_settings();
+
+/// Tells the service manager how the process is: sd_notify(3)'s protocol, one datagram each. Does
+/// nothing where nobody listens. A word that does not get through within a second is lost; that is
+/// logged once.
+class Supervisor {
+ public:
+    Supervisor(SupervisorSettings settings, Log& log);
+
+    /// Up, or up again after reloading(). `status` is one line for people, as in the others.
+    void ready(std::string_view status);
+    /// The configuration is being read again; ready() ends that, whatever came of it.
+    void reloading();
+    void stopping(std::string_view status);
+    void status(std::string_view text);
+    /// Feeds the watchdog.
+    void alive();
+
+    [[nodiscard]] std::optional<std::chrono::microseconds> watchdog() const {
+        return settings_.watchdog;
+    }
+
+ private:
+    void tell(std::string_view text);
+
+    SupervisorSettings settings_;
+    Log& log_;
+    proxy::FileDescriptor socket_;
+    bool failure_told_ = false;
+};
+
+}  // namespace mesh::app
