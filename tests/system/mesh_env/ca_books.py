@@ -30,7 +30,8 @@ def _base64url(data: bytes) -> str:
 
 
 class CaBooks:
-    """RFC 8555's list of an account's orders: also those whose answer never reached the client."""
+    """RFC 8555's list of an account's orders: also those whose answer never reached the client, but
+    not those that failed. These can be asked for by their URL."""
 
     def __init__(self, pebble, account: Account):
         self._trust = ssl.create_default_context(cafile=str(pebble.ca_file))
@@ -43,13 +44,13 @@ class CaBooks:
         next_page = json.loads(self._post_as_get(self._url)[0])["orders"]
         while next_page:
             body, headers = self._post_as_get(next_page)
-            found += [self._order(url) for url in json.loads(body).get("orders") or []]
+            found += [self.order(url) for url in json.loads(body).get("orders") or []]
             links = ", ".join(headers.get_all("Link") or [])
             more = re.search(r'<([^>]+)>\s*;\s*rel="next"', links)
             next_page = more[1] if more else None
         return found
 
-    def _order(self, url: str) -> CaOrder:
+    def order(self, url: str) -> CaOrder:
         order = json.loads(self._post_as_get(url)[0])
         return CaOrder(url, frozenset(one["value"] for one in order["identifiers"]), order["status"],
                        bool(order.get("certificate")))

@@ -51,11 +51,22 @@ class Story:
     end: Stored = Stored()
     served_serial: int = 0
     orders: list[CaOrder] = field(default_factory=list)
+    new_account: list[str] = field(default_factory=list)
+    """What the CA said to newAccount in the last life: 201 made, 200 found."""
     trouble: str = ""
 
     @property
     def extra_orders(self) -> int:
         return len(self.orders) - 1
+
+    @property
+    def needless_orders(self) -> int:
+        """Without those that the CA gave up, having found nobody when it validated."""
+        return sum(order.status != "invalid" for order in self.orders) - 1
+
+    def urls_seen(self) -> set[str]:
+        """Of the orders that its processes left in the store."""
+        return {order.url for life in self.lives for order in life.stored.orders if order.url}
 
 
 class Bench:
@@ -93,16 +104,26 @@ class Bench:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(one, trials))
 
-    def audit(self, stories: list[Story]) -> None:
-        """Fills in what the CA has on file."""
+    def orders_made(self) -> int:
+        """How many orders the CA has made so far, for anybody."""
+        return self.pebble.requests(r"Added order ")
+
+    def audit(self, stories: list[Story], made: int) -> int:
+        """Fills in what the CA has on file. Returns how many of the orders `made` are nobody's: 0, where
+        every story came to its end."""
         by_account: dict = {}
         for story in stories:
             if story.end.account is not None:
                 by_account.setdefault(story.end.account, []).append(story)
         for account, holders in by_account.items():
-            orders = CaBooks(self.pebble, account).orders()
+            books = CaBooks(self.pebble, account)
+            orders = books.orders()
             for story in holders:
                 story.orders = [order for order in orders if order.names == {story.name}]
+                listed = {order.url for order in story.orders}
+                story.orders += [books.order(url) for url in sorted(story.urls_seen() - listed)]
+        counted = sum(len(story.orders) for story in stories)
+        return made - counted
 
 
 class Trial:
@@ -202,6 +223,8 @@ class Trial:
             self.mesh.wait_for("cert_live", since=self.since, seconds=seconds)
         self.story.served_serial = wait_until(self._serial_from_ca, 10, "a certificate of the CA is served")
         self.mesh.stop()
+        asked = self.mesh.events("acme_request", since=self.since, request="newAccount")
+        self.story.new_account = [line["status"] for line in asked]
         self.story.end = read_store(self.store)
 
     def _has_new(self) -> bool:
