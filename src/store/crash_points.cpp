@@ -36,6 +36,10 @@ struct Milestone {
     std::string_view operator()(const DeleteOrder&) const { return "order-deleted"; }
     std::string_view operator()(const PutVersion&) const { return "certificate"; }
     std::string_view operator()(const AddHistory&) const { return "history"; }
+    template <class Other>
+    std::string_view operator()(const Other&) const {
+        return "other";
+    }
 };
 
 /// A transition is named after the weightiest of its changes.
