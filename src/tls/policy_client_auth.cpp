@@ -44,7 +44,7 @@ Status trust_cas(SSL_CTX* context, const std::string& pem) {
     const StorePtr trusted(X509_STORE_new());
     if (!trusted) return openssl_error("cannot hold client CAs");
     std::size_t count = 0;
-    const auto read = for_each_pem_block(pem, [&](const PemBlock& block) -> Status {
+    auto read = for_each_pem_block(pem, [&](const PemBlock& block) -> Status {
         if (block.label != "CERTIFICATE") return {};
         ++count;
         return add_ca(context, trusted.get(), block.content);
@@ -67,7 +67,7 @@ bool is_certificate(std::string_view label) {
 
 Status check_authorities(std::string_view pem) {
     std::size_t count = 0;
-    const auto read = for_each_pem_block(pem, [&](const PemBlock& block) -> Status {
+    auto read = for_each_pem_block(pem, [&](const PemBlock& block) -> Status {
         if (!is_certificate(block.label)) return {};
         ++count;
         const unsigned char* cursor = block.content.data();
