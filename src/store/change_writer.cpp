@@ -1,5 +1,6 @@
 #include "store/change_writer.hpp"
 
+#include "store/checksum.hpp"
 #include "store/names_text.hpp"
 #include "store/statement.hpp"
 
@@ -36,11 +37,11 @@ struct ChangeWriter::Statements {
     // Inserts name their columns and updates name what they set: a newer minor of the schema may
     // have columns this binary does not know, and must keep them.
     SQLite::Statement put_account{database, R"sql(
-        INSERT INTO account (directory, email, url, status, created, key)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO account (directory, email, url, status, created, key, checksum)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (directory) DO UPDATE SET
             email = excluded.email, url = excluded.url, status = excluded.status,
-            created = excluded.created, key = excluded.key)sql"};
+            created = excluded.created, key = excluded.key, checksum = excluded.checksum)sql"};
     SQLite::Statement put_authority{database, R"sql(
         INSERT INTO authority (directory, retry_not_before, reason) VALUES (?, ?, ?)
         ON CONFLICT (directory) DO UPDATE SET
@@ -85,7 +86,8 @@ struct ChangeWriter::Statements {
             profile, source, created)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql"};
     SQLite::Statement add_material{
-        database, "INSERT INTO version_material (version_id, chain, key) VALUES (?, ?, ?)"};
+        database,
+        "INSERT INTO version_material (version_id, chain, key, checksum) VALUES (?, ?, ?, ?)"};
     SQLite::Statement set_current{database,
                                   "UPDATE certificate SET current_version = ? WHERE id = ?"};
     SQLite::Statement delete_old_versions{database, R"sql(
@@ -154,6 +156,7 @@ Status ChangeWriter::Visitor::operator()(const PutAccount& change) {
         .bind(account.status)
         .bind(account.created)
         .bind(account.key_pem)
+        .bind(checksum_of({account.key_pem.reveal()}))
         .run();
     return {};
 }
@@ -269,7 +272,12 @@ Status ChangeWriter::Visitor::operator()(const PutVersion& change) {
         .bind(facts.created)
         .run();
     const std::int64_t version_id = sql_.database.getLastInsertRowid();
-    Execution(sql_.add_material).bind(version_id).bind(change.chain_pem).bind(change.key_pem).run();
+    Execution(sql_.add_material)
+        .bind(version_id)
+        .bind(change.chain_pem)
+        .bind(change.key_pem)
+        .bind(checksum_of({change.chain_pem, change.key_pem.reveal()}))
+        .run();
     Execution(sql_.set_current).bind(version_id).bind(*id).run();
     const int deleted =
         Execution(sql_.delete_old_versions).bind(*id).bind(*id).bind(versions_kept).run();

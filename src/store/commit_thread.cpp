@@ -7,6 +7,7 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <pthread.h>
 #include <utility>
 
@@ -24,34 +25,67 @@ bool is_busy(const SQLite::Exception& exception) {
     return (exception.getErrorCode() & 0xff) == SQLITE_BUSY;
 }
 
+bool is_version(const Change& change) {
+    return std::holds_alternative<PutVersion>(change);
+}
+
 Error closed() {
     return Error{Errc::cancelled, Origin::internal, "the store was closed"};
 }
 
 }  // namespace
 
-CommitThread::CommitThread(Connection database, std::string path, TestHooks hooks, Log& log)
+CommitThread::Writer::Writer(Connection opened)
+    : database(std::move(opened)),
+      changes(*database),
+      savepoint(*database, "SAVEPOINT transition"),
+      release(*database, "RELEASE transition"),
+      roll_back(*database, "ROLLBACK TO transition") {}
+
+CommitThread::CommitThread(Connection database,
+                           Error reason,
+                           std::string path,
+                           Surroundings around,
+                           std::chrono::milliseconds retry,
+                           TestHooks hooks,
+                           Log& log)
     : path_(std::move(path)),
+      around_(std::move(around)),
+      retry_(retry),
       hooks_(hooks),
       log_(log),
-      database_(std::move(database)),
-      changes_(*database_),
-      savepoint_(*database_, "SAVEPOINT transition"),
-      release_(*database_, "RELEASE transition"),
-      roll_back_(*database_, "ROLLBACK TO transition"),
-      // What a killed owner left in the log may hold deleted keys.
-      wipe_at_(Clock::now()),
-      thread_([this] { run(); }) {
+      why_not_(std::move(reason)) {
+    if (database) {
+        begin_to_write(std::move(database));
+    } else {
+        degraded_ = true;
+        ask_at_ = Clock::now() + retry_;
+    }
+    thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), "mesh-store");
 }
 
 CommitThread::~CommitThread() {
+    stop();
+}
+
+void CommitThread::stop() {
+    if (!thread_.joinable()) return;
     {
         const std::lock_guard lock(mutex_);
         stop_by_ = Clock::now() + stop_time;
     }
     wake_.notify_one();
     thread_.join();
+}
+
+void CommitThread::begin_to_write(Connection database) {
+    writer_ = std::make_unique<Writer>(std::move(database));
+    ask_at_.reset();
+    // What a killed owner left in the log may hold deleted keys.
+    wipe_at_ = Clock::now();
+    writable_ = true;
+    around_.began_to_write();
 }
 
 void CommitThread::submit(Transition transition, Executor& executor, Done done) {
@@ -72,6 +106,7 @@ void CommitThread::submit(Transition transition, Executor& executor, Done done) 
 void CommitThread::run() {
     for (;;) {
         std::vector<Job> batch = next_batch();
+        become_writer_when_due();
         if (!batch.empty()) {
             commit(batch);
             continue;
@@ -82,11 +117,32 @@ void CommitThread::run() {
     }
 }
 
+/// Somebody may have made room, or given back a right.
+void CommitThread::become_writer_when_due() {
+    if (!ask_at_ || Clock::now() < *ask_at_) return;
+    try {
+        Result<Connection> database = around_.become_writer();
+        if (database) {
+            begin_to_write(*std::move(database));
+            note(std::nullopt);
+            return;
+        }
+        why_not_ = database.error();
+    } catch (const SQLite::Exception& exception) {
+        why_not_ = sqlite_error("cannot write " + path_, exception);
+    }
+    ask_at_ = Clock::now() + retry_;
+}
+
+std::optional<CommitThread::Clock::time_point> CommitThread::next_chore() const {
+    return ask_at_ ? ask_at_ : wipe_at_;
+}
+
 std::vector<CommitThread::Job> CommitThread::next_batch() {
     std::unique_lock lock(mutex_);
     const auto ready = [this] { return !queue_.empty() || stop_by_; };
-    if (wipe_at_)
-        wake_.wait_until(lock, *wipe_at_, ready);
+    if (const auto chore = next_chore())
+        wake_.wait_until(lock, *chore, ready);
     else
         wake_.wait(lock, ready);
     if (stop_by_ && Clock::now() > *stop_by_) {
@@ -106,12 +162,23 @@ std::vector<CommitThread::Job> CommitThread::next_batch() {
 }
 
 void CommitThread::commit(std::vector<Job>& batch) {
+    if (!writer_) {
+        fail(batch, why_not_);
+        for (Job& job : batch) complete(job);
+        return;
+    }
     std::optional<Failure> failure = commit_together(batch);
     // A commit that failed as a whole may have failed for one transition's sake: a disk without
     // room for a certificate may still have it for a status.
     if (failure && failure->began && batch.size() > 1) failure = commit_one_by_one(batch, *failure);
     note(failure);
-    if (changes_.take_keys_were_deleted() && !wipe_at_) wipe_at_ = Clock::now() + wipe_delay;
+    if (writer_->changes.take_keys_were_deleted() && !wipe_at_)
+        wipe_at_ = Clock::now() + wipe_delay;
+    if (std::any_of(batch.begin(), batch.end(), [](const Job& job) {
+            return job.result &&
+                   std::any_of(job.transition.begin(), job.transition.end(), is_version);
+        }))
+        around_.certificates_changed();
     for (Job& job : batch) complete(job);
 }
 
@@ -152,32 +219,32 @@ void CommitThread::apply_all(std::span<Job> jobs) {
         for (Job& job : jobs) apply_in_savepoint(job);
         hold_commit(hooks_, log_);
         for (const Job& job : jobs) pass_commit("before-commit", job.transition);
-        database_->exec("COMMIT");
+        writer_->database->exec("COMMIT");
         for (const Job& job : jobs) pass_commit("after-commit", job.transition);
     } catch (const SQLite::Exception&) {
         // Some failures have rolled back already; then this one says so, which is no news.
-        (void)database_->tryExec("ROLLBACK");
+        (void)writer_->database->tryExec("ROLLBACK");
         throw;
     }
 }
 
 void CommitThread::apply_in_savepoint(Job& job) {
-    Execution(savepoint_).run();
+    Execution(writer_->savepoint).run();
     try {
-        job.result = changes_.apply(job.transition);
+        job.result = writer_->changes.apply(job.transition);
     } catch (const SQLite::Exception& exception) {
-        const bool transaction_gone = sqlite3_get_autocommit(database_->getHandle()) != 0;
+        const bool transaction_gone = sqlite3_get_autocommit(writer_->database->getHandle()) != 0;
         if (transaction_gone) throw;
         job.result = sqlite_error("cannot write " + path_, exception);
     }
-    if (!job.result) Execution(roll_back_).run();
-    Execution(release_).run();
+    if (!job.result) Execution(writer_->roll_back).run();
+    Execution(writer_->release).run();
 }
 
 void CommitThread::begin() {
     for (int tries = 1;; ++tries) {
         try {
-            database_->exec("BEGIN IMMEDIATE");
+            writer_->database->exec("BEGIN IMMEDIATE");
             return;
         } catch (const SQLite::Exception& exception) {
             const std::lock_guard lock(mutex_);
@@ -201,15 +268,16 @@ void CommitThread::wipe_log_when_due() {
     // Pages moved into the database file are overwritten there (secure_delete), but the log keeps
     // their earlier content until it is cut. A reader in the middle of a view delays that.
     try {
-        database_->setBusyTimeout(0);
-        const bool blocked = database_->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)").getInt() != 0;
+        writer_->database->setBusyTimeout(0);
+        const bool blocked =
+            writer_->database->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)").getInt() != 0;
         wipe_at_.reset();
         if (blocked) wipe_at_ = Clock::now() + wipe_delay;
     } catch (const SQLite::Exception&) {
         // The next commit meets the same fault and reports it.
         wipe_at_ = Clock::now() + 60 * wipe_delay;
     }
-    database_->setBusyTimeout(static_cast<int>(busy_timeout.count()));
+    writer_->database->setBusyTimeout(static_cast<int>(busy_timeout.count()));
 }
 
 bool CommitThread::time_is_up() {

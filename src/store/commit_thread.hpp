@@ -7,10 +7,12 @@
 #include "store/statement.hpp"
 #include "store/test_hooks.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -24,23 +26,47 @@ namespace mesh::store {
 /// transition has its own savepoint in it, so that one that cannot be applied takes no other with
 /// it. Completions are posted after the commit returned, which in synchronous=FULL is after the
 /// fsync.
+///
+/// A store whose place could not be written when it was opened begins without a connection: what is
+/// submitted fails with the reason, and the connection is asked for again until there is one.
 class CommitThread {
  public:
     using Done = std::function<void(Result<Applied>)>;
+
+    /// What the thread needs from the store it belongs to. Called on the thread.
+    struct Surroundings {
+        /// Gives a connection for writing, with the current schema, or says why there is none.
+        std::function<Result<Connection>()> become_writer;
+        /// The store can be written from now on. Called once.
+        std::function<void()> began_to_write;
+        /// Chains and keys were committed.
+        std::function<void()> certificates_changed;
+    };
 
     /// Changes queued at most; beyond it a transition completes at once with Errc::limit.
     static constexpr std::size_t queued_changes_max = 200'000;
     /// How long the destructor goes on writing what is queued; the rest completes with cancelled.
     static constexpr std::chrono::seconds stop_time{5};
 
-    /// `database` is open for writing, with the current schema. `log` is shared by threads.
-    CommitThread(Connection database, std::string path, TestHooks hooks, Log& log);
+    /// `reason` says why `database` is null, when it is. `log` is shared by threads.
+    CommitThread(Connection database,
+                 Error reason,
+                 std::string path,
+                 Surroundings around,
+                 std::chrono::milliseconds retry,
+                 TestHooks hooks,
+                 Log& log);
     ~CommitThread();
     CommitThread(const CommitThread&) = delete;
     CommitThread& operator=(const CommitThread&) = delete;
 
     /// Thread-safe, never waits for the disk.
     void submit(Transition transition, Executor& executor, Done done);
+    /// Thread-safe. Turns true once, when there is a connection for writing.
+    [[nodiscard]] bool writable() const { return writable_; }
+    /// Finishes what is queued, for at most `stop_time`. The connection stays open until this
+    /// object goes.
+    void stop();
 
  private:
     using Clock = std::chrono::steady_clock;
@@ -51,7 +77,21 @@ class CommitThread {
         Result<Applied> result;
     };
 
+    /// The connection with everything prepared on it.
+    struct Writer {
+        explicit Writer(Connection opened);
+        Connection database;
+        ChangeWriter changes;
+        SQLite::Statement savepoint;
+        SQLite::Statement release;
+        SQLite::Statement roll_back;
+    };
+
     void run();
+    void become_writer_when_due();
+    void begin_to_write(Connection database);
+    /// When there is something to do without being asked.
+    [[nodiscard]] std::optional<Clock::time_point> next_chore() const;
     /// Waits for work. Empty when there will be none any more, or when a chore is due.
     std::vector<Job> next_batch();
     /// Why jobs were not committed.
@@ -74,13 +114,15 @@ class CommitThread {
     static void complete(Job& job);
 
     std::string path_;
+    Surroundings around_;
+    std::chrono::milliseconds retry_;
     TestHooks hooks_;
     Log& log_;
-    Connection database_;
-    ChangeWriter changes_;
-    SQLite::Statement savepoint_;
-    SQLite::Statement release_;
-    SQLite::Statement roll_back_;
+    std::unique_ptr<Writer> writer_;
+    Error why_not_;  ///< without a writer
+    /// When to ask for a writer again, without one.
+    std::optional<Clock::time_point> ask_at_;
+    std::atomic<bool> writable_{false};
     bool degraded_ = false;
     /// When the log is to be emptied because pages with deleted keys are still in it.
     std::optional<Clock::time_point> wipe_at_;

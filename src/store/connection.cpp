@@ -68,6 +68,12 @@ void enter_wal_mode(SQLite::Database& database) {
         throw SQLite::Exception("the file system does not support a write-ahead log", SQLITE_IOERR);
 }
 
+void move_log_on_close(SQLite::Database& database, bool on) {
+    int* const ignored = nullptr;
+    database.check(sqlite3_db_config(
+        database.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on ? 0 : 1, ignored));
+}
+
 Connection open_for_reading(const std::string& path, Sharing sharing) {
     switch (sharing) {
         case Sharing::locked:
@@ -79,9 +85,7 @@ Connection open_for_reading(const std::string& path, Sharing sharing) {
     }
     // Without locks and in exclusive mode SQLite keeps the index of the WAL on the heap.
     Connection connection = open(path, SQLite::OPEN_READONLY, "unix-none");
-    int* const ignored = nullptr;
-    connection->check(
-        sqlite3_db_config(connection->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, ignored));
+    move_log_on_close(*connection, false);
     connection->exec("PRAGMA locking_mode=EXCLUSIVE");
     return connection;
 }

@@ -23,6 +23,9 @@ inline constexpr std::chrono::milliseconds busy_timeout{2'000};
 /// Switches the database to WAL; only after its schema was found to be ours.
 void enter_wal_mode(SQLite::Database& database);
 
+/// Whether closing the last connection moves the log into the database, as SQLite does unasked.
+void move_log_on_close(SQLite::Database& database, bool on);
+
 /// How a connection for reading gets along with whoever else has the file open.
 enum class Sharing {
     /// SQLite's locks and shared memory: sees every commit of a running owner.

@@ -23,18 +23,6 @@ struct Free {
     void operator()(char* text) const noexcept { std::free(text); }  // NOLINT: realpath's contract
 };
 
-Error failure(const std::string& what, int code) {
-    const bool denied = code == EACCES || code == EPERM || code == EROFS;
-    const Errc errc = denied ? Errc::permission : code == ENOSPC ? Errc::full : Errc::io;
-    return {errc, Origin::internal, what + ": " + std::strerror(code)};
-}
-
-std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 std::optional<std::string> real_path(const std::string& path) {
     const std::unique_ptr<char, Free> real(::realpath(path.c_str(), nullptr));
     if (!real) return std::nullopt;
@@ -50,32 +38,24 @@ std::string user_name(uid_t user) {
     return "user " + std::to_string(user);
 }
 
-/// Makes a folder's new entry survive a power cut. Best effort: not every file system can.
-void sync_folder(const std::string& folder) {
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return;
-    ::fsync(descriptor);
-    ::close(descriptor);
-}
-
 Status create_folders(const std::string& folder) {
     if (file_exists(folder)) return {};
     const std::string parent = folder_of(folder);
     if (const Status made = create_folders(parent); !made) return made.error();
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-        return failure("cannot create folder " + folder, errno);
+        return file_error("cannot create folder " + folder, errno);
     sync_folder(parent);
     return {};
 }
 
 Result<char> first_byte(const std::string& path) {
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0) return failure("cannot read " + path, errno);
+    if (file < 0) return file_error("cannot read " + path, errno);
     char byte = 0;
     const ssize_t got = ::read(file, &byte, 1);
     const int code = errno;
     ::close(file);
-    if (got < 0) return failure("cannot read " + path, code);
+    if (got < 0) return file_error("cannot read " + path, code);
     return byte;
 }
 
@@ -85,10 +65,30 @@ std::string base_name(const std::string& path) {
 
 }  // namespace
 
+Error file_error(const std::string& what, int code) {
+    const bool denied = code == EACCES || code == EPERM || code == EROFS;
+    const bool no_room = code == ENOSPC || code == EDQUOT;
+    const Errc errc = denied ? Errc::permission : no_room ? Errc::full : Errc::io;
+    return {errc, Origin::internal, what + ": " + std::strerror(code)};
+}
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+void sync_folder(const std::string& folder) {
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    ::fsync(descriptor);
+    ::close(descriptor);
+}
+
 Result<std::string> resolved_path(const std::string& path) {
     if (auto real = real_path(path)) return *std::move(real);
     const int code = errno;
-    if (code != ENOENT) return failure("cannot open " + path, code);
+    if (code != ENOENT) return file_error("cannot open " + path, code);
     const std::string folder = folder_of(path);
     const auto real_folder = real_path(folder);
     if (!real_folder) return path;  // the folder is still to be made
@@ -131,7 +131,7 @@ Status check_file_system(const std::string& path) {
     std::string place = folder_of(path);
     while (::statfs(place.c_str(), &facts) != 0) {
         if (errno != ENOENT || place == "/" || place == ".")
-            return failure("cannot open " + path, errno);
+            return file_error("cannot open " + path, errno);
         place = folder_of(place);
     }
     // The field is signed on some architectures; CIFS has the top bit set.
@@ -162,7 +162,7 @@ Status check_owner(const std::string& path) {
 
 Status check_may_read(const std::string& path) {
     if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0) return {};
-    return failure("cannot read " + path, errno);
+    return file_error("cannot read " + path, errno);
 }
 
 Status check_content(const std::string& path) {
@@ -195,7 +195,7 @@ Status create_private_file(const std::string& path) {
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file < 0) {
         if (errno == EEXIST) return {};
-        return failure("cannot create " + path, errno);
+        return file_error("cannot create " + path, errno);
     }
     ::close(file);
     sync_folder(folder);
@@ -203,7 +203,7 @@ Status create_private_file(const std::string& path) {
 }
 
 void narrow_modes(const std::string& path, Log& log) {
-    for (const char* ending : endings) {
+    for (const char* ending : {"", "-wal", "-shm", "-journal", ".lock", copy_ending}) {
         struct stat facts {};
         const std::string file = path + ending;
         if (::stat(file.c_str(), &facts) != 0 || (facts.st_mode & 077U) == 0) continue;

@@ -15,6 +15,16 @@ namespace mesh::store {
 /// file itself, and for a new store its folder, need not exist.
 [[nodiscard]] Result<std::string> resolved_path(const std::string& path);
 
+/// What errno says about `what`: permission, full or io.
+[[nodiscard]] Error file_error(const std::string& what, int code);
+
+[[nodiscard]] std::string folder_of(const std::string& path);
+/// Makes a folder's new entry survive a power cut. Best effort: not every file system can.
+void sync_folder(const std::string& folder);
+
+/// The online copy of a store goes by the store's path with this behind it.
+inline constexpr const char* copy_ending = ".last";
+
 [[nodiscard]] bool file_exists(const std::string& path);
 /// 0 when there is no such file.
 [[nodiscard]] std::uint64_t file_size(const std::string& path);

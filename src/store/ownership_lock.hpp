@@ -19,6 +19,8 @@ class OwnershipLock {
     OwnershipLock& operator=(const OwnershipLock&) = delete;
     ~OwnershipLock();
 
+    /// Whether the file was there before: somebody has owned this store already.
+    [[nodiscard]] bool was_there() const { return !created_; }
     /// Removes the file if this object made it: for a store that is refused after all.
     void leave_no_trace();
 

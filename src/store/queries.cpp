@@ -1,11 +1,14 @@
 #include "store/queries.hpp"
 
+#include "store/checksum.hpp"
 #include "store/names_text.hpp"
 #include "store/statement.hpp"
 
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <limits>
@@ -81,6 +84,10 @@ AuthorizationRecord read_authorization(Row& row) {
     return authorization;
 }
 
+std::int64_t checksum_of(const VersionMaterial& material) {
+    return store::checksum_of({material.chain_pem, material.key_pem.reveal()});
+}
+
 }  // namespace
 
 std::vector<StoredCertificate> read_certificates(SQLite::Database& database) {
@@ -110,14 +117,59 @@ std::vector<StoredCertificate> read_certificates(SQLite::Database& database) {
 
 std::optional<VersionMaterial> read_version(SQLite::Database& database, std::int64_t version_id) {
     SQLite::Statement statement(database,
-                                "SELECT chain, key FROM version_material WHERE version_id = ?");
+                                "SELECT chain, key, checksum FROM version_material "
+                                "WHERE version_id = ?");
     statement.bind(1, version_id);
     if (!statement.executeStep()) return std::nullopt;
     Row row(statement);
     VersionMaterial material;
     material.chain_pem = row.text();
     material.key_pem = row.secret();
+    if (!row.next_is_null() && row.number() != checksum_of(material))
+        throw SQLite::Exception(
+            "chain and key of version " + std::to_string(version_id) + " are damaged",
+            SQLITE_CORRUPT);
     return material;
+}
+
+std::vector<std::int64_t> find_damaged_versions(SQLite::Database& database) {
+    SQLite::Statement statement(database,
+                                "SELECT version_id, chain, key, checksum FROM version_material "
+                                "WHERE checksum IS NOT NULL ORDER BY version_id");
+    std::vector<std::int64_t> damaged;
+    while (statement.executeStep()) {
+        Row row(statement);
+        const std::int64_t id = row.number();
+        VersionMaterial material;
+        material.chain_pem = row.text();
+        material.key_pem = row.secret();
+        if (row.number() != checksum_of(material)) damaged.push_back(id);
+    }
+    return damaged;
+}
+
+void replace_material(SQLite::Database& database,
+                      std::int64_t version_id,
+                      const VersionMaterial& material) {
+    SQLite::Statement statement(database,
+                                "UPDATE version_material SET chain = ?, key = ?, checksum = ? "
+                                "WHERE version_id = ?");
+    Execution(statement)
+        .bind(material.chain_pem)
+        .bind(material.key_pem)
+        .bind(checksum_of(material))
+        .bind(version_id)
+        .run();
+}
+
+std::string sha256_of_version(SQLite::Database& database, std::int64_t version_id) {
+    SQLite::Statement statement(database, "SELECT sha256 FROM version WHERE id = ?");
+    statement.bind(1, version_id);
+    return statement.executeStep() ? Row(statement).text() : std::string();
+}
+
+std::int64_t newest_version(SQLite::Database& database) {
+    return database.execAndGet("SELECT coalesce(max(id), 0) FROM version").getInt64();
 }
 
 std::vector<OrderRecord> read_orders(SQLite::Database& database) {
@@ -146,20 +198,24 @@ std::vector<OrderRecord> read_orders(SQLite::Database& database) {
     return orders;
 }
 
-std::vector<AccountRecord> read_accounts(SQLite::Database& database) {
+std::vector<StoredAccount> read_accounts(SQLite::Database& database) {
     SQLite::Statement statement(
         database,
-        "SELECT directory, email, url, status, created, key FROM account ORDER BY directory");
-    std::vector<AccountRecord> accounts;
+        "SELECT directory, email, url, status, created, key, checksum FROM account "
+        "ORDER BY directory");
+    std::vector<StoredAccount> accounts;
     while (statement.executeStep()) {
         Row row(statement);
-        AccountRecord& account = accounts.emplace_back();
+        StoredAccount& stored = accounts.emplace_back();
+        AccountRecord& account = stored.record;
         account.directory = row.text();
         account.email = row.text();
         account.url = row.text();
         account.status = row.text();
         account.created = row.time();
         account.key_pem = row.secret();
+        stored.damaged =
+            !row.next_is_null() && row.number() != store::checksum_of({account.key_pem.reveal()});
     }
     return accounts;
 }

@@ -22,7 +22,8 @@ class ReadPool::Lease {
  public:
     explicit Lease(ReadPool& pool) : pool_(pool) {
         std::unique_lock lock(pool_.mutex_);
-        pool_.returned_.wait(lock, [this] { return pool_.in_use_ < connections_max; });
+        pool_.returned_.wait(
+            lock, [this] { return pool_.in_use_ < connections_max && !pool_.handing_over_; });
         ++pool_.in_use_;
         if (pool_.idle_.empty()) return;
         reader_ = std::move(pool_.idle_.back());
@@ -37,7 +38,7 @@ class ReadPool::Lease {
             --pool_.in_use_;
             if (reader_) pool_.idle_.push_back(*std::move(reader_));
         }
-        pool_.returned_.notify_one();
+        pool_.returned_.notify_all();
     }
 
     Reader& reader() {
@@ -57,6 +58,22 @@ class ReadPool::Lease {
 ReadPool::ReadPool(std::string path, Owner owner, TestHooks hooks)
     : path_(std::move(path)), owner_(owner), hooks_(hooks) {
     idle_.reserve(connections_max);  // giving a connection back must not fail
+}
+
+void ReadPool::hand_over(const std::function<bool()>& take) {
+    {
+        std::unique_lock lock(mutex_);
+        handing_over_ = true;
+        returned_.wait(lock, [this] { return in_use_ == 0; });
+        idle_.clear();
+    }
+    const bool taken = take();
+    {
+        const std::lock_guard lock(mutex_);
+        if (taken) owner_ = Owner::us;
+        handing_over_ = false;
+    }
+    returned_.notify_all();
 }
 
 Status ReadPool::run(const std::function<void(SQLite::Database&)>& query) {

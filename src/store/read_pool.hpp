@@ -22,10 +22,14 @@ class ReadPool {
     static constexpr std::size_t connections_max = 4;
 
     enum class Owner {
-        us,           ///< this process has the database open for writing
+        us,           ///< this process has, or is about to have, the database open for writing
         maybe_other,  ///< nobody, or another process: leave no trace
     };
     ReadPool(std::string path, Owner owner, TestHooks hooks);
+
+    /// Runs `take` while nobody reads and every connection is closed; readers that come meanwhile
+    /// wait. When it says so, the database is ours from then on.
+    void hand_over(const std::function<bool()>& take);
 
     /// Runs `query` on a connection; what it throws of SQLite's becomes an Error. It may run more
     /// than once when the files change under a read without locks.
@@ -72,6 +76,7 @@ class ReadPool {
     std::condition_variable returned_;
     std::vector<Reader> idle_;
     std::size_t in_use_ = 0;
+    bool handing_over_ = false;
 };
 
 }  // namespace mesh::store

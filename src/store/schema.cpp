@@ -115,7 +115,14 @@ CREATE INDEX history_of_certificate ON history (directory, names, id);
 CREATE INDEX history_by_time ON history (at);
 )sql";
 
-constexpr std::array<Migration, 1> all_migrations{{{1'000, version_1_0}}};
+// Keys tell when they are damaged (checksum.hpp). Rows written before this, or by a binary that
+// does not know it, have none.
+constexpr const char* version_1_1 = R"sql(
+ALTER TABLE account ADD COLUMN checksum INTEGER;
+ALTER TABLE version_material ADD COLUMN checksum INTEGER;
+)sql";
+
+constexpr std::array<Migration, 2> all_migrations{{{1'000, version_1_0}, {1'001, version_1_1}}};
 
 int major_of(int version) {
     return version / 1'000;
@@ -149,6 +156,12 @@ Status keep_copy(SQLite::Database& database, const std::string& path) {
     copy.exec();
     crash_point("after-copy", "schema");
     return {};
+}
+
+Status check(SQLite::Database& database, const std::string& path, const std::string& pragma) {
+    const std::string found = database.execAndGet("PRAGMA " + pragma).getString();
+    if (found == "ok") return {};
+    return Error{Errc::corrupt, Origin::internal, path + " is damaged: " + found};
 }
 
 void apply_step(SQLite::Database& database, const Migration& step) {
@@ -208,6 +221,18 @@ Status migrate(SQLite::Database& database,
     } catch (const SQLite::Exception& exception) {
         return sqlite_error("cannot bring " + path + " to this version", exception);
     }
+    return {};
+}
+
+Status quick_check(SQLite::Database& database, const std::string& path) {
+    return check(database, path, "quick_check(1)");
+}
+
+Status quick_check_of_schedules(SQLite::Database& database, const std::string& path) {
+    for (const std::string table :
+         {"account", "authority", "certificate", "version", "acme_order", "authorization"})
+        if (const Status sound = check(database, path, "quick_check(" + table + ")"); !sound)
+            return sound.error();
     return {};
 }
 

@@ -45,4 +45,11 @@ enum class SchemaState {
                              const std::string& path,
                              std::span<const Migration> steps = migrations());
 
+/// SQLite's quick check of the whole database, its time proportional to the size. Errors: corrupt,
+/// with the first finding. Throws SQLite::Exception.
+[[nodiscard]] Status quick_check(SQLite::Database& database, const std::string& path);
+/// The same of what every start reads: not the chains and keys, nor the history, which are nearly
+/// all of a big store.
+[[nodiscard]] Status quick_check_of_schedules(SQLite::Database& database, const std::string& path);
+
 }  // namespace mesh::store

@@ -1,21 +1,73 @@
 #include "store/sqlite_store.hpp"
 
+#include "store/database_file.hpp"
 #include "store/names_text.hpp"
 #include "store/queries.hpp"
+#include "store/sqlite_error.hpp"
+
+#include <SQLiteCpp/Exception.h>
 
 #include <utility>
 
 namespace mesh::store {
 
-SqliteStore::SqliteStore(std::string path,
-                         std::optional<Ownership> ownership,
-                         TestHooks hooks,
-                         Log& log)
+Result<VersionMaterial> Store::version_of_copy(std::int64_t) {
+    return Error{Errc::not_found, Origin::internal, "there is no copy of this store"};
+}
+
+SqliteStore::SqliteStore(std::string path, TestHooks hooks, Log& log)
     : path_(std::move(path)),
-      reads_(path_, ownership ? ReadPool::Owner::us : ReadPool::Owner::maybe_other, hooks) {
-    if (!ownership) return;
-    lock_ = std::move(ownership->lock);
-    commits_.emplace(std::move(ownership->writer), path_, hooks, log);
+      log_(log),
+      reads_(path_, ReadPool::Owner::maybe_other, hooks),
+      copy_reads_(path_ + copy_ending, ReadPool::Owner::maybe_other, hooks) {}
+
+SqliteStore::SqliteStore(
+    std::string path, Result<Ownership> ownership, const Timing& timing, TestHooks hooks, Log& log)
+    : path_(std::move(path)),
+      log_(log),
+      reads_(path_, ownership ? ReadPool::Owner::us : ReadPool::Owner::maybe_other, hooks),
+      copy_reads_(path_ + copy_ending, ReadPool::Owner::maybe_other, hooks) {
+    last_copy_.emplace(path_, timing, log);
+    Connection writer;
+    if (ownership) {
+        lock_ = std::move(ownership->lock);
+        writer = std::move(ownership->writer);
+    }
+    commits_.emplace(std::move(writer),
+                     ownership ? Error{} : ownership.error(),
+                     path_,
+                     CommitThread::Surroundings{[this] { return become_writer(); },
+                                                [this] { last_copy_->catch_up(); },
+                                                [this] { last_copy_->changed(); }},
+                     timing.write_retry,
+                     hooks,
+                     log);
+}
+
+SqliteStore::~SqliteStore() {
+    if (commits_) commits_->stop();
+}
+
+/// On the commit thread.
+Result<Connection> SqliteStore::become_writer() {
+    if (const auto reason = why_read_only(path_))
+        return Error{Errc::permission, Origin::internal, *reason};
+    Result<Connection> writer = Error{};
+    reads_.hand_over([&] {
+        try {
+            Result<Ownership> taken = take_ownership(path_, log_);
+            if (taken) {
+                lock_ = std::move(taken->lock);
+                writer = std::move(taken->writer);
+            } else {
+                writer = taken.error();
+            }
+        } catch (const SQLite::Exception& exception) {
+            writer = sqlite_error("cannot open " + path_, exception);
+        }
+        return writer.has_value();
+    });
+    return writer;
 }
 
 void SqliteStore::apply(Transition transition,
@@ -45,12 +97,57 @@ Result<VersionMaterial> SqliteStore::version(std::int64_t version_id) {
     return **std::move(found);
 }
 
+Result<VersionMaterial> SqliteStore::version_of_copy(std::int64_t version_id) {
+    // After an older backup was put in place, the copy may know another version by this number.
+    const auto sha256_in = [version_id](ReadPool& reads) {
+        return reads.read([version_id](SQLite::Database& database) {
+            return sha256_of_version(database, version_id);
+        });
+    };
+    const std::string copy = path_ + copy_ending;
+    if (file_size(copy) == 0)
+        return Error{Errc::not_found, Origin::internal, "there is no " + copy};
+    const auto here = sha256_in(reads_);
+    if (!here) return here.error();
+    const auto there = sha256_in(copy_reads_);
+    if (!there) return there.error();
+    auto found = copy_reads_.read(
+        [version_id](SQLite::Database& database) { return read_version(database, version_id); });
+    if (!found) return found.error();
+    if (*here != *there || !*found)
+        return Error{Errc::not_found,
+                     Origin::internal,
+                     copy + " has no certificate version " + std::to_string(version_id)};
+    return **std::move(found);
+}
+
 Result<std::vector<OrderRecord>> SqliteStore::orders() {
     return reads_.read(read_orders);
 }
 
 Result<std::vector<AccountRecord>> SqliteStore::accounts() {
-    return reads_.read(read_accounts);
+    auto stored = reads_.read(read_accounts);
+    if (!stored) return stored.error();
+    std::vector<AccountRecord> accounts;
+    for (StoredAccount& account : *stored) {
+        accounts.push_back(std::move(account.record));
+        if (account.damaged) take_from_copy(accounts.back());
+    }
+    return accounts;
+}
+
+/// The key of an account is never made anew while there is another way to have it.
+void SqliteStore::take_from_copy(AccountRecord& damaged) {
+    const auto copies = copy_reads_.read(read_accounts);
+    const StoredAccount* good = nullptr;
+    if (copies)
+        for (const StoredAccount& copy : *copies)
+            if (copy.record.directory == damaged.directory && !copy.damaged) good = &copy;
+    log_.error("account_damaged",
+               good != nullptr ? "the stored key of an account is damaged; that of the copy is used"
+                               : "the stored key of an account is damaged",
+               {{"directory", damaged.directory}, {"storage", path_}});
+    if (good != nullptr) damaged.key_pem = good->record.key_pem;
 }
 
 Result<std::vector<AuthorityRecord>> SqliteStore::authorities() {

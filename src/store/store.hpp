@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "store/records.hpp"
+#include "store/timing.hpp"
 
 #include <functional>
 #include <memory>
@@ -31,13 +32,17 @@ class Store {
     [[nodiscard]] virtual Result<std::vector<StoredCertificate>> certificates() = 0;
     /// Never waits for a write. not_found once the version was superseded three times.
     [[nodiscard]] virtual Result<VersionMaterial> version(std::int64_t version_id) = 0;
+    /// The same version as the online copy has it, for when version() gives nothing, or nothing of
+    /// use. not_found: the copy has no such version, or there is no copy.
+    [[nodiscard]] virtual Result<VersionMaterial> version_of_copy(std::int64_t version_id);
     [[nodiscard]] virtual Result<std::vector<OrderRecord>> orders() = 0;
     [[nodiscard]] virtual Result<std::vector<AccountRecord>> accounts() = 0;
     [[nodiscard]] virtual Result<std::vector<AuthorityRecord>> authorities() = 0;
     /// Newest first.
     [[nodiscard]] virtual Result<std::vector<HistoryRecord>> history(const CertificateKey& key,
                                                                      std::size_t limit) = 0;
-    /// False when the file could only be opened for reading: every apply fails with permission.
+    /// False while the file can only be read: every apply fails, with the reason. A store that is
+    /// owned turns writable by itself when what keeps it from that is mended, and stays so.
     [[nodiscard]] virtual bool writable() const = 0;
 };
 
@@ -49,10 +54,16 @@ enum class Access {
 /// Opens `path` (absolute). `log` is used by several threads and outlives the store, as do the
 /// executors given to it; destroying the store finishes what is queued, for at most five seconds.
 /// Own, but the place cannot be written: what is stored can be read, writable() is false, and
-/// store_degraded is logged. Errors: conflict (another process owns it: the message has its pid),
-/// permission (wrong owner, with the chown that mends it), unsupported (newer schema, a JSON file
-/// such as Traefik's acme.json, a network file system), corrupt, io.
-[[nodiscard]] Result<std::unique_ptr<Store>> open(const std::string& path, Access access, Log& log);
+/// store_degraded is logged, store_recovered when that ends. Own, but the database is damaged: it
+/// is renamed `<path>.corrupt-<time>`, and `<path>.last` is opened in its place, or a new store
+/// begun; logged with both names. Errors: conflict (another process owns it: the message has its
+/// pid), permission (wrong owner, with the chown that mends it), unsupported (newer schema, a JSON
+/// file such as Traefik's acme.json, another program's database, a network file system), corrupt
+/// (damaged, and opened only to read or not certainly ours), io.
+[[nodiscard]] Result<std::unique_ptr<Store>> open(const std::string& path,
+                                                  Access access,
+                                                  Log& log,
+                                                  const Timing& timing = {});
 
 [[nodiscard]] std::string runtime_version();  ///< "SQLite 3.40.1"
 [[nodiscard]] std::string build_version();

@@ -118,18 +118,6 @@ TEST_CASE("store: an empty file is a new store", "[store][file]") {
     CHECK(commit(*store, executor, {PutCertificate{a_certificate("a.example")}}));
 }
 
-TEST_CASE("store: an empty file beside a log with data is not taken for a new store",
-          "[store][file]") {
-    TempFolder folder;
-    const std::string path = folder.file("mesh.db");
-    std::ofstream(path).flush();
-    std::ofstream(path + "-wal") << "what was not yet moved into the file";
-    const Error error = refusal(path);
-    CHECK(error.code == Errc::corrupt);
-    CHECK_THAT(error.message, ContainsSubstring(path + " is empty, but " + path + "-wal holds"));
-    CHECK(bytes_of(path + "-wal") == "what was not yet moved into the file");
-}
-
 TEST_CASE("store: through a symbolic link it is the same store", "[store][file]") {
     TempFolder folder;
     TestExecutor executor;

@@ -4,11 +4,13 @@
 #include "store/store.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <future>
 #include <iterator>
 #include <mutex>
@@ -101,6 +103,14 @@ class RecordingLog final : public Log {
         lines_.push_back(std::move(line));
     }
     [[nodiscard]] bool enabled(LogLevel) const override { return true; }
+    /// How many lines hold `text`.
+    [[nodiscard]] std::size_t count(const std::string& text) {
+        const std::lock_guard lock(mutex_);
+        return static_cast<std::size_t>(
+            std::count_if(lines_.begin(), lines_.end(), [&](const std::string& line) {
+                return line.find(text) != std::string::npos;
+            }));
+    }
     /// The first line that holds `text`, or "".
     [[nodiscard]] std::string line_with(const std::string& text) {
         const std::lock_guard lock(mutex_);
@@ -113,6 +123,16 @@ class RecordingLog final : public Log {
     std::mutex mutex_;
     std::vector<std::string> lines_;
 };
+
+/// Waits for what another thread does; fails after a minute.
+inline void eventually(const std::function<bool()>& holds) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!holds()) {
+        if (std::chrono::steady_clock::now() > until)
+            throw std::runtime_error("it did not come to that within a minute");
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+}
 
 inline std::future<Result<Applied>> submit(Store& store,
                                            Executor& executor,

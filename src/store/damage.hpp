@@ -1,0 +1,29 @@
+#pragma once
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+#include <string>
+
+/// What is done with a database that cannot be used any more. Nothing here deletes what was found,
+/// empty files apart.
+namespace mesh::store {
+
+/// Whether what is at `path` certainly is, or was, a store: it bears our mark, or its online copy
+/// lies beside it. Anything else that is no database may be a file somebody named by mistake.
+[[nodiscard]] bool was_a_store(const std::string& path);
+
+/// Whether the database is missing or empty while its online copy lies beside it.
+[[nodiscard]] bool is_missing(const std::string& path);
+
+/// Renames the damaged database and what is beside it to `<path>.corrupt-<time>`, and puts its
+/// online copy in its place, which stays where it is too; without a usable copy an empty file, for
+/// a new store. Says so in the log, with both names. The store is locked by us and open nowhere.
+/// Killed in the middle, the next start ends what was begun. Errors: permission, full, io; the
+/// damaged database is then still what is at `path`.
+[[nodiscard]] Status replace_damaged(const std::string& path,
+                                     const Error& damage,
+                                     WallTime now,
+                                     Log& log);
+
+}  // namespace mesh::store

@@ -1,0 +1,151 @@
+#include "store/last_copy.hpp"
+
+#include "store/connection.hpp"
+#include "store/database_file.hpp"
+#include "store/online_copy.hpp"
+#include "store/queries.hpp"
+#include "store/sqlite_error.hpp"
+
+#include <SQLiteCpp/Exception.h>
+
+#include <pthread.h>
+#include <utility>
+
+namespace mesh::store {
+namespace {
+
+SteadyTime now() {
+    return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+LastCopy::LastCopy(std::string path, const Timing& timing, Log& log)
+    : path_(std::move(path)),
+      copy_path_(path_ + copy_ending),
+      log_(log),
+      schedule_(timing),
+      thread_([this] { run(); }) {
+    ::pthread_setname_np(thread_.native_handle(), "mesh-copy");
+}
+
+LastCopy::~LastCopy() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+}
+
+void LastCopy::catch_up() {
+    const std::lock_guard lock(mutex_);
+    catch_up_ = true;
+    wake_.notify_one();
+}
+
+void LastCopy::changed() {
+    const std::lock_guard lock(mutex_);
+    schedule_.changed(now());
+    wake_.notify_one();
+}
+
+void LastCopy::run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        if (std::exchange(catch_up_, false)) {
+            lock.unlock();
+            const bool behind = is_behind();
+            lock.lock();
+            if (behind) schedule_.changed(now());
+            continue;
+        }
+        const auto due = schedule_.due();
+        if (due && *due <= now()) {
+            schedule_.began();
+            lock.unlock();
+            const Status made = make();
+            note(made);
+            lock.lock();
+            schedule_.ended(now(), made.has_value());
+        } else if (due) {
+            wake_.wait_until(lock, *due);
+        } else {
+            wake_.wait(lock);
+        }
+    }
+}
+
+bool LastCopy::is_behind() const {
+    try {
+        const Connection database = open_for_reading(path_, Sharing::locked);
+        const std::int64_t newest = newest_version(*database);
+        if (newest == 0) return false;
+        if (file_size(copy_path_) == 0) return true;
+        const Connection copy = open_for_reading(copy_path_, Sharing::immutable);
+        return newest_version(*copy) != newest;
+    } catch (const SQLite::Exception&) {
+        return true;  // whichever cannot be read: the copy that is made now says so
+    }
+}
+
+Status LastCopy::make() {
+    Result<DraftFile> draft = DraftFile::create(copy_path_ + ".new");
+    if (!draft) return draft.error();
+    try {
+        const Connection database = open_for_reading(path_, Sharing::locked);
+        if (const Status copied = copy_database(*database, *draft, [this] { return may_go_on(); });
+            !copied)
+            return copied.error();
+    } catch (const SQLite::Exception& exception) {
+        return sqlite_error("cannot read " + path_, exception);
+    }
+    // The disk may change what is read twice; what is checked is what will be opened.
+    if (const Status whole = check_copy(draft->name()); !whole) return whole.error();
+    if (const Status carried = carry_over(draft->name()); !carried) return carried.error();
+    return draft->publish_over(copy_path_);
+}
+
+/// Chains and keys that are damaged in the database, and so in the draft, are taken from the copy
+/// before: replacing it must not lose the last good ones.
+Status LastCopy::carry_over(const std::string& draft) const {
+    try {
+        const std::vector<std::int64_t> damaged =
+            find_damaged_versions(*open_for_reading(draft, Sharing::immutable));
+        if (damaged.empty() || file_size(copy_path_) == 0) return {};
+        const Connection before = open_for_reading(copy_path_, Sharing::immutable);
+        const Connection after = open_for_writing(draft);
+        for (const std::int64_t id : damaged) {
+            try {
+                if (sha256_of_version(*before, id) != sha256_of_version(*after, id)) continue;
+                if (const auto material = read_version(*before, id))
+                    replace_material(*after, id, *material);
+            } catch (const SQLite::Exception&) {
+                continue;  // damaged there too
+            }
+        }
+        return {};
+    } catch (const SQLite::Exception& exception) {
+        return sqlite_error("cannot read " + copy_path_, exception);
+    }
+}
+
+void LastCopy::note(const Status& made) {
+    if (!made && made.error().code == Errc::cancelled) return;
+    if (!made && !std::exchange(failing_, true))
+        log_.error("store_copy_failed",
+                   "the online copy of the store cannot be made; it is tried again",
+                   {{"copy", copy_path_}, {"reason", made.error().message}});
+    if (made && std::exchange(failing_, false))
+        log_.info("store_copy_recovered",
+                  "the online copy of the store can be made again",
+                  {{"copy", copy_path_}});
+    if (made) log_.debug("store_copied", "the store was copied", {{"copy", copy_path_}});
+}
+
+bool LastCopy::may_go_on() {
+    const std::lock_guard lock(mutex_);
+    return !stopping_;
+}
+
+}  // namespace mesh::store

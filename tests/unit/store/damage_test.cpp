@@ -1,0 +1,286 @@
+// What a start makes of a database that is not what it was.
+#include "child.hpp"
+#include "fixture.hpp"
+
+#include <SQLiteCpp/Database.h>
+
+#include <random>
+
+namespace mesh::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int certificates_made = 30;
+
+std::string name_of(int i) {
+    return "c" + std::to_string(i) + ".example";
+}
+
+/// A store with an account and certificates, closed, its copy beside it.
+void make_store(const std::string& path) {
+    TestExecutor executor;
+    NullLog log;
+    Timing timing;
+    timing.copy_settle = 0ms;
+    timing.copy_interval = 0ms;
+    const auto store = open(path, Access::own, log, timing);
+    REQUIRE(store);
+    REQUIRE(commit(**store,
+                   executor,
+                   {PutAccount{{directory, "", Secret("account key"), "url", "valid", at(0)}}}));
+    for (int i = 0; i < certificates_made; ++i)
+        REQUIRE(commit(**store,
+                       executor,
+                       {PutCertificate{a_certificate(name_of(i))},
+                        a_version(name_of(i), "key of " + name_of(i))}));
+    eventually([&] {
+        const auto copy = open(path + ".last", Access::read, log);
+        return copy && (*copy)->certificates()->size() == certificates_made;
+    });
+}
+
+void write(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    std::filesystem::permissions(path, std::filesystem::perms(0600));
+}
+
+/// Files beside the store that were set aside.
+std::vector<std::string> set_aside(const std::string& folder) {
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+        if (const std::string name = entry.path().filename();
+            name.find(".corrupt-") != std::string::npos && !name.ends_with("-shm"))
+            found.push_back(entry.path());
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+void check_everything_is_there(Store& store) {
+    const auto accounts = store.accounts();
+    REQUIRE(accounts);
+    REQUIRE(accounts->size() == 1);
+    CHECK(accounts->front().key_pem.reveal() == "account key");
+    const auto certificates = store.certificates();
+    REQUIRE(certificates);
+    REQUIRE(certificates->size() == certificates_made);
+    for (const StoredCertificate& certificate : *certificates)
+        CHECK(store.version(certificate.version_id)->key_pem.reveal() ==
+              "key of " + certificate.record.key.names.front());
+}
+
+struct Damage {
+    const char* what;
+    std::function<std::string(std::string)> to;
+};
+
+const Damage damages[] = {
+    {"truncated", [](std::string bytes) { return bytes.substr(0, bytes.size() / 2); }},
+    {"truncated inside the header", [](std::string bytes) { return bytes.substr(0, 50); }},
+    {"its header zeroed", [](std::string bytes) { return bytes.replace(0, 100, 100, '\0'); }},
+    {"all zeros", [](std::string bytes) { return std::string(bytes.size(), '\0'); }},
+    {"zero bytes", [](std::string) { return std::string(); }},
+    {"a page of the schedules gone",
+     [](std::string bytes) { return bytes.replace(4'096, 8'192, 8'192, 'x'); }},
+};
+
+}  // namespace
+
+TEST_CASE("F85: a damaged database is set aside and its copy opened, account key and all",
+          "[store][damage]") {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    const std::string good = bytes_of(path);
+    for (const Damage& damage : damages) {
+        INFO(damage.what);
+        const std::string bytes = damage.to(good);
+        write(path, bytes);
+        RecordingLog log;
+        {
+            const auto store = open(path, Access::own, log);
+            REQUIRE(store);
+            CHECK((*store)->writable());
+            check_everything_is_there(**store);
+        }
+        const auto aside = set_aside(folder.path());
+        const std::string line = log.line_with("ERROR store_restored");
+        CHECK_THAT(line, ContainsSubstring("copy=" + path + ".last"));
+        if (bytes.empty()) {
+            CHECK(aside.empty());  // there is nothing to keep
+        } else {
+            REQUIRE(aside.size() == 1);
+            CHECK_THAT(line, ContainsSubstring("set_aside=" + aside.front()));
+            CHECK(bytes_of(aside.front()) == bytes);
+            std::filesystem::remove(aside.front());
+        }
+        CHECK(std::filesystem::exists(path + ".last"));
+        CHECK_FALSE(std::filesystem::exists(path + ".new"));
+    }
+}
+
+TEST_CASE("F85: an empty file beside a log with data is set aside with its log",
+          "[store][damage]") {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    write(path, "");
+    write(path + "-wal", "what was not yet moved into the file");
+    RecordingLog log;
+    const auto store = open(path, Access::own, log);
+    REQUIRE(store);
+    check_everything_is_there(**store);
+    const auto aside = set_aside(folder.path());
+    REQUIRE(aside.size() == 1);
+    CHECK(bytes_of(aside[0]) == "what was not yet moved into the file");
+}
+
+TEST_CASE("F85: without a copy that can be used a new store is begun, and nothing deleted",
+          "[store][damage]") {
+    for (const bool copy_is_damaged : {false, true}) {
+        CAPTURE(copy_is_damaged);
+        TempFolder folder;
+        TestExecutor executor;
+        const std::string path = folder.file("mesh.db");
+        make_store(path);
+        const std::string damaged = bytes_of(path).substr(0, 20'000);
+        write(path, damaged);
+        if (copy_is_damaged)
+            write(path + ".last", damaged);
+        else
+            std::filesystem::remove(path + ".last");
+        RecordingLog log;
+        const auto store = open(path, Access::own, log);
+        REQUIRE(store);
+        CHECK((*store)->certificates()->empty());
+        CHECK(commit(**store, executor, {PutCertificate{a_certificate("new.example")}}));
+        const auto aside = set_aside(folder.path());
+        REQUIRE(aside.size() == 1);
+        CHECK(bytes_of(aside.front()) == damaged);
+        CHECK_THAT(log.line_with("ERROR store_begun_anew"), ContainsSubstring(aside.front()));
+        if (copy_is_damaged) CHECK(bytes_of(path + ".last") == damaged);
+    }
+}
+
+TEST_CASE("F85: a database that was deleted comes back from its copy", "[store][damage]") {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    std::filesystem::remove(path);
+    RecordingLog log;
+    const auto store = open(path, Access::own, log);
+    REQUIRE(store);
+    check_everything_is_there(**store);
+    CHECK_THAT(log.line_with("store_restored"), ContainsSubstring("missing"));
+}
+
+TEST_CASE("F85: killed between setting aside and opening the copy, the next start ends it",
+          "[store][damage]") {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    // The database was renamed already, its log not yet, and the copy lies ready.
+    std::filesystem::rename(path, path + ".corrupt-20261122T080000Z");
+    write(path + "-wal", std::string(5'000, 'w'));
+    write(path + ".new", "half of a copy");
+    NullLog log;
+    const auto store = open(path, Access::own, log);
+    REQUIRE(store);
+    check_everything_is_there(**store);
+    CHECK_FALSE(std::filesystem::exists(path + ".new"));
+}
+
+TEST_CASE("F85: what certainly is no store of ours stays as it is, however often mesh starts",
+          "[store][damage]") {
+    TempFolder folder;
+    NullLog log;
+    const std::string path = folder.file("notes.txt");
+    write(path, std::string(5'000, 'x'));
+    for (int start = 0; start < 3; ++start) {
+        const auto store = open(path, Access::own, log);
+        REQUIRE_FALSE(store);
+        CHECK(store.error().code == Errc::corrupt);
+    }
+    CHECK(bytes_of(path) == std::string(5'000, 'x'));
+    CHECK(set_aside(folder.path()).empty());
+}
+
+TEST_CASE("F85: a command that only looks leaves a damaged store as it is", "[store][damage]") {
+    TempFolder folder;
+    NullLog log;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    const std::string damaged = bytes_of(path).substr(0, 20'000);
+    write(path, damaged);
+    const auto store = open(path, Access::read, log);
+    REQUIRE_FALSE(store);
+    CHECK(store.error().code == Errc::corrupt);
+    CHECK(bytes_of(path) == damaged);
+    CHECK(set_aside(folder.path()).empty());
+}
+
+namespace {
+
+/// Whatever byte changes: the right key, that of the copy, or an answer that says it is damaged.
+void flip_bytes(int rounds) {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    const std::string good = bytes_of(path);
+    const std::string copy = bytes_of(path + ".last");
+    const unsigned seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    int refused = 0;
+    int read_from_copy = 0;
+    for (int round = 0; round < rounds; ++round) {
+        std::string damaged = good;
+        const std::size_t offset = random() % damaged.size();
+        INFO("offset " << offset);
+        damaged[offset] ^= static_cast<char>(1U << (random() % 8));
+        for (const char* ending : {"-wal", "-shm"}) std::filesystem::remove(path + ending);
+        write(path, damaged);
+        write(path + ".last", copy);
+        NullLog log;
+        const auto store = open(path, Access::own, log);
+        if (!store) {
+            // The few bytes of the header that say whose file this is, and of which version.
+            CHECK(offset < 100);
+            ++refused;
+            continue;
+        }
+        const auto accounts = (*store)->accounts();
+        REQUIRE(accounts);
+        REQUIRE(accounts->size() == 1);
+        CHECK(accounts->front().key_pem.reveal() == "account key");
+        const auto certificates = (*store)->certificates();
+        REQUIRE(certificates);
+        CHECK(certificates->size() == certificates_made);
+        for (const StoredCertificate& certificate : *certificates) {
+            auto material = (*store)->version(certificate.version_id);
+            if (!material) {
+                material = (*store)->version_of_copy(certificate.version_id);
+                ++read_from_copy;
+            }
+            // A name, a number or a date that changed may make it another certificate; the key and
+            // the chain belong together all the same.
+            if (!material) continue;
+            const std::string key(material->key_pem.reveal());
+            CHECK(key == "key of " + material->chain_pem.substr(std::string("chain of ").size()));
+        }
+    }
+    CHECK(refused <= rounds / 10);
+    CHECK(read_from_copy > 0);
+}
+
+}  // namespace
+
+TEST_CASE("F85, F87: a byte that changed never makes another key of one", "[store][damage]") {
+    flip_bytes(80);
+}
+
+TEST_CASE("F85, F87: 500 bytes that changed, one at a time", "[.][store][damage][long]") {
+    flip_bytes(500);
+}
+
+}  // namespace mesh::store
