@@ -13,6 +13,7 @@ namespace mesh::app {
 namespace {
 
 constexpr std::chrono::milliseconds grace{30'000};
+constexpr std::chrono::milliseconds store_retry = std::chrono::seconds{10};
 constexpr std::chrono::milliseconds look_interval = std::chrono::hours{1};
 
 LogLevel threshold(const model::Configuration& configuration) {
@@ -142,8 +143,16 @@ std::optional<int> Application::listen() {
                    {{"error", snapshot.error().message}});
         return exit_code::configuration;
     }
-    credentials_ =
-        std::make_unique<CredentialSource>(store_.get(), files_.certificates, clock_, log_);
+    credentials_ = std::make_unique<CredentialSource>(
+        store_.get(),
+        files_.certificates,
+        [this](const certs::CertificateEntry& lost) {
+            loop_.post([this, id = lost.id, version = lost.version] {
+                if (reconciler_) reconciler_->order_again(id, version);
+            });
+        },
+        clock_,
+        log_);
 
     proxy::DataPlaneSettings settings;
     settings.workers = worker_count(configuration_);
@@ -189,12 +198,25 @@ void Application::start_certificate_side() {
     };
     reconciler_ = std::make_unique<control::Reconciler>(
         std::move(settings), *store_, *publisher_, loop_, clock_, log_);
-    if (const auto loaded = reconciler_->load(); !loaded) {
-        log_.error("store_degraded",
-                   "the store cannot be read: stored certificates are served, none is ordered",
-                   {{"storage", configuration_.storage}, {"reason", loaded.error().message}});
+    begin_ordering();
+}
+
+void Application::begin_ordering() {
+    if (draining_) return;
+    const Status loaded = reconciler_->load();
+    if (!loaded) {
+        if (!std::exchange(store_unread_, true))
+            log_.error("store_degraded",
+                       "the store cannot be read: stored certificates are served, none is ordered "
+                       "until it can",
+                       {{"storage", configuration_.storage}, {"reason", loaded.error().message}});
+        loop_.post_after(store_retry, [this] { begin_ordering(); });
         return;
     }
+    if (std::exchange(store_unread_, false))
+        log_.info("store_recovered",
+                  "the store can be read again",
+                  {{"storage", configuration_.storage}});
     want_certificates();
 }
 

@@ -54,6 +54,8 @@ class Application {
     void report_ready();
     [[nodiscard]] std::string what_is_served() const;
     void start_certificate_side();
+    /// Reads the store's schedules and orders what is due; tried again while it cannot be read.
+    void begin_ordering();
     /// Wants what the configuration names and no valid certificate from a file has; again when
     /// one of these begins or ends to be valid.
     void want_certificates();
@@ -79,6 +81,7 @@ class Application {
     std::optional<std::vector<std::vector<HostPattern>>> covered_;
     std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;
+    bool store_unread_ = false;
 };
 
 }  // namespace mesh::app

@@ -9,6 +9,8 @@ SignalThread::SignalThread() {
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&set_, number);
     ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
+    // A file that must not grow any more is a write that fails, not the end of mesh.
+    ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void SignalThread::start(std::function<void(int)> on_signal) {

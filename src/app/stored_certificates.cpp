@@ -1,6 +1,14 @@
 #include "app/stored_certificates.hpp"
 
 namespace mesh::app {
+namespace {
+
+Result<certs::CredentialPtr> parse(const Result<store::VersionMaterial>& material) {
+    if (!material) return material.error();
+    return tls::Credential::from_pem(material->chain_pem, material->key_pem.reveal());
+}
+
+}  // namespace
 
 std::vector<certs::EntryPtr> stored_entries(
     const std::vector<store::StoredCertificate>& certificates) {
@@ -23,37 +31,43 @@ std::vector<certs::EntryPtr> stored_entries(
 
 CredentialSource::CredentialSource(store::Store* store,
                                    const std::vector<FileCertificate>& files,
+                                   Lost lost,
                                    const Clock& clock,
                                    Log& log)
-    : store_(store), clock_(clock), log_(log) {
+    : store_(store), lost_(std::move(lost)), clock_(clock), log_(log) {
     for (const FileCertificate& file : files) files_.emplace(file.entry->id, file.credential);
 }
 
 Result<certs::CredentialPtr> CredentialSource::load(const certs::CertificateEntry& entry) {
-    auto loaded = read(entry);
-    if (!loaded) note(entry, loaded.error());
-    return loaded;
+    if (const auto found = files_.find(entry.id); found != files_.end()) return found->second;
+    if (store_ == nullptr)
+        return Error{Errc::not_found, Origin::internal, "no store to read the certificate from"};
+    return find_stored(entry);
 }
 
-void CredentialSource::note(const certs::CertificateEntry& entry, const Error& error) {
+Result<certs::CredentialPtr> CredentialSource::find_stored(const certs::CertificateEntry& entry) {
+    const auto read = parse(store_->version(entry.version));
+    if (read) return read;
+    const auto copied = parse(store_->version_of_copy(entry.version));
+    note(entry, read.error(), copied.has_value());
+    if (copied) return copied;
+    if (!certs::may_pass(read.error().code)) lost_(entry);
+    return read;
+}
+
+void CredentialSource::note(const certs::CertificateEntry& entry,
+                            const Error& error,
+                            bool in_copy) {
     const bool of_the_store = certs::may_pass(error.code);
     const std::string subject =
         of_the_store ? error.message : std::to_string(entry.version) + ' ' + error.message;
     if (!lines_.allow(subject, clock_.steady_now())) return;
     const std::string name = entry.names.empty() ? "-" : entry.names.front().text();
-    log_.error("certificate_unreadable",
-               of_the_store ? "a stored certificate cannot be read; it is tried again"
-                            : "a stored certificate cannot be used; it is not shown to clients",
-               {{"certificate", name}, {"reason", error.message}});
-}
-
-Result<certs::CredentialPtr> CredentialSource::read(const certs::CertificateEntry& entry) const {
-    if (const auto found = files_.find(entry.id); found != files_.end()) return found->second;
-    if (store_ == nullptr)
-        return Error{Errc::not_found, Origin::internal, "no store to read the certificate from"};
-    auto material = store_->version(entry.version);
-    if (!material) return material.error();
-    return tls::Credential::from_pem(material->chain_pem, material->key_pem.reveal());
+    const char* const what =
+        in_copy        ? "a stored certificate cannot be read; that of the store's copy is used"
+        : of_the_store ? "a stored certificate cannot be read; it is tried again"
+                       : "a stored certificate cannot be used; it is not shown to clients";
+    log_.error("certificate_unreadable", what, {{"certificate", name}, {"reason", error.message}});
 }
 
 }  // namespace mesh::app

@@ -5,6 +5,7 @@
 #include "proxy/name_throttle.hpp"
 #include "store/store.hpp"
 
+#include <functional>
 #include <vector>
 
 namespace mesh::app {
@@ -13,23 +14,29 @@ namespace mesh::app {
 [[nodiscard]] std::vector<certs::EntryPtr> stored_entries(
     const std::vector<store::StoredCertificate>& certificates);
 
-/// Finds key and chain of an entry: in the store, or among the certificates from files, which
-/// stay in memory. Says in the log what cannot be read: a fault of the store once a minute,
-/// whatever the number of certificates it hits; a certificate that is not right, once a minute
-/// each. Used on the loader's thread.
+/// Finds key and chain of an entry: in the store, in the store's copy for what the store cannot
+/// give, or among the certificates from files, which stay in memory. Says in the log what cannot be
+/// read: a fault of the store once a minute, whatever the number of certificates it hits; a
+/// certificate that is not right, once a minute each. Used on the loader's thread.
 class CredentialSource {
  public:
+    /// Hears of a certificate that neither the store nor its copy has, and that will not come back
+    /// by itself. Called on the loader's thread.
+    using Lost = std::function<void(const certs::CertificateEntry&)>;
+
     CredentialSource(store::Store* store,
                      const std::vector<FileCertificate>& files,
+                     Lost lost,
                      const Clock& clock,
                      Log& log);
     [[nodiscard]] Result<certs::CredentialPtr> load(const certs::CertificateEntry& entry);
 
  private:
-    [[nodiscard]] Result<certs::CredentialPtr> read(const certs::CertificateEntry& entry) const;
-    void note(const certs::CertificateEntry& entry, const Error& error);
+    [[nodiscard]] Result<certs::CredentialPtr> find_stored(const certs::CertificateEntry& entry);
+    void note(const certs::CertificateEntry& entry, const Error& error, bool in_copy);
 
     store::Store* store_;  ///< null without resolvers
+    Lost lost_;
     const Clock& clock_;
     Log& log_;
     proxy::NameThrottle lines_;

@@ -35,6 +35,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     [[nodiscard]] Status load();
     void want(const model::WantedSet& wanted,
               const std::map<std::string, model::CertResolver>& resolvers);
+    void order_again(std::int64_t certificate_id, std::int64_t version_id);
     void stop();
 
  private:
@@ -79,6 +80,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     void begin(CertificateItem& item, Ca& ca);
     void resume(CertificateItem& item, Ca& ca);
     void end_run(CertificateItem& item);
+    void tell_begun(const CertificateItem& item);
     void tell_failure(const store::CertificateRecord& record, const OrderFailure& failure);
     [[nodiscard]] OrderRun::Surroundings surroundings(Ca& ca);
     [[nodiscard]] OrderRun::Subject subject(const CertificateItem& item) const;

@@ -69,12 +69,21 @@ OrderRun::Subject CertificateKeeper::subject(const CertificateItem& item) const 
 }
 
 void CertificateKeeper::begin(CertificateItem& item, Ca& ca) {
-    const store::CertificateRecord& record = item.stored.record;
-    const std::uint64_t attempt = std::uint64_t{record.attempts} + 1;
     item.has_row = true;
     ++ca.open_orders;
-    item.run = OrderRun::start(
-        surroundings(ca), subject(item), item.wanted->profile, {store::PutCertificate{record}});
+    item.run = OrderRun::start(surroundings(ca),
+                               subject(item),
+                               item.wanted->profile,
+                               {store::PutCertificate{item.stored.record}},
+                               [this, alive = std::weak_ptr<int>(alive_), id = item.id] {
+                                   if (alive.expired()) return;
+                                   if (const CertificateItem* begun = find(id)) tell_begun(*begun);
+                               });
+}
+
+void CertificateKeeper::tell_begun(const CertificateItem& item) {
+    const store::CertificateRecord& record = item.stored.record;
+    const std::uint64_t attempt = std::uint64_t{record.attempts} + 1;
     log_.info("order_started",
               item.stored.version ? "renewing a certificate" : "ordering a certificate",
               {{"names", names_text(record.ordered_names)},

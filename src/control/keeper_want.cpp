@@ -3,6 +3,7 @@
 #include "control/identity.hpp"
 #include "control/schedule.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -75,6 +76,22 @@ void CertificateKeeper::unwant(CertificateItem& item, store::Transition& changes
         item.stored.record.unwanted_since = clock_.now();
         if (item.has_row) changes.push_back(store::PutCertificate{item.stored.record});
     }
+    schedule(item);
+}
+
+void CertificateKeeper::order_again(std::int64_t certificate_id, std::int64_t version_id) {
+    const auto found = std::find_if(items_.begin(), items_.end(), [&](const auto& entry) {
+        const store::StoredCertificate& stored = entry.second.stored;
+        return stored.certificate_id == certificate_id && stored.version_id == version_id;
+    });
+    if (stopped_ || found == items_.end() || !found->second.wanted) return;
+    CertificateItem& item = found->second;
+    if (item.run || item.committing) return;
+    log_.warn("certificate_lost",
+              "neither the store nor its copy has this certificate any more: it is ordered again",
+              {{"names", names_text(item.stored.record.ordered_names)}});
+    item.stored.version.reset();
+    item.stored.version_id = 0;
     schedule(item);
 }
 

@@ -46,7 +46,8 @@ OrderRun::OrderRun(Surroundings around, Subject subject, acme::OrderState order,
 std::shared_ptr<OrderRun> OrderRun::start(Surroundings around,
                                           Subject subject,
                                           const std::string& profile,
-                                          store::Transition change) {
+                                          store::Transition change,
+                                          std::function<void()> begun) {
     auto order = fresh_order(texts(subject.names), profile);
     std::shared_ptr<OrderRun> run{
         new OrderRun(around, std::move(subject), std::move(order), around.clock.now())};
@@ -56,9 +57,10 @@ std::shared_ptr<OrderRun> OrderRun::start(Surroundings around,
     const std::weak_ptr<OrderRun> weak = run;
     around.gate.commit(
         std::move(change),
-        [weak](const store::Applied&) {
+        [weak, begun = std::move(begun)](const store::Applied&) {
             const auto self = weak.lock();
             if (!self) return;
+            begun();
             self->busy_ = false;
             self->advance();
         },

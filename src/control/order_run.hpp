@@ -7,6 +7,7 @@
 #include "model/wanted.hpp"
 #include "tls/certificate.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,11 +69,13 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
         std::optional<std::chrono::milliseconds> longest_wait;
     };
 
-    /// A new order. `change` is committed with its row, before the CA hears of it.
+    /// A new order. `change` is committed with its row, before the CA hears of it; `begun` runs
+    /// between the two.
     [[nodiscard]] static std::shared_ptr<OrderRun> start(Surroundings around,
                                                          Subject subject,
                                                          const std::string& profile,
-                                                         store::Transition change);
+                                                         store::Transition change,
+                                                         std::function<void()> begun);
     /// The order of a row. Call `turn` or `advance` next.
     [[nodiscard]] static Result<std::shared_ptr<OrderRun>> resume(Surroundings around,
                                                                   Subject subject,

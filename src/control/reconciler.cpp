@@ -32,6 +32,10 @@ void Reconciler::want(const model::WantedSet& wanted,
     state_->keeper.want(wanted, resolvers);
 }
 
+void Reconciler::order_again(std::int64_t certificate_id, std::int64_t version_id) {
+    state_->keeper.order_again(certificate_id, version_id);
+}
+
 void Reconciler::stop() {
     state_->keeper.stop();
 }

@@ -42,6 +42,9 @@ class Reconciler {
     /// Sets what is wanted. Keeps back-offs and orders of what stays wanted.
     void want(const model::WantedSet& wanted,
               const std::map<std::string, model::CertResolver>& resolvers);
+    /// The chain or the key of this version is lost: what it is the current version of is ordered,
+    /// as if it had none, when it is wanted. Its back-off stays.
+    void order_again(std::int64_t certificate_id, std::int64_t version_id);
     /// No new steps; what is in flight is dropped (its order is a row and goes on next time).
     void stop();
 

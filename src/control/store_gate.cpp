@@ -7,7 +7,9 @@ namespace mesh::control {
 namespace {
 
 constexpr std::chrono::milliseconds first_wait = std::chrono::seconds{1};
-constexpr std::chrono::milliseconds longest_wait = std::chrono::seconds{60};
+// Space that comes back is used within a minute, also when it comes right after a try.
+constexpr std::chrono::milliseconds longest_wait = std::chrono::seconds{30};
+constexpr std::chrono::milliseconds look_again = std::chrono::seconds{10};
 
 /// A fault of the place, not of the change.
 bool is_passing(Errc code) {
@@ -17,7 +19,20 @@ bool is_passing(Errc code) {
 }  // namespace
 
 StoreGate::StoreGate(store::Store& store, Executor& executor, Log& log)
-    : store_(store), executor_(executor), log_(log), announced_(!store.writable()) {}
+    : store_(store), executor_(executor), log_(log), announced_(!store.writable()) {
+    if (!store_.writable()) look_whether_writable();
+}
+
+/// A store that can only be read has said so itself, and says when that ends.
+void StoreGate::look_whether_writable() {
+    executor_.post_after(look_again, [this, alive = std::weak_ptr<int>(alive_)] {
+        if (alive.expired()) return;
+        if (!store_.writable())
+            look_whether_writable();
+        else if (!degraded() && recovered_)
+            recovered_();
+    });
+}
 
 bool StoreGate::degraded() const {
     return !waiting_.empty() || !store_.writable();

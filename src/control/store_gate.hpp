@@ -11,7 +11,7 @@
 namespace mesh::control {
 
 /// Commits transitions, and goes on committing when the disk does not take them: what failed is
-/// kept in memory and repeated after 1 s doubling to 60 s until it succeeds; nobody begins an
+/// kept in memory and repeated after 1 s doubling to 30 s until it succeeds; nobody begins an
 /// order meanwhile. The store itself says when it is degraded; here is said, once, that something
 /// waits for it.
 ///
@@ -33,7 +33,8 @@ class StoreGate {
 
     /// True while something waits to be repeated, or the store cannot be written at all.
     [[nodiscard]] bool degraded() const;
-    /// Called on the executor when `degraded` ends.
+    /// Called on the executor when `degraded` ends, by a commit that worked or by a store that
+    /// turned writable.
     void on_recovered(std::function<void()> call) { recovered_ = std::move(call); }
 
  private:
@@ -52,6 +53,7 @@ class StoreGate {
     void announce(std::string_view why, std::string_view code);
     void retry();
     void go_on();
+    void look_whether_writable();
     void refused(const Pending& pending, const Error& error);
 
     store::Store& store_;

@@ -33,6 +33,7 @@ class ReadingStore final : public store::Store {
  public:
     Error error{Errc::io, Origin::internal, "cannot read /var/lib/mesh/mesh.db: disk I/O error"};
     std::optional<store::VersionMaterial> material;
+    std::optional<store::VersionMaterial> copy;
 
     void apply(store::Transition, Executor&, std::function<void(Result<store::Applied>)>) override {
     }
@@ -40,6 +41,10 @@ class ReadingStore final : public store::Store {
     Result<store::VersionMaterial> version(std::int64_t) override {
         if (material) return *material;
         return error;
+    }
+    Result<store::VersionMaterial> version_of_copy(std::int64_t) override {
+        if (copy) return *copy;
+        return Error{Errc::not_found, Origin::internal, "there is no copy"};
     }
     Result<std::vector<store::OrderRecord>> orders() override { return error; }
     Result<std::vector<store::AccountRecord>> accounts() override { return error; }
@@ -50,6 +55,12 @@ class ReadingStore final : public store::Store {
     }
     [[nodiscard]] bool writable() const override { return true; }
 };
+
+store::VersionMaterial a_pair() {
+    const auto made = tls::make_default_credential(now);
+    REQUIRE(made.has_value());
+    return {(*made)->chain().to_pem(), (*made)->key().to_pem()};
+}
 
 certs::CertificateEntry entry(std::int64_t version, const std::string& name) {
     certs::CertificateEntry made;
@@ -65,7 +76,8 @@ TEST_CASE("credential source: a fault of the store is said once a minute, with i
     ManualClock clock(now);
     Lines log;
     ReadingStore store;
-    CredentialSource source(&store, {}, clock, log);
+    CredentialSource source(
+        &store, {}, [](const certs::CertificateEntry&) {}, clock, log);
 
     CHECK_FALSE(source.load(entry(1, "a.example")).has_value());
     CHECK_FALSE(source.load(entry(2, "b.example")).has_value());
@@ -86,7 +98,8 @@ TEST_CASE("credential source: each certificate that is not right is named") {
     ReadingStore store;
     store.material.emplace();
     store.material->chain_pem = "not a certificate";
-    CredentialSource source(&store, {}, clock, log);
+    CredentialSource source(
+        &store, {}, [](const certs::CertificateEntry&) {}, clock, log);
 
     const auto loaded = source.load(entry(1, "a.example"));
     REQUIRE_FALSE(loaded.has_value());
@@ -96,4 +109,49 @@ TEST_CASE("credential source: each certificate that is not right is named") {
     REQUIRE(log.all.size() == 2);
     CHECK(log.all[0].find("certificate=a.example") != std::string::npos);
     CHECK(log.all[1].find("certificate=b.example") != std::string::npos);
+}
+
+TEST_CASE("F87: credential source: what the store cannot give comes from its copy, and is named") {
+    ManualClock clock(now);
+    Lines log;
+    ReadingStore store;
+    std::vector<std::int64_t> lost;
+    CredentialSource source(
+        &store, {}, [&](const auto& entry) { lost.push_back(entry.id); }, clock, log);
+    store.copy = a_pair();
+    store.error = {Errc::corrupt, Origin::internal, "chain and key of version 1 are damaged"};
+    CHECK(source.load(entry(1, "a.example")).has_value());  // a page or a row
+
+    store.material = a_pair();
+    store.material->key_pem = a_pair().key_pem;
+    CHECK(source.load(entry(2, "b.example")).has_value());  // another's key
+
+    store.material->chain_pem = "not a certificate";
+    CHECK(source.load(entry(3, "c.example")).has_value());
+    CHECK(lost.empty());
+    REQUIRE(log.all.size() == 3);
+    CHECK(log.all[0] ==
+          "ERROR certificate_unreadable certificate=a.example "
+          "reason=chain and key of version 1 are damaged");
+}
+
+TEST_CASE(
+    "F87: credential source: what neither has is told to who orders, a passing fault is not") {
+    ManualClock clock(now);
+    Lines log;
+    ReadingStore store;
+    std::vector<std::int64_t> lost;
+    CredentialSource source(
+        &store, {}, [&](const auto& entry) { lost.push_back(entry.version); }, clock, log);
+    CHECK_FALSE(source.load(entry(1, "a.example")).has_value());
+    CHECK(lost.empty());
+
+    store.error = {Errc::corrupt, Origin::internal, "chain and key of version 2 are damaged"};
+    const auto loaded = source.load(entry(2, "b.example"));
+    REQUIRE_FALSE(loaded.has_value());
+    CHECK(loaded.error().code == Errc::corrupt);
+    store.copy.emplace();
+    store.copy->chain_pem = "not a certificate either";
+    CHECK_FALSE(source.load(entry(3, "c.example")).has_value());
+    CHECK(lost == std::vector<std::int64_t>{2, 3});
 }
