@@ -27,7 +27,7 @@ std::string default_config() {
 }
 
 /// Commands of later versions: named, so that nobody mistakes them for a typo.
-constexpr const char* planned[] = {"reload", "status", "health", "store", "upgrade"};
+constexpr const char* planned[] = {"reload", "status", "health", "upgrade"};
 constexpr const char* planned_certs[] = {
     "check", "renew", "history", "export", "revoke", "rollback"};
 
@@ -43,6 +43,7 @@ class CommandLine {
         add_check();
         add_plan();
         add_certs();
+        add_store();
         for (const char* const name : planned) add_planned(app_, name);
     }
 
@@ -160,6 +161,32 @@ class CommandLine {
         });
     }
 
+    void add_store() {
+        auto* const store = app_.add_subcommand("store", "Check and copy the certificate store");
+        store->require_subcommand(1);
+        store->footer("Both work beside a running mesh.\n\nExample:\n  mesh store check");
+
+        auto* const check = store->add_subcommand(
+            "check", "Look for damage: the database, and every certificate with its key");
+        take_config(*check);
+        take_json(*check);
+        check->footer(
+            "One line per finding. Exit code 0 sound, 1 damaged, 4 it cannot be looked at.\n\n"
+            "Example:\n  mesh store check --config mesh.yaml");
+        check->callback([this] { command_ = [this] { return store_check(common_); }; });
+
+        auto* const backup = store->add_subcommand("backup", "Copy the store as it is now");
+        take_config(*backup);
+        take_json(*backup);
+        backup->add_option("FILE", backup_file_, "The new file; it holds private keys (0600)")
+            ->required();
+        backup->footer(
+            "Exit code 2 if FILE exists or belongs to the store, 4 if it cannot be copied.\n\n"
+            "Example:\n  mesh store backup /var/backups/mesh.db");
+        backup->callback(
+            [this] { command_ = [this] { return store_backup(common_, backup_file_); }; });
+    }
+
     static void add_planned(CLI::App& parent, const std::string& name) {
         auto* const command = parent.add_subcommand(name, "");
         command->group("");  // not in the help
@@ -174,6 +201,7 @@ class CommandLine {
     CheckOptions check_;
     ImportOptions import_;
     std::string name_;
+    std::string backup_file_;
     std::function<int()> command_;
 };
 

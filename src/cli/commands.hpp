@@ -28,4 +28,8 @@ struct ImportOptions {
 [[nodiscard]] int certs_show(const Common& common, const std::string& name);
 [[nodiscard]] int certs_import(const Common& common, const ImportOptions& options);
 
+[[nodiscard]] int store_check(const Common& common);
+/// `file`: the new file, absolute or from the working folder.
+[[nodiscard]] int store_backup(const Common& common, const std::string& file);
+
 }  // namespace mesh::cli
