@@ -9,7 +9,7 @@ namespace {
 constexpr std::chrono::milliseconds first_wait = std::chrono::seconds{1};
 // Space that comes back is used within a minute, also when it comes right after a try.
 constexpr std::chrono::milliseconds longest_wait = std::chrono::seconds{30};
-constexpr std::chrono::milliseconds look_again = std::chrono::seconds{10};
+constexpr std::chrono::milliseconds look_again = std::chrono::seconds{15};
 
 /// A fault of the place, not of the change.
 bool is_passing(Errc code) {

@@ -25,8 +25,10 @@ bool is_busy(const SQLite::Exception& exception) {
     return (exception.getErrorCode() & 0xff) == SQLITE_BUSY;
 }
 
-bool is_version(const Change& change) {
-    return std::holds_alternative<PutVersion>(change);
+/// What the online copy should have soon, or should not have any more.
+bool concerns_keys(const Change& change) {
+    return std::holds_alternative<PutVersion>(change) ||
+           std::holds_alternative<DeleteCertificate>(change);
 }
 
 Error closed() {
@@ -127,11 +129,19 @@ void CommitThread::become_writer_when_due() {
             note(std::nullopt);
             return;
         }
-        why_not_ = database.error();
+        not_yet(database.error());
     } catch (const SQLite::Exception& exception) {
-        why_not_ = sqlite_error("cannot write " + path_, exception);
+        not_yet(sqlite_error("cannot write " + path_, exception));
     }
     ask_at_ = Clock::now() + retry_;
+}
+
+void CommitThread::not_yet(Error why) {
+    if (why.message != why_not_.message)
+        log_.error("store_degraded",
+                   "the store cannot be written, for another reason now",
+                   {{"storage", path_}, {"reason", why.message}});
+    why_not_ = std::move(why);
 }
 
 std::optional<CommitThread::Clock::time_point> CommitThread::next_chore() const {
@@ -176,7 +186,7 @@ void CommitThread::commit(std::vector<Job>& batch) {
         wipe_at_ = Clock::now() + wipe_delay;
     if (std::any_of(batch.begin(), batch.end(), [](const Job& job) {
             return job.result &&
-                   std::any_of(job.transition.begin(), job.transition.end(), is_version);
+                   std::any_of(job.transition.begin(), job.transition.end(), concerns_keys);
         }))
         around_.certificates_changed();
     for (Job& job : batch) complete(job);

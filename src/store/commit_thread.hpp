@@ -39,7 +39,7 @@ class CommitThread {
         std::function<Result<Connection>()> become_writer;
         /// The store can be written from now on. Called once.
         std::function<void()> began_to_write;
-        /// Chains and keys were committed.
+        /// Chains and keys were committed, or deleted.
         std::function<void()> certificates_changed;
     };
 
@@ -90,6 +90,7 @@ class CommitThread {
     void run();
     void become_writer_when_due();
     void begin_to_write(Connection database);
+    void not_yet(Error why);
     /// When there is something to do without being asked.
     [[nodiscard]] std::optional<Clock::time_point> next_chore() const;
     /// Waits for work. Empty when there will be none any more, or when a chore is due.

@@ -92,6 +92,10 @@ Status replace_damaged(const std::string& path, const Error& damage, WallTime no
 
     const std::string name = unused_name(path, now);
     if (const Status moved = move_away(path, name); !moved) return moved.error();
+    // The next copy of the new store would take its place.
+    if (!usable && file_size(copy) != 0 &&
+        std::rename(copy.c_str(), (name + copy_ending).c_str()) != 0)
+        return file_error("cannot rename " + copy, errno);
     if (const Status placed = draft->publish_over(path); !placed) return placed.error();
     if (usable)
         log.error(

@@ -18,9 +18,10 @@ namespace mesh::store {
 
 /// Renames the damaged database and what is beside it to `<path>.corrupt-<time>`, and puts its
 /// online copy in its place, which stays where it is too; without a usable copy an empty file, for
-/// a new store. Says so in the log, with both names. The store is locked by us and open nowhere.
-/// Killed in the middle, the next start ends what was begun. Errors: permission, full, io; the
-/// damaged database is then still what is at `path`.
+/// a new store, and a copy that cannot be used is renamed as well. Says so in the log, with both
+/// names. The store is locked by us and open nowhere. Killed in the middle, the next start ends
+/// what was begun. Errors: permission, full, io; the damaged database is then still what is at
+/// `path`.
 [[nodiscard]] Status replace_damaged(const std::string& path,
                                      const Error& damage,
                                      WallTime now,

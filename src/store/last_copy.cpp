@@ -9,6 +9,8 @@
 #include <SQLiteCpp/Exception.h>
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <utility>
 
 namespace mesh::store {
@@ -51,6 +53,8 @@ void LastCopy::changed() {
 }
 
 void LastCopy::run() {
+    // Copying and checking may wait for whatever else this machine has to do.
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         if (std::exchange(catch_up_, false)) {

@@ -155,10 +155,9 @@ TEST_CASE("F85: without a copy that can be used a new store is begun, and nothin
         CHECK((*store)->certificates()->empty());
         CHECK(commit(**store, executor, {PutCertificate{a_certificate("new.example")}}));
         const auto aside = set_aside(folder.path());
-        REQUIRE(aside.size() == 1);
-        CHECK(bytes_of(aside.front()) == damaged);
+        REQUIRE(aside.size() == (copy_is_damaged ? 2 : 1));
         CHECK_THAT(log.line_with("ERROR store_begun_anew"), ContainsSubstring(aside.front()));
-        if (copy_is_damaged) CHECK(bytes_of(path + ".last") == damaged);
+        for (const std::string& file : aside) CHECK(bytes_of(file) == damaged);
     }
 }
 
@@ -275,11 +274,11 @@ void flip_bytes(int rounds) {
 
 }  // namespace
 
-TEST_CASE("F85, F87: a byte that changed never makes another key of one", "[store][damage]") {
+TEST_CASE("F85 and F87: a byte that changed never makes another key of one", "[store][damage]") {
     flip_bytes(80);
 }
 
-TEST_CASE("F85, F87: 500 bytes that changed, one at a time", "[.][store][damage][long]") {
+TEST_CASE("F85 and F87: 500 bytes that changed, one at a time", "[.][store][damage][long]") {
     flip_bytes(500);
 }
 

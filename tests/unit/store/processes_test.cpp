@@ -78,7 +78,7 @@ TEST_CASE("store: what a reader asks to write is refused", "[store][processes]")
     CHECK(applied.error().code == Errc::permission);
 }
 
-TEST_CASE("store: a full disk fails commits with that reason and loses nothing that was stored",
+TEST_CASE("F82: a full disk fails commits with that reason and loses nothing that was stored",
           "[store][processes]") {
     TempFolder folder;
     Child child({"fill-disk", folder.path()});
@@ -95,7 +95,7 @@ TEST_CASE("store: a full disk fails commits with that reason and loses nothing t
     CHECK_THAT(said, ContainsSubstring("room again\n"));
 }
 
-TEST_CASE("store: when a full disk has room again the store goes on without a restart",
+TEST_CASE("F83: when a full disk has room again the store goes on without a restart",
           "[store][processes]") {
     TempFolder folder;
     Child child({"recover", folder.path()});
