@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from mesh_env import Environment  # noqa: E402
+from mesh_env.unprivileged import UnprivilegedEnvironment  # noqa: E402
 
 _ENVIRONMENT = pytest.StashKey[Environment]()
 
@@ -16,6 +17,14 @@ _ENVIRONMENT = pytest.StashKey[Environment]()
 def env(tmp_path, request):
     """A fresh Environment; see mesh_env/environment.py for what it offers."""
     with Environment(tmp_path) as environment:
+        request.node.stash[_ENVIRONMENT] = environment
+        yield environment
+
+
+@pytest.fixture
+def unprivileged(request):
+    """The same, with a mesh that has no rights of its own; see mesh_env/unprivileged.py."""
+    with UnprivilegedEnvironment() as environment:
         request.node.stash[_ENVIRONMENT] = environment
         yield environment
 
