@@ -1,5 +1,6 @@
-# ctest: timeout=120 sanitize
-"""A store that is damaged: at the start (F85), in one row (F87); and the commands that look after it."""
+# ctest: timeout=150 sanitize
+"""A store that cannot be written (F84) or is damaged (F85) at the start, or in one row (F87); and the
+commands that look after it."""
 
 import json
 import os
@@ -10,12 +11,36 @@ import subprocess
 import pytest
 
 from mesh_env import HandshakeRefused
-from mesh_env.certified import copied, orders_at, started
+from mesh_env.certified import config_of, copied, orders_at, started
 from mesh_env.hammer import Hammer
 from mesh_env.mesh import mesh_binary
 from mesh_env.waiting import scaled, wait_until
 
 WARM = ["warm0.example", "warm1.example"]
+
+
+def test_F84_rights_taken_away_and_given_back(unprivileged):
+    """At the start: served, nothing ordered, and ordered without a restart when the folder opens up."""
+    env = unprivileged
+    mesh = started(env, WARM)
+    wait_until(lambda: copied(env, WARM), 20, "the online copy")
+    mesh.stop()
+    mesh.write_config(config_of(env, [*WARM, "new.example"]))
+    before = orders_at(env)
+    env.state.chmod(0o500)
+    since = mesh.mark()
+    mesh.start(wrapper=env.wrapper)
+    mesh.wait_for("store_degraded", since=since, seconds=5)
+    with Hammer(env.at(), WARM, env.trust()) as hammer:
+        wait_until(lambda: hammer.handshakes > 200 or hammer.failures, 30, "handshakes while it cannot be written")
+        assert orders_at(env) == before and not mesh.events("order_started", since=since)
+        env.state.chmod(0o700)
+        mesh.wait_for("store_recovered", since=since, seconds=60)
+        mesh.wait_for("cert_live", since=since, seconds=60)
+        assert not hammer.failures, hammer.failures[:5]
+    assert len(mesh.events("store_degraded", since=since)) == 1
+    with env.tls("new.example") as client:
+        assert client.names == {"new.example"}
 
 
 def truncate(path):

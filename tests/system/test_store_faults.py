@@ -1,9 +1,9 @@
 # ctest: timeout=180
 """The store's place breaks under a running mesh, for real: no handshake to a loaded name fails, nothing
 is ordered that could not be remembered, and it goes on by itself when the fault ends. Numbers are those
-of the list of faults: F82 disk full, F84 rights, F86 a lock."""
+of the list of faults: F82 disk full, F83 at the commit of a certificate, F86 a lock."""
 
-from mesh_env.certified import config_of, copied, orders_at, started
+from mesh_env.certified import config_of, orders_at, requests_at, started
 from mesh_env.hammer import Hammer
 from mesh_env.store_faults import ExclusiveLock, FileSizeLimit, FullDisk
 from mesh_env.waiting import wait_until
@@ -52,25 +52,37 @@ def test_F82_F86_faults_while_running(unprivileged):
         print(f"{hammer.handshakes} handshakes, {len(hammer.failures)} failures, {orders_at(env)} orders")
 
 
-def test_F84_rights_taken_away_and_given_back(unprivileged):
-    """At the start: served, nothing ordered, and ordered without a restart when the folder opens up."""
+def test_F83_disk_full_when_the_certificate_is_there(unprivileged):
+    """The certificate was issued and cannot be stored: it is served from memory, stored when that is
+    possible again, and not ordered twice."""
     env = unprivileged
     mesh = started(env, WARM)
-    wait_until(lambda: copied(env, WARM), 20, "the online copy")
     mesh.stop()
-    mesh.write_config(config_of(env, [*WARM, "new.example"]))
-    before = orders_at(env)
-    env.state.chmod(0o500)
+    mesh.write_config(config_of(env, [*WARM, "late.example"]))
+    before, downloads = orders_at(env), requests_at(env, "/certZ/")
     since = mesh.mark()
-    mesh.start(wrapper=env.wrapper)
-    mesh.wait_for("store_degraded", since=since, seconds=5)
-    with Hammer(env.at(), WARM, env.trust()) as hammer:
-        wait_until(lambda: hammer.handshakes > 200 or hammer.failures, 30, "handshakes while it cannot be written")
-        assert orders_at(env) == before and not mesh.events("order_started", since=since)
-        env.state.chmod(0o700)
-        mesh.wait_for("store_recovered", since=since, seconds=RECOVERY)
+    mesh.start(wrapper=env.wrapper, env={"MESH_TEST_STORE_COMMIT_DELAY_MS": "1500"})
+    mesh.wait_for("test_hook", since=since, seconds=5)  # or there is no moment to catch
+    fault = FileSizeLimit(env, mesh)
+    trusted = env.trust()
+    with Hammer(env.at(), WARM, trusted) as hammer:
+        wait_until(lambda: requests_at(env, "/certZ/") > downloads, 60, "the download")
+        fault.begin()  # the commit that follows is held for 1.5 s
+        try:
+            mesh.wait_for("store_degraded", since=since, seconds=15)
+            assert not mesh.events("cert_live", since=since), "the fault came too late"
+
+            def served():
+                with env.tls("late.example", trusted) as client:
+                    return client.names == {"late.example"}
+
+            wait_until(lambda: mesh.events("commit_waits", since=since), 15, "the commit that failed")
+            wait_until(served, 15, "the certificate served from memory")
+            assert not mesh.events("cert_live", since=since)
+        finally:
+            fault.end()
         mesh.wait_for("cert_live", since=since, seconds=RECOVERY)
+        assert served()
+        assert orders_at(env) == before + 1 and requests_at(env, "/certZ/") == downloads + 1
         assert not hammer.failures, hammer.failures[:5]
-    assert len(mesh.events("store_degraded", since=since)) == 1
-    with env.tls("new.example") as client:
-        assert client.names == {"new.example"}
+    assert mesh.json("store", "check")["certificate_versions"] == len(WARM) + 1

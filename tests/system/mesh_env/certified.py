@@ -24,9 +24,14 @@ def started(env, names, brief=()):
     return mesh
 
 
+def requests_at(env, path: str) -> int:
+    """POSTs to this path the CA has seen."""
+    return env.pebble().process.log_path.read_text(errors="replace").count(f"POST {path}")
+
+
 def orders_at(env) -> int:
     """newOrder requests the CA has seen."""
-    return env.pebble().process.log_path.read_text(errors="replace").count("POST /order-plz")
+    return requests_at(env, "/order-plz")
 
 
 def copied(env, names) -> bool:
