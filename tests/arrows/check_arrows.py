@@ -28,7 +28,8 @@ MAY_USE = {
     "store": ["base"],
     "control": ["model", "config", "certs", "acme", "store", "providers"],
     "observe": ["base"],
-    "app": ["proxy", "control", "observe"],
+    "ipc": ["base"],
+    "app": ["proxy", "control", "observe", "ipc"],
     "cli": ["app"],
     "main": ["cli"],
 }
