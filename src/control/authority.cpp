@@ -39,8 +39,11 @@ Authority::Authority(std::string directory,
     const WallTime now = around_.clock.now();
     const WallTime until = std::min(*stored_.retry_not_before, now + patience_max);
     if (until > now)
-        pause(
-            account_.is_stopped() ? Pause::stopped : Pause::limited, until, stored_.reason, false);
+        pause(account_.is_stopped() ? Pause::stopped : Pause::limited,
+              until,
+              stored_.reason,
+              false,
+              !account_.is_stopped());
 }
 
 std::vector<ItemId> Authority::use(const model::CertResolver& resolver,

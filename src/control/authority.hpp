@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mesh::control {
@@ -29,6 +30,16 @@ struct Urgency {
     std::uint32_t attempts = 0;
     ItemId id = 0;
     auto operator<=>(const Urgency&) const = default;
+};
+
+/// How a CA stands with us.
+struct AuthorityStanding {
+    /// "unknown" (nothing was asked of it yet), "up", "away", "limited", "stopped" (it refuses the
+    /// account), "clock" (the dates differ too much)
+    std::string_view state = "unknown";
+    std::optional<WallTime> until;  ///< nothing is asked of it before
+    std::string reason;             ///< its own words, printable
+    bool asked_for = false;         ///< the CA named that time; nobody here may shorten it
 };
 
 /// Whom an Authority serves.
@@ -94,6 +105,9 @@ class Authority {
     void forget(ItemId id);
 
     void on_time();
+    [[nodiscard]] AuthorityStanding standing() const;
+    /// A person wants something now: a pause of our own ends, one the CA asked for goes on.
+    void end_own_pause();
     /// The wall clock was moved: a pause never reaches further than one can.
     void clock_was_set();
     /// Leaves account and pause where the next Authority of this CA finds them.
@@ -135,7 +149,8 @@ class Authority {
     void go_away(const acme::Failure& failure);
     void limit(const acme::Failure& failure);
     void stop(const std::string& reason, const acme::Failure& failure, bool daily);
-    void pause(Pause reason, WallTime until, const std::string& why, bool stored);
+    void pause(
+        Pause reason, WallTime until, const std::string& why, bool stored, bool asked_for = false);
     /// The CA's own words, printable, or ours without a problem document.
     [[nodiscard]] static std::string words_of(const acme::Failure& failure);
     [[nodiscard]] std::chrono::milliseconds bounded(std::chrono::milliseconds wait) const;
@@ -153,6 +168,9 @@ class Authority {
     bool pumping_ = false;
     Mode mode_ = Mode::unknown;
     Pause pause_ = Pause::none;
+    WallTime pause_until_;
+    std::string pause_why_;
+    bool pause_asked_for_ = false;  ///< by the CA
     bool down_announced_ = false;
     std::string stop_announced_;
     std::uint32_t probes_ = 0;    ///< failures in a row of the CA itself

@@ -63,7 +63,7 @@ void Authority::go_away(const acme::Failure& failure) {
     const WallTime ours = around_.clock.now() + wait;
     const bool asked_for_patience = failure.retry_at && *failure.retry_at > ours;
     const WallTime until = asked_for_patience ? *failure.retry_at : ours;
-    pause(Pause::away, until, words_of(failure), asked_for_patience);
+    pause(Pause::away, until, words_of(failure), asked_for_patience, asked_for_patience);
     if (!asked_for_patience) around_.heap.set_after(around_.key, wait);
     if (std::exchange(down_announced_, true)) return;
     around_.log.warn("ca_down",
@@ -81,7 +81,7 @@ void Authority::limit(const acme::Failure& failure) {
     WallTime until = failure.retry_at.value_or(now + bounded(limit_without_time));
     // A CA that keeps saying "in a second" is not asked every second.
     if (limits_ > 1) until = std::max(until, now + bounded(probe_wait(limits_, around_.jitter)));
-    pause(Pause::limited, until, words_of(failure), true);
+    pause(Pause::limited, until, words_of(failure), true, true);
     around_.log.warn("ca_rate_limited",
                      "the CA takes no orders of ours until then",
                      {{"directory", url_},
@@ -95,7 +95,7 @@ void Authority::stop(const std::string& reason, const acme::Failure& failure, bo
     const milliseconds wait = daily ? hours{24} : back_off_wait(stops_, false, around_.jitter);
     WallTime until = around_.clock.now() + bounded(wait);
     if (failure.retry_at) until = std::max(until, *failure.retry_at);
-    pause(Pause::stopped, until, reason, true);
+    pause(Pause::stopped, until, reason, true, failure.retry_at && until == *failure.retry_at);
     account_.note_stopped(reason);
     if (std::exchange(stop_announced_, reason) == reason) return;
     down_announced_ = true;
@@ -107,10 +107,14 @@ void Authority::stop(const std::string& reason, const acme::Failure& failure, bo
                        {"next_at", rfc3339(until)}});
 }
 
-void Authority::pause(Pause reason, WallTime until, const std::string& why, bool stored) {
+void Authority::pause(
+    Pause reason, WallTime until, const std::string& why, bool stored, bool asked_for) {
     ++epoch_;
     mode_ = Mode::waiting;
     pause_ = reason;
+    pause_until_ = until;
+    pause_why_ = why;
+    pause_asked_for_ = asked_for;
     around_.heap.set(around_.key, until);
     if (stored) store_pause(until, why);
 }
@@ -137,6 +141,36 @@ void Authority::on_time() {
         pause_ == Pause::limited && account_.ready() && !directory_.new_order.empty();
     mode_ = known ? Mode::trial : Mode::unknown;
     pump();
+}
+
+AuthorityStanding Authority::standing() const {
+    if (mode_ == Mode::up || mode_ == Mode::trial) return {"up", {}, {}, false};
+    if (mode_ != Mode::waiting) return {};
+    AuthorityStanding standing{"unknown", pause_until_, pause_why_, pause_asked_for_};
+    switch (pause_) {
+        case Pause::away:
+            standing.state = "away";
+            break;
+        case Pause::limited:
+            standing.state = "limited";
+            break;
+        case Pause::stopped:
+            standing.state = "stopped";
+            break;
+        case Pause::clock:
+            standing.state = "clock";
+            break;
+        case Pause::none:
+            break;
+    }
+    return standing;
+}
+
+void Authority::end_own_pause() {
+    if (mode_ != Mode::waiting) return;
+    if (pause_asked_for_ && around_.clock.now() < pause_until_) return;
+    around_.heap.cancel(around_.key);
+    on_time();
 }
 
 void Authority::clock_was_set() {

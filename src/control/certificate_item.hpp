@@ -23,6 +23,9 @@ struct CertificateItem {
     /// was told.
     std::uint32_t waits = 0;
     std::chrono::milliseconds told_wait{0};
+    /// The CA itself does not want to hear of it before; a person cannot shorten that.
+    std::optional<WallTime> asked_to_wait_until;
+    bool renewal_asked = false;      ///< by a person: its next order does not wait until it is due
     bool removal_confirmed = false;  ///< its deletion was due an hour ago already
     /// Under which it is served while the first version cannot be committed; 0: it is not.
     certs::CertificateId temporary_id = 0;

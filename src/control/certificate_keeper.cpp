@@ -74,6 +74,10 @@ Status CertificateKeeper::load() {
         CertificateItem& item = new_item(stored.record.key);
         item.stored = std::move(stored);
         item.has_row = true;
+        const auto& error = item.stored.record.last_error;
+        // Whose wait it was is not stored; a limit's is the CA's.
+        if (error && std::string_view{error->type}.ends_with("rateLimited"))
+            item.asked_to_wait_until = item.stored.record.next_at;
     }
     for (store::OrderRecord& order : *orders) {
         const auto found = by_key_.find(order.key);
@@ -183,7 +187,9 @@ void CertificateKeeper::schedule(CertificateItem& item) {
     const WallTime now = clock_.now();
     store::CertificateRecord& record = item.stored.record;
     if (record.next_at) record.next_at = std::min(*record.next_at, now + wait_max);
-    if (item.wanted)
+    if (item.wanted && item.renewal_asked)
+        heap_.set(item.id, std::max(now, record.next_at.value_or(now)));
+    else if (item.wanted)
         heap_.set(item.id, due_time(record, item.stored.version, item.order_open(), now));
     else if (const auto removal = deletion_time(record, item.stored.version))
         heap_.set(item.id, *removal);
@@ -227,7 +233,7 @@ void CertificateKeeper::remove(CertificateItem& item) {
 
 /// Speaks of a wanted certificate that nears its end, and says when to speak again.
 void CertificateKeeper::notice(CertificateItem& item) {
-    if (!item.wanted || !item.stored.version) return;
+    if (!item.stored.version || (!item.wanted && !stands_in(item))) return;
     const store::VersionFacts& version = *item.stored.version;
     const WallTime now = clock_.now();
     heap_.set(item.id | notice_bit, next_expiry_notice(version, now));
@@ -243,6 +249,18 @@ void CertificateKeeper::notice(CertificateItem& item) {
                 {"not_after", rfc3339(version.not_after)},
                 {"attempts", static_cast<std::uint64_t>(item.stored.record.attempts)},
                 {"last_error", error ? error->detail : std::string{}}});
+}
+
+/// True for a certificate that nobody wants any more, but that serves a name whose own one is not
+/// there yet: other names were asked for, or another CA.
+bool CertificateKeeper::stands_in(const CertificateItem& item) const {
+    const auto& names = item.stored.record.key.names;
+    return std::any_of(names.begin(), names.end(), [this](const std::string& name) {
+        const auto wanted = wanted_names_.find(name);
+        const CertificateItem* own = wanted == wanted_names_.end() ? nullptr : find(wanted->second);
+        return own != nullptr &&
+               !(own->stored.version && is_valid(*own->stored.version, clock_.now()));
+    });
 }
 
 void CertificateKeeper::pump_all() {

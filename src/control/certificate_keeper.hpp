@@ -3,6 +3,7 @@
 #include "control/authority.hpp"
 #include "control/certificate_item.hpp"
 #include "control/challenge_board.hpp"
+#include "control/import.hpp"
 #include "control/key_maker.hpp"
 #include "control/order_run.hpp"
 #include "control/reconciler.hpp"
@@ -37,6 +38,13 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
               const std::map<std::string, model::CertResolver>& resolvers);
     void order_again(std::int64_t certificate_id, std::int64_t version_id);
     void stop();
+
+    // What people ask (keeper_commands.cpp).
+    [[nodiscard]] LinePage lines(const LineQuery& query) const;
+    [[nodiscard]] std::map<CertificateState, std::size_t> states() const;
+    [[nodiscard]] std::vector<CaLine> authorities() const;
+    [[nodiscard]] std::vector<RenewLine> renew(const RenewRequest& request);
+    void import(const ImportTarget& target, std::vector<ImportItem> items, ImportDone done);
 
  private:
     struct Ca {
@@ -74,6 +82,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     void schedule(CertificateItem& item);
     void remove(CertificateItem& item);
     void notice(CertificateItem& item);
+    [[nodiscard]] bool stands_in(const CertificateItem& item) const;
     void pump_all();
 
     // Orders (keeper_orders.cpp).
@@ -92,6 +101,14 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
                  certs::CertificateId id,
                  certs::VersionId version,
                  const Issued& issued);
+
+    // What people ask (keeper_commands.cpp).
+    [[nodiscard]] RenewLine renew_one(CertificateItem& item);
+    [[nodiscard]] std::optional<RenewLine> reason_to_wait(const CertificateItem& item);
+    void import_one(const ImportTarget& target,
+                    const ImportItem& from,
+                    const std::function<void(ImportLine)>& done);
+    void imported(ItemId id, const store::Applied& applied, const Issued& issued);
 
     [[nodiscard]] CertificateItem* find(ItemId id);
     [[nodiscard]] const CertificateItem* find(ItemId id) const;
@@ -126,6 +143,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     std::unordered_map<ItemId, CertificateItem>
         items_;  ///< before cas_ in destruction: runs use them
     std::map<store::CertificateKey, ItemId> by_key_;
+    std::unordered_map<std::string, ItemId> wanted_names_;  ///< who is to serve a name
 };
 
 }  // namespace mesh::control

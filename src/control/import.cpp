@@ -33,6 +33,20 @@ std::optional<std::string> objection(const tls::CertificateFacts& leaf, WallTime
 
 }  // namespace
 
+std::string_view to_string(ImportOutcome outcome) {
+    switch (outcome) {
+        case ImportOutcome::imported:
+            return "imported";
+        case ImportOutcome::already_stored:
+            return "already stored";
+        case ImportOutcome::kept_stored:
+            return "stored one kept";
+        case ImportOutcome::refused:
+            return "refused";
+    }
+    return "refused";
+}
+
 Import::Import(ImportTarget target, const std::vector<store::StoredCertificate>& stored)
     : target_(std::move(target)) {
     for (const store::StoredCertificate& certificate : stored)
@@ -40,15 +54,28 @@ Import::Import(ImportTarget target, const std::vector<store::StoredCertificate>&
             known_[certificate.record.key] = {certificate.record, certificate.version};
 }
 
+Import Import::against(Find find, ImportTarget target) {
+    Import import(std::move(target), std::vector<store::StoredCertificate>{});
+    import.find_ = std::move(find);
+    return import;
+}
+
+Import::Known& Import::known(const store::CertificateKey& key) {
+    const auto [at, added] = known_.try_emplace(key);
+    if (added && find_)
+        if (const store::StoredCertificate* stored = find_(key))
+            at->second = {stored->record, stored->version};
+    return at->second;
+}
+
 Import::Batch Import::add(std::span<const ImportItem> items, WallTime now) {
     Batch batch;
     batch.lines.reserve(items.size());
-    for (const ImportItem& item : items)
-        batch.lines.push_back(add_one(item, now, batch.transition));
+    for (const ImportItem& item : items) batch.lines.push_back(add_one(item, now, batch));
     return batch;
 }
 
-ImportLine Import::add_one(const ImportItem& item, WallTime now, store::Transition& transition) {
+ImportLine Import::add_one(const ImportItem& item, WallTime now, Batch& batch) {
     ImportLine line;
     line.label = item.label;
     const auto credential = tls::Credential::from_pem(item.chain_pem, item.key_pem.reveal());
@@ -66,7 +93,7 @@ ImportLine Import::add_one(const ImportItem& item, WallTime now, store::Transiti
     }
 
     const store::CertificateKey key{target_.directory, identity_names(line.names)};
-    Known& known = known_[key];
+    Known& known = this->known(key);
     if (known.version && known.version->sha256 == leaf.sha256) {
         line.outcome = ImportOutcome::already_stored;
         line.message = "stored already";
@@ -87,13 +114,19 @@ ImportLine Import::add_one(const ImportItem& item, WallTime now, store::Transiti
     known.record.next_at.reset();
     known.record.last_error.reset();
     known.version = facts_of(**credential, now);
+    store::Transition& transition = batch.transition;
     transition.push_back(store::PutCertificate{known.record});
     // What was parsed is stored, not what was read: no stray blocks, no root, nothing twice.
     transition.push_back(store::PutVersion{
         key, (*credential)->chain().to_pem(), (*credential)->key().to_pem(), *known.version});
     // An order still open would bring a certificate that replaces this one.
     transition.push_back(store::DeleteOrder{key});
-    transition.push_back(store::AddHistory{{key, now, "imported", item.label}});
+    transition.push_back(store::AddHistory{
+        {key,
+         now,
+         "imported",
+         item.label + ", serial " + leaf.serial + ", until " + rfc3339(leaf.not_after)}});
+    batch.credentials.push_back(*credential);
     line.outcome = ImportOutcome::imported;
     return line;
 }

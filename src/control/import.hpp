@@ -3,12 +3,16 @@
 #include "base/result.hpp"
 #include "base/secret.hpp"
 #include "store/records.hpp"
+#include "tls/certificate.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Certificates that were got elsewhere, checked and turned into rows. Pure: reading the files
@@ -35,6 +39,8 @@ enum class ImportOutcome {
     refused,         ///< `message` says why
 };
 
+[[nodiscard]] std::string_view to_string(ImportOutcome outcome);
+
 /// What became of one item.
 struct ImportLine {
     std::string label;
@@ -51,11 +57,18 @@ inline constexpr std::size_t import_batch_size = 500;
 /// Turns items into transitions against what the store holds.
 class Import {
  public:
+    /// What the store has of that identity, or null.
+    using Find = std::function<const store::StoredCertificate*(const store::CertificateKey&)>;
+
     Import(ImportTarget target, const std::vector<store::StoredCertificate>& stored);
+    /// The same, where looking up one is cheaper than listing all.
+    [[nodiscard]] static Import against(Find find, ImportTarget target);
 
     struct Batch {
         store::Transition transition;   ///< empty: nothing to commit
         std::vector<ImportLine> lines;  ///< one for each item, in order
+        /// Of the imported ones, in order.
+        std::vector<std::shared_ptr<const tls::Credential>> credentials;
     };
     /// Checks each item (parses, the key belongs to the leaf, at least one DNS name, valid
     /// now)
@@ -68,9 +81,11 @@ class Import {
         store::CertificateRecord record;
         std::optional<store::VersionFacts> version;
     };
-    ImportLine add_one(const ImportItem& item, WallTime now, store::Transition& transition);
+    ImportLine add_one(const ImportItem& item, WallTime now, Batch& batch);
+    Known& known(const store::CertificateKey& key);
 
     ImportTarget target_;
+    Find find_;
     std::map<store::CertificateKey, Known> known_;
 };
 

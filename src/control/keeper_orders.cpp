@@ -110,6 +110,7 @@ void CertificateKeeper::resume(CertificateItem& item, Ca& ca) {
 void CertificateKeeper::end_run(CertificateItem& item) {
     heap_.cancel(item.id);
     item.run.reset();
+    item.renewal_asked = false;
     if (Ca* ca = ca_of(item)) --ca->open_orders;
 }
 
@@ -150,6 +151,7 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
         record.next_at =
             next_wait(item->waits, item->stored.version, failure.retry_at, now, jitter_);
     }
+    item->asked_to_wait_until = failure.retry_at;
     const bool is_news = failure.counted || is_another_wait(*item, failure, now);
     record.state = asked_as(*item->wanted);
     record.last_error = store::LastError{failure.type, failure.detail, now};
@@ -160,7 +162,8 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
         change.push_back(store::DeleteOrder{record.key});
     }
     if (is_news) {
-        change.push_back(store::AddHistory{{record.key, now, "failed", failure.detail}});
+        change.push_back(
+            store::AddHistory{{record.key, now, "failed", failure.type + ": " + failure.detail}});
         tell_failure(record, failure);
     }
     gate_.commit(std::move(change));
@@ -213,6 +216,7 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
     facts.created = now;
     store::CertificateRecord& record = item->stored.record;
     item->waits = 0;
+    item->asked_to_wait_until.reset();
     record.attempts = 0;
     record.next_at.reset();
     record.last_error.reset();
@@ -226,7 +230,10 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
         {store::PutCertificate{record},
          store::PutVersion{record.key, shared->chain_pem, shared->key_pem, facts},
          store::DeleteOrder{record.key},
-         store::AddHistory{{record.key, now, "issued", "serial " + facts.serial}}},
+         store::AddHistory{{record.key,
+                            now,
+                            "issued",
+                            "serial " + facts.serial + ", until " + rfc3339(facts.not_after)}}},
         [this, alive, id, shared](const store::Applied& applied) {
             if (!alive.expired()) committed(id, applied, *shared);
         },
@@ -276,6 +283,7 @@ void CertificateKeeper::serve_uncommitted(CertificateItem& item, const Issued& i
               "a new certificate is not stored; it is served from memory",
               {{"names", names_text(item.stored.record.ordered_names)},
                {"serial", item.stored.version->serial}});
+    notice(item);
 }
 
 /// The store will never take it. Another order would bring another one the store does not take, so
@@ -286,7 +294,6 @@ void CertificateKeeper::refused_by_store(ItemId id, const Issued& issued) {
     item->committing = false;
     serve_uncommitted(*item, issued);
     schedule(*item);
-    notice(*item);
 }
 
 void CertificateKeeper::publish(const CertificateItem& item,

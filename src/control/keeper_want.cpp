@@ -33,8 +33,11 @@ void CertificateKeeper::want(const model::WantedSet& wanted,
     for (const auto& [name, resolver] : resolvers)
         if (directories.erase(resolver.ca_server) > 0)
             prepare_authority(resolver.ca_server, resolver);
+    wanted_names_.clear();
     for (const model::WantedCertificate& certificate : wanted.certificates)
         want_one(certificate, changes);
+    for (auto& [id, item] : items_)
+        if (!item.wanted && !heap_.contains(id | notice_bit)) notice(item);
     commit_in_parts(std::move(changes));
     pump_all();
     arm();
@@ -47,6 +50,7 @@ void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
     CertificateItem& item = found == by_key_.end() ? new_item(key) : items_.at(found->second);
     const bool is_news = !item.wanted;
     item.wanted = wanted;
+    for (const std::string& name : key.names) wanted_names_[name] = item.id;
 
     store::CertificateRecord& record = item.stored.record;
     record.ordered_names = texts(wanted.names);
@@ -71,7 +75,6 @@ void CertificateKeeper::unwant(CertificateItem& item, store::Transition& changes
     }
     if (Ca* ca = ca_of(item)) ca->authority->stop_waiting(item.id);
     item.wanted.reset();
-    heap_.cancel(item.id | notice_bit);
     if (!item.stored.record.unwanted_since) {
         item.stored.record.unwanted_since = clock_.now();
         if (item.has_row) changes.push_back(store::PutCertificate{item.stored.record});

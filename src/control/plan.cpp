@@ -9,13 +9,44 @@
 #include <set>
 
 namespace mesh::control {
-namespace {
 
 CertificateState state_of(const std::optional<store::VersionFacts>& version, WallTime now) {
     if (!version) return CertificateState::missing;
     if (now >= version->not_after) return CertificateState::expired;
     if (now < version->not_before) return CertificateState::not_yet_valid;
     return now >= renewal_time(*version) ? CertificateState::due : CertificateState::valid;
+}
+
+namespace {
+
+OpenOrder open_order(const store::OrderRecord& row) {
+    OpenOrder order;
+    order.url = row.url;
+    order.status = row.status;
+    order.created = row.created;
+    for (const store::AuthorizationRecord& authorization : row.authorizations)
+        order.names.push_back({authorization.name, authorization.status, authorization.responded});
+    return order;
+}
+
+/// Why a wanted certificate is looked at when due_time says.
+std::string why(const store::CertificateRecord& record,
+                const std::optional<store::VersionFacts>& version,
+                bool order_open,
+                WallTime now) {
+    store::CertificateRecord patient = record;
+    patient.next_at.reset();
+    const bool waits =
+        record.next_at && *record.next_at > due_time(patient, version, order_open, now);
+    if (waits && record.attempts > 0)
+        return "it waits after failed attempts; mesh certs renew ends a wait that the CA did not "
+               "ask for";
+    if (waits) return "the CA asked to wait";
+    if (order_open) return "its order is open and goes on";
+    if (!version) return "there is no certificate yet";
+    if (now >= version->not_after) return "it has expired";
+    return lifetime(*version) < short_lifetime ? "half of its life is over then"
+                                               : "two thirds of its life are over then";
 }
 
 /// The store's rows by identity, and how to make lines of them.
@@ -30,7 +61,7 @@ class Rows {
             certificates_.emplace(certificate.record.key, &certificate);
         for (const auto& authority : authorities)
             authorities_.emplace(authority.directory, &authority);
-        for (const auto& order : orders) open_orders_.insert(order.key);
+        for (const auto& order : orders) open_orders_.emplace(order.key, &order);
     }
 
     [[nodiscard]] PlanLine wanted_line(const model::WantedCertificate& wanted) const {
@@ -50,6 +81,7 @@ class Rows {
         store::CertificateRecord record = stored.record;
         if (!record.unwanted_since) record.unwanted_since = now_;
         line.next_action = NextAction::remove;
+        line.why = "no router wants it; it is kept for 30 days after it expired";
         line.next_at = deletion_time(record, stored.version);
         return line;
     }
@@ -92,7 +124,9 @@ class Rows {
                   const store::CertificateKey& key,
                   const std::string& asked) const {
         const store::StoredCertificate* stored = find(key);
-        const bool order_open = open_orders_.contains(key);
+        const auto order = open_orders_.find(key);
+        const bool order_open = order != open_orders_.end();
+        if (order_open) line.open_order = open_order(*order->second);
         const auto version = stored != nullptr ? stored->version : std::nullopt;
         store::CertificateRecord record =
             stored != nullptr ? stored->record : store::CertificateRecord{};
@@ -102,6 +136,7 @@ class Rows {
                            : version  ? NextAction::renew
                                       : NextAction::order;
         line.next_at = due_time(record, version, order_open, now_);
+        line.why = why(record, version, order_open, now_);
         add_authority(line, key.directory);
     }
 
@@ -111,6 +146,7 @@ class Rows {
         const std::optional<WallTime>& not_before = found->second->retry_not_before;
         if (!not_before || *not_before <= *line.next_at) return;
         line.next_at = *not_before;
+        line.why = "the CA is not asked before";
         line.notes.push_back("nothing is asked of the CA before " + rfc3339(*not_before) + ": " +
                              found->second->reason);
     }
@@ -134,7 +170,7 @@ class Rows {
     WallTime now_;
     std::map<store::CertificateKey, const store::StoredCertificate*> certificates_;
     std::map<std::string, const store::AuthorityRecord*> authorities_;
-    std::set<store::CertificateKey> open_orders_;
+    std::map<store::CertificateKey, const store::OrderRecord*> open_orders_;
 };
 
 std::vector<const store::StoredCertificate*> by_identity(

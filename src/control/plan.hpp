@@ -22,6 +22,10 @@ enum class CertificateState {
 };
 [[nodiscard]] std::string_view to_string(CertificateState state);
 
+/// Of a certificate that is wanted.
+[[nodiscard]] CertificateState state_of(const std::optional<store::VersionFacts>& version,
+                                        WallTime now);
+
 /// What happens to a certificate next.
 enum class NextAction {
     none,
@@ -31,6 +35,19 @@ enum class NextAction {
     remove,          ///< unwanted: deleted at that time
 };
 [[nodiscard]] std::string_view to_string(NextAction action);
+
+/// How far the open order of a certificate is.
+struct OpenOrder {
+    struct Name {
+        std::string name;
+        std::string status;      ///< the CA's word for its authorization: "pending", "valid" …
+        bool responded = false;  ///< the CA was told that the challenge is up
+    };
+    std::string url;     ///< empty: the CA was not asked, or did not answer yet
+    std::string status;  ///< the CA's word: "pending", "ready", "processing" …
+    WallTime created;
+    std::vector<Name> names;  ///< as far as the CA told
+};
 
 /// One certificate as `mesh plan` and `mesh certs list` show it.
 struct PlanLine {
@@ -48,6 +65,8 @@ struct PlanLine {
     NextAction next_action = NextAction::none;
     /// When; in the past or equal to `now` means at once. Empty with NextAction::none.
     std::optional<WallTime> next_at;
+    std::string why;  ///< a sentence: why the next action comes, and not sooner
+    std::optional<OpenOrder> open_order;
     std::uint32_t attempts = 0;  ///< failures in a row that count
     std::optional<store::LastError> last_error;
     /// Sentences for people: key type or profile change at the next renewal; the CA asked for

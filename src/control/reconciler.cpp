@@ -36,6 +36,28 @@ void Reconciler::order_again(std::int64_t certificate_id, std::int64_t version_i
     state_->keeper.order_again(certificate_id, version_id);
 }
 
+LinePage Reconciler::lines(const LineQuery& query) const {
+    return state_->keeper.lines(query);
+}
+
+std::map<CertificateState, std::size_t> Reconciler::states() const {
+    return state_->keeper.states();
+}
+
+std::vector<CaLine> Reconciler::authorities() const {
+    return state_->keeper.authorities();
+}
+
+std::vector<RenewLine> Reconciler::renew(const RenewRequest& request) {
+    return state_->keeper.renew(request);
+}
+
+void Reconciler::import(const ImportTarget& target,
+                        std::vector<ImportItem> items,
+                        ImportDone done) {
+    state_->keeper.import(target, std::move(items), std::move(done));
+}
+
 void Reconciler::stop() {
     state_->keeper.stop();
 }

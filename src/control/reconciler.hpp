@@ -3,6 +3,8 @@
 #include "base/clock.hpp"
 #include "base/executor.hpp"
 #include "base/log.hpp"
+#include "control/import.hpp"
+#include "control/live.hpp"
 #include "control/publisher.hpp"
 #include "model/wanted.hpp"
 #include "store/store.hpp"
@@ -45,6 +47,21 @@ class Reconciler {
     /// The chain or the key of this version is lost: what it is the current version of is ordered,
     /// as if it had none, when it is wanted. Its back-off stays.
     void order_again(std::int64_t certificate_id, std::int64_t version_id);
+
+    // What people ask of a running mesh. All on the executor; none waits.
+
+    /// Certificates wanted and stored, as `plan` would show them, some at a time.
+    [[nodiscard]] LinePage lines(const LineQuery& query) const;
+    /// How many wanted certificates there are in each state.
+    [[nodiscard]] std::map<CertificateState, std::size_t> states() const;
+    [[nodiscard]] std::vector<CaLine> authorities() const;
+    /// Orders now, whatever the schedule says. Ends waits of ours, never one the CA asked for.
+    [[nodiscard]] std::vector<RenewLine> renew(const RenewRequest& request);
+    /// Checks, commits, then serves certificates got elsewhere, and ends an order they make
+    /// superfluous. `done` runs once with a line for each item, in order, when the last one is on
+    /// disk. At most `import_batch_size` items.
+    void import(const ImportTarget& target, std::vector<ImportItem> items, ImportDone done);
+
     /// No new steps; what is in flight is dropped (its order is a row and goes on next time).
     void stop();
 

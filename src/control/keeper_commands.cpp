@@ -1,0 +1,286 @@
+// What people ask of a running mesh.
+#include "base/time_text.hpp"
+#include "control/certificate_keeper.hpp"
+#include "control/identity.hpp"
+#include "control/schedule.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mesh::control {
+namespace {
+
+/// True if a certificate with these names serves `asked`.
+bool has_name(const std::vector<std::string>& names, const HostPattern& asked) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+        if (name == asked.text()) return true;
+        if (!name.starts_with("*.")) return false;
+        const auto pattern = HostPattern::parse(name);
+        return pattern && pattern->covers(asked);
+    });
+}
+
+bool is_served_or_wanted(const CertificateItem& item) {
+    return item.wanted || item.has_row || item.stored.version;
+}
+
+store::OrderRecord without_key(store::OrderRecord row) {
+    row.key_pem = {};
+    return row;
+}
+
+}  // namespace
+
+std::string_view to_string(RenewOutcome outcome) {
+    switch (outcome) {
+        case RenewOutcome::asked:
+            return "asked";
+        case RenewOutcome::under_way:
+            return "under_way";
+        case RenewOutcome::waits:
+            return "waits";
+        case RenewOutcome::refused:
+            return "refused";
+    }
+    return "refused";
+}
+
+// ---- looking ------------------------------------------------------------------------------------
+
+LinePage CertificateKeeper::lines(const LineQuery& query) const {
+    LinePage page;
+    model::WantedSet wanted;
+    std::vector<store::StoredCertificate> stored;
+    std::vector<store::OrderRecord> orders;
+    std::optional<store::CertificateKey> last;
+    std::size_t taken = 0;
+    auto at = query.after ? by_key_.upper_bound(*query.after) : by_key_.begin();
+    for (; at != by_key_.end(); ++at) {
+        const CertificateItem& item = items_.at(at->second);
+        if (!is_served_or_wanted(item)) continue;
+        if (query.name && !has_name(at->first.names, *query.name)) continue;
+        if (taken++ == query.limit) {
+            page.last = last;
+            break;
+        }
+        last = at->first;
+        if (item.wanted) wanted.certificates.push_back(*item.wanted);
+        stored.push_back(item.stored);
+        if (item.run)
+            orders.push_back(without_key(item.run->row()));
+        else if (item.order)
+            orders.push_back(without_key(*item.order));
+    }
+    std::vector<store::AuthorityRecord> authorities;
+    for (const auto& [directory, ca] : cas_) {
+        const AuthorityStanding standing = ca.authority->standing();
+        authorities.push_back({directory, standing.until, standing.reason});
+    }
+    page.lines = plan(wanted, stored, authorities, orders, clock_.now()).certificates;
+    return page;
+}
+
+std::map<CertificateState, std::size_t> CertificateKeeper::states() const {
+    std::map<CertificateState, std::size_t> counts;
+    for (const auto& [id, item] : items_) {
+        if (item.wanted)
+            ++counts[state_of(item.stored.version, clock_.now())];
+        else if (is_served_or_wanted(item))
+            ++counts[CertificateState::unwanted];
+    }
+    return counts;
+}
+
+std::vector<CaLine> CertificateKeeper::authorities() const {
+    std::vector<CaLine> lines;
+    for (const auto& [directory, ca] : cas_) {
+        const AuthorityStanding standing = ca.authority->standing();
+        lines.push_back({directory, std::string(standing.state), standing.until, standing.reason});
+    }
+    return lines;
+}
+
+// ---- renewing -----------------------------------------------------------------------------------
+
+std::vector<RenewLine> CertificateKeeper::renew(const RenewRequest& request) {
+    std::vector<RenewLine> lines;
+    std::vector<ItemId> chosen;
+    for (const auto& [key, id] : by_key_) {
+        const CertificateItem& item = items_.at(id);
+        if (!is_served_or_wanted(item)) continue;
+        const bool failed = request.failed && item.wanted && item.stored.record.last_error;
+        const bool named =
+            std::any_of(request.names.begin(), request.names.end(), [&](const HostPattern& name) {
+                return has_name(item.stored.record.key.names, name);
+            });
+        if (failed || named) chosen.push_back(id);
+    }
+    for (const ItemId id : chosen) lines.push_back(renew_one(items_.at(id)));
+    return lines;
+}
+
+/// Why no order can begin now although a person wants one.
+std::optional<RenewLine> CertificateKeeper::reason_to_wait(const CertificateItem& item) {
+    RenewLine line;
+    line.outcome = RenewOutcome::waits;
+    const WallTime now = clock_.now();
+    Ca* const ca = ca_of(item);
+    if (item.asked_to_wait_until && *item.asked_to_wait_until > now) {
+        line.until = item.asked_to_wait_until;
+        const auto& error = item.stored.record.last_error;
+        line.reason = "the CA asked to wait" + (error ? ": " + error->detail : std::string{});
+        return line;
+    }
+    if (!may_ask()) {
+        line.reason = "this machine's date is before this program was built";
+        return line;
+    }
+    if (ca == nullptr) return std::nullopt;
+    ca->authority->end_own_pause();
+    const AuthorityStanding standing = ca->authority->standing();
+    if (!standing.until) return std::nullopt;
+    line.until = standing.until;
+    line.reason = standing.reason;
+    return line;
+}
+
+RenewLine CertificateKeeper::renew_one(CertificateItem& item) {
+    store::CertificateRecord& record = item.stored.record;
+    RenewLine line;
+    if (!item.wanted) {
+        line.reason = "no router wants it";
+    } else if (item.run || item.committing) {
+        line.outcome = RenewOutcome::under_way;
+    } else if (gate_.degraded()) {
+        line.reason = "the store takes no changes";
+    } else {
+        item.waits = 0;
+        item.told_wait = {};
+        item.renewal_asked = true;
+        record.attempts = 0;
+        record.next_at.reset();
+        const WallTime now = clock_.now();
+        if (item.asked_to_wait_until && *item.asked_to_wait_until > now)
+            record.next_at = item.asked_to_wait_until;
+        if (item.has_row)
+            gate_.commit({store::PutCertificate{record},
+                          store::AddHistory{{record.key, now, "renewal asked", "by a command"}}});
+        if (auto waits = reason_to_wait(item))
+            line = std::move(*waits);
+        else
+            line.outcome = RenewOutcome::asked;
+        schedule(item);
+    }
+    line.names = record.ordered_names.empty() ? record.key.names : record.ordered_names;
+    line.directory = record.key.directory;
+    return line;
+}
+
+// ---- importing ----------------------------------------------------------------------------------
+
+void CertificateKeeper::import(const ImportTarget& target,
+                               std::vector<ImportItem> items,
+                               ImportDone done) {
+    struct Gathered {
+        std::vector<ImportLine> lines;
+        std::size_t missing = 0;
+        ImportDone done;
+    };
+    const auto gathered = std::make_shared<Gathered>();
+    gathered->lines.resize(items.size());
+    gathered->missing = items.size() + 1;
+    gathered->done = std::move(done);
+    const auto arrive = [gathered] {
+        if (--gathered->missing == 0) gathered->done(std::move(gathered->lines));
+    };
+    for (std::size_t i = 0; i < items.size(); ++i)
+        import_one(target, items[i], [gathered, arrive, i](ImportLine line) {
+            gathered->lines[i] = std::move(line);
+            arrive();
+        });
+    arrive();
+}
+
+void CertificateKeeper::import_one(const ImportTarget& target,
+                                   const ImportItem& from,
+                                   const std::function<void(ImportLine)>& done) {
+    const auto stored =
+        [this](const store::CertificateKey& key) -> const store::StoredCertificate* {
+        const auto found = by_key_.find(key);
+        return found == by_key_.end() ? nullptr : &items_.at(found->second).stored;
+    };
+    auto batch = Import::against(stored, target).add({&from, 1}, clock_.now());
+    ImportLine line = std::move(batch.lines.front());
+    if (batch.transition.empty()) {
+        done(std::move(line));
+        return;
+    }
+    const auto& put = std::get<store::PutCertificate>(batch.transition.front()).certificate;
+    const auto refuse = [&](std::string why) {
+        line.outcome = ImportOutcome::refused;
+        line.message = std::move(why);
+        done(std::move(line));
+    };
+    const auto found = by_key_.find(put.key);
+    if (gate_.degraded()) return refuse("the store takes no changes");
+    if (found != by_key_.end() && items_.at(found->second).committing)
+        return refuse("another certificate of these names is being stored; try again");
+
+    CertificateItem& item = found == by_key_.end() ? new_item(put.key) : items_.at(found->second);
+    if (item.run) {
+        item.order = item.run->row();
+        end_run(item);
+    }
+    if (Ca* ca = ca_of(item)) ca->authority->stop_waiting(item.id);
+    item.committing = true;
+    store::CertificateRecord record = put;
+    store::VersionFacts facts = std::get<store::PutVersion>(batch.transition.at(1)).facts;
+    const auto issued = std::make_shared<Issued>();
+    issued->credential = batch.credentials.front();
+    // Not by the gate: who imports wants to hear of a failure, not to wait until it is mended.
+    store_.apply(
+        std::move(batch.transition),
+        executor_,
+        [this, alive = std::weak_ptr<int>(alive_), id = item.id, record, facts, issued, done, line](
+            const Result<store::Applied>& applied) mutable {
+            CertificateItem* const waiting = alive.expired() ? nullptr : find(id);
+            if (!applied || waiting == nullptr) {
+                line.outcome = ImportOutcome::refused;
+                line.message = applied ? "mesh is stopping" : applied.error().message;
+            }
+            if (waiting != nullptr && applied) {
+                waiting->stored.record = record;
+                waiting->stored.version = facts;
+                imported(id, *applied, *issued);
+            } else if (waiting != nullptr) {
+                waiting->committing = false;
+                schedule(*waiting);
+            }
+            done(std::move(line));
+        });
+}
+
+void CertificateKeeper::imported(ItemId id, const store::Applied& applied, const Issued& issued) {
+    CertificateItem& item = items_.at(id);
+    item.committing = false;
+    item.has_row = true;
+    item.order.reset();
+    item.waits = 0;
+    item.renewal_asked = false;
+    item.asked_to_wait_until.reset();
+    item.stored.certificate_id = applied.certificate_id;
+    item.stored.version_id = applied.version_id;
+    publish(item, applied.certificate_id, applied.version_id, issued);
+    if (const auto temporary = std::exchange(item.temporary_id, 0); temporary != 0)
+        publisher_.remove_certificate(temporary);
+    log_.info("cert_live",
+              "an imported certificate is stored and served",
+              {{"names", names_text(item.stored.record.ordered_names)},
+               {"resolver", item.stored.record.resolver},
+               {"serial", item.stored.version->serial},
+               {"not_after", rfc3339(item.stored.version->not_after)}});
+    schedule(item);
+    notice(item);
+}
+
+}  // namespace mesh::control

@@ -1,0 +1,371 @@
+// What people ask of a running reconciler.
+#include "control/plan_json.hpp"
+#include "support/catch.hpp"
+#include "unit/control/support/world.hpp"
+
+#include <algorithm>
+
+using namespace mesh;
+using namespace mesh::control;
+using namespace mesh::control::test;
+
+namespace {
+
+HostPattern name(const std::string& text) {
+    return HostPattern::parse(text).value();
+}
+
+RenewRequest renew(const std::string& one) {
+    RenewRequest request;
+    request.names.push_back(name(one));
+    return request;
+}
+
+acme::Failure refused_with_patience(WallTime until) {
+    acme::Failure failure =
+        a_failure(acme::FailureClass::rate_limited,
+                  "rateLimited",
+                  "too many certificates (5) already issued for this exact set");
+    failure.retry_at = until;
+    return failure;
+}
+
+/// Validation of every name fails.
+auto nothing_validates() {
+    return [](const std::string&) {
+        acme::Problem problem;
+        problem.type = "urn:ietf:params:acme:error:dns";
+        problem.detail = "NXDOMAIN";
+        return std::optional(problem);
+    };
+}
+
+ImportItem pair(Issuer& issuer, const std::vector<std::string>& names, WallTime from) {
+    const auto made = issuer.issue_pair({names, from - days{1}, from + days{60}, false});
+    return {names.front(), made.chain_pem, Secret{made.key_pem}};
+}
+
+std::vector<ImportLine> import_all(World& world, std::vector<ImportItem> items) {
+    std::optional<std::vector<ImportLine>> lines;
+    world.reconciler->import({directory, "le"},
+                             std::move(items),
+                             [&](std::vector<ImportLine> done) { lines = std::move(done); });
+    REQUIRE(world.run_until([&] { return lines.has_value(); }, 1min));
+    return *lines;
+}
+
+}  // namespace
+
+TEST_CASE("commands: renew orders a certificate that is not due") {
+    World world;
+    world.add({"a.example", "b.example"});
+    world.add({"c.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+
+    const auto lines = world.reconciler->renew(renew("b.example"));
+
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].outcome == RenewOutcome::asked);
+    CHECK(lines[0].names.front() == "a.example");
+    REQUIRE(world.run_until([&] { return world.ca.issued == 3; }, 1min));
+    world.run_for(1h);
+    CHECK(world.ca.orders_made == 3);  // once, and only this one
+}
+
+TEST_CASE("commands: renew --failed ends our own waits, not those the CA asked for") {
+    World world;
+    world.add({"ours.example"});
+    world.add({"theirs.example"});
+    world.add({"fine.example"});
+    const WallTime until = world.clock.now() + 20h;
+    world.ca.refuse = [until](Step step, const std::vector<std::string>& names) {
+        std::optional<acme::Failure> failure;
+        if (step == Step::place && names.front() == "theirs.example")
+            failure = refused_with_patience(until);
+        return failure;
+    };
+    world.ca.fails_validation = [](const std::string& asked) {
+        return asked == "ours.example" ? nothing_validates()(asked) : std::nullopt;
+    };
+    world.start();
+    world.run_for(2h);
+    const std::size_t placed = world.ca.asked[Step::place];
+    world.ca.fails_validation = {};
+
+    RenewRequest failed;
+    failed.failed = true;
+    const auto lines = world.reconciler->renew(failed);
+
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0].names.front() == "ours.example");
+    CHECK(lines[0].outcome == RenewOutcome::asked);
+    CHECK(lines[1].names.front() == "theirs.example");
+    CHECK(lines[1].outcome == RenewOutcome::waits);
+    CHECK(lines[1].until == until);
+    CHECK_THAT(lines[1].reason, ContainsSubstring("already issued"));
+    CHECK(world.run_until([&] { return world.live("ours.example"); }, 1min));
+    world.run_for(1h);
+    CHECK(world.ca.asked[Step::place] == placed + 1);
+}
+
+TEST_CASE("commands: after a restart renew still respects a limit of the CA") {
+    World world;
+    world.add({"a.example"});
+    const WallTime until = world.clock.now() + 20h;
+    world.ca.refuse = [until](Step step, const std::vector<std::string>&) {
+        return step == Step::place ? std::optional(refused_with_patience(until)) : std::nullopt;
+    };
+    world.start();
+    world.run_for(1h);
+    world.kill();
+    world.start();
+    world.run_for(1min);
+
+    const auto lines = world.reconciler->renew(renew("a.example"));
+
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].outcome == RenewOutcome::waits);
+    CHECK(lines[0].until == until);
+    world.run_for(1h);
+    CHECK(world.ca.asked[Step::place] == 1);
+}
+
+TEST_CASE("commands: renew probes a CA that is away at once") {
+    World world;
+    world.add({"a.example"});
+    world.ca.down = true;
+    world.start();
+    world.run_for(3h);
+    world.ca.down = false;
+
+    CHECK(world.reconciler->renew(renew("a.example")).at(0).outcome == RenewOutcome::asked);
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 2s));
+}
+
+TEST_CASE("commands: renew of what goes on already, or nobody wants, says so") {
+    World world;
+    world.add({"a.example"});
+    world.ca.polls_until_valid = 100;
+    world.start();
+    REQUIRE(world.run_until([&] { return world.ca.orders_made == 1; }, 1min));
+    CHECK(world.reconciler->renew(renew("a.example")).at(0).outcome == RenewOutcome::under_way);
+    CHECK(world.reconciler->renew(renew("other.example")).empty());
+    world.wanted.certificates.clear();
+    world.want();
+
+    const auto lines = world.reconciler->renew(renew("a.example"));
+
+    CHECK(lines.at(0).outcome == RenewOutcome::refused);
+    CHECK_THAT(lines.at(0).reason, ContainsSubstring("no router"));
+}
+
+TEST_CASE("commands: while the store takes nothing, renew changes nothing") {
+    World world;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+    world.store.is_writable = false;
+
+    const auto lines = world.reconciler->renew(renew("a.example"));
+
+    CHECK(lines.at(0).outcome == RenewOutcome::refused);
+    CHECK_THAT(lines.at(0).reason, ContainsSubstring("store"));
+}
+
+TEST_CASE("commands: an imported certificate is stored, served, and not ordered") {
+    World world;
+    world.add({"a.example", "b.example"});
+    world.ca.down = true;
+    world.start();
+    world.run_for(1min);
+    Issuer issuer;
+
+    const auto lines =
+        import_all(world, {pair(issuer, {"b.example", "a.example"}, world.clock.now())});
+
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].outcome == ImportOutcome::imported);
+    CHECK(world.live("a.example"));
+    CHECK(world.store.find("a.example")->version->source == "import");
+    world.ca.down = false;
+    world.run_for(days{30});
+    CHECK(world.ca.orders_made == 0);
+    CHECK(world.run_until([&] { return world.ca.issued == 1; }, days{20}));
+}
+
+TEST_CASE("commands: an import ends an order that would replace it") {
+    World world;
+    world.add({"a.example"});
+    world.ca.polls_until_valid = 1'000;
+    world.ca.retry_after = 10s;
+    world.start();
+    REQUIRE(world.run_until([&] { return !world.publisher->challenges.empty(); }, 1min));
+    Issuer issuer;
+
+    import_all(world, {pair(issuer, {"a.example"}, world.clock.now())});
+
+    CHECK(world.live("a.example"));
+    CHECK(world.publisher->challenges.empty());
+    CHECK_FALSE(world.store.order_of("a.example").has_value());
+    world.run_for(1h);
+    CHECK(world.ca.issued == 0);
+}
+
+TEST_CASE("commands: of an import that cannot be stored nothing stays, and its order goes on") {
+    World world;
+    world.add({"a.example"});
+    world.ca.polls_until_valid = 3;
+    world.ca.retry_after = 10s;
+    world.start();
+    REQUIRE(world.run_until([&] { return !world.publisher->challenges.empty(); }, 1min));
+    world.store.refuse = [](const store::Transition& transition) {
+        const bool is_import = std::holds_alternative<store::PutCertificate>(transition.front()) &&
+                               transition.size() == 4;
+        return is_import ? std::optional(Error{Errc::full, Origin::internal, "no space left"})
+                         : std::nullopt;
+    };
+    Issuer issuer;
+
+    const auto lines = import_all(world, {pair(issuer, {"a.example"}, world.clock.now())});
+
+    CHECK(lines[0].outcome == ImportOutcome::refused);
+    CHECK_THAT(lines[0].message, ContainsSubstring("no space left"));
+    CHECK_FALSE(world.live("a.example"));
+    CHECK(world.run_until([&] { return world.ca.issued == 1; }, 10min));
+    CHECK(world.ca.orders_made == 1);
+}
+
+TEST_CASE("commands: imports are answered line for line, refused ones too") {
+    World world;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+    Issuer issuer;
+
+    const auto lines = import_all(world,
+                                  {{"broken", "no PEM", Secret{"no key"}},
+                                   pair(issuer, {"unwanted.example"}, world.clock.now()),
+                                   pair(issuer, {"a.example"}, world.clock.now())});
+
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[0].outcome == ImportOutcome::refused);
+    CHECK(lines[1].outcome == ImportOutcome::imported);
+    CHECK(lines[2].outcome == ImportOutcome::kept_stored);
+    CHECK(world.publisher->find("unwanted.example") != nullptr);
+    CHECK(import_all(world, {}).empty());
+}
+
+TEST_CASE("commands: lines come in pages that together are everything once") {
+    World world;
+    for (int i = 0; i < 25; ++i) world.add({"n" + std::to_string(i) + ".example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+    world.wanted.certificates.pop_back();
+    world.want();
+
+    std::vector<std::string> seen;
+    LineQuery query;
+    query.limit = 10;
+    for (int pages = 0; pages < 3; ++pages) {
+        const LinePage page = world.reconciler->lines(query);
+        for (const PlanLine& line : page.lines) seen.push_back(line.names.front());
+        query.after = page.last;
+        CHECK(page.last.has_value() == (pages < 2));
+    }
+
+    std::sort(seen.begin(), seen.end());
+    CHECK(seen.size() == 25);
+    CHECK(std::unique(seen.begin(), seen.end()) == seen.end());
+    auto states = world.reconciler->states();
+    CHECK(states[CertificateState::valid] == 24);
+    CHECK(states[CertificateState::unwanted] == 1);
+}
+
+TEST_CASE("commands: a line tells the open order, its names and why it waits") {
+    World world;
+    world.add({"a.example"});
+    world.add({"b.example"});
+    world.ca.polls_until_valid = 1'000;
+    world.ca.retry_after = 10s;
+    world.start();
+    REQUIRE(world.run_until([&] { return world.publisher->challenges.size() == 2; }, 1min));
+    world.run_for(5s);
+    LineQuery query;
+    query.name = name("a.example");
+
+    const LinePage page = world.reconciler->lines(query);
+
+    REQUIRE(page.lines.size() == 1);
+    const PlanLine& line = page.lines[0];
+    CHECK(line.state == CertificateState::missing);
+    CHECK(line.next_action == NextAction::continue_order);
+    REQUIRE(line.open_order.has_value());
+    CHECK(line.open_order->status == "pending");
+    REQUIRE(line.open_order->names.size() == 1);
+    CHECK(line.open_order->names[0].name == "a.example");
+    CHECK(line.open_order->names[0].responded);
+    CHECK_THAT(line.why, ContainsSubstring("order is open"));
+}
+
+TEST_CASE("commands: a CA that asks for patience is shown with its time and words") {
+    World world;
+    world.add({"a.example"});
+    acme::Failure limited = a_failure(
+        acme::FailureClass::rate_limited, "rateLimited", "too many new orders from this account");
+    limited.retry_at = world.clock.now() + 3h;
+    world.ca.refuse = [limited](Step step, const std::vector<std::string>&) {
+        return step == Step::place ? std::optional(limited) : std::nullopt;
+    };
+    world.start();
+    world.run_for(1min);
+
+    const auto authorities = world.reconciler->authorities();
+    REQUIRE(authorities.size() == 1);
+    CHECK(authorities[0].state == "limited");
+    CHECK(authorities[0].until == limited.retry_at);
+    CHECK_THAT(authorities[0].reason, ContainsSubstring("too many new orders"));
+    const auto waits = world.reconciler->renew(renew("a.example")).at(0);
+    CHECK(waits.outcome == RenewOutcome::waits);
+    CHECK(waits.until == limited.retry_at);
+}
+
+TEST_CASE("commands: each attempt is in the history with the CA's type and words") {
+    World world;
+    world.add({"a.example"});
+    world.ca.fails_validation = nothing_validates();
+    world.start();
+    world.run_for(30min);
+
+    const auto history =
+        world.store.history(world.store.find("a.example")->record.key, 100).value();
+
+    CHECK(history.size() == world.log.count("order_failed"));
+    REQUIRE(history.size() >= 3);
+    CHECK(history[0].event == "failed");
+    CHECK_THAT(history[0].detail, ContainsSubstring("acme:error:dns: "));
+    CHECK_THAT(history[0].detail, ContainsSubstring("NXDOMAIN"));
+}
+
+TEST_CASE("plan JSON: lines come back as they went") {
+    World world;
+    world.add({"a.example", "b.example"});
+    world.add({"c.example"});
+    world.ca.fails_validation = [](const std::string& asked) {
+        return asked == "c.example" ? nothing_validates()(asked) : std::nullopt;
+    };
+    world.start();
+    world.run_for(1min);
+    const auto lines = world.reconciler->lines({}).lines;
+    REQUIRE(lines.size() == 2);
+
+    const auto back = parse_lines(lines_json(lines));
+
+    REQUIRE(back.has_value());
+    CHECK(lines_json(*back) == lines_json(lines));
+    CHECK(back->at(0).names == lines[0].names);
+    CHECK(back->at(1).last_error->type == lines[1].last_error->type);
+    CHECK_FALSE(parse_lines("{").has_value());
+    CHECK_FALSE(parse_lines(R"([{"names":["a"]}])").has_value());
+}
