@@ -5,8 +5,10 @@
 #include "app/run.hpp"
 #include "app/version.hpp"
 #include "base/duration.hpp"
+#include "control/identity.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <random>
 
 namespace mesh::app {
@@ -55,15 +57,20 @@ control::ReconcilerSettings reconciler_settings() {
 
 }  // namespace
 
-Application::Application(model::Configuration configuration,
-                         TlsFiles files,
+Application::Application(const std::string& path,
+                         LoadedConfiguration loaded,
                          observe::LogWriter& writer,
                          SupervisorSettings supervisor)
-    : configuration_(std::move(configuration)),
-      files_(std::move(files)),
+    : path_(std::filesystem::absolute(path)),
+      sha256_(std::move(loaded.sha256)),
+      configuration_(std::move(*loaded.result.configuration)),
+      files_(std::move(loaded.files)),
+      next_file_id_(-1 - static_cast<certs::CertificateId>(files_.certificates.size())),
       writer_(writer),
       log_(writer.add_ring(4096), clock_, threshold(configuration_)),
-      supervisor_(std::move(supervisor), log_) {}
+      supervisor_(std::move(supervisor), log_),
+      started_(clock_.now()),
+      applied_(started_) {}
 
 Application::~Application() {
     if (reconciler_) reconciler_->stop();
@@ -85,6 +92,7 @@ std::optional<int> Application::start() {
             data_plane_->set_addresses(host, std::move(literals));
         },
         resolve);
+    open_control_socket();
     log_.info("ready",
               "listening",
               {{"version", version()},
@@ -94,6 +102,7 @@ std::optional<int> Application::start() {
                {"stored_certificates", std::uint64_t{stored_.size()}}});
     report_ready();
     start_certificate_side();
+    watch_expiry();
     return std::nullopt;
 }
 
@@ -136,7 +145,7 @@ std::optional<int> Application::open_store() {
 }
 
 std::optional<int> Application::listen() {
-    auto snapshot = proxy::make_snapshot(configuration_, files_.client_ca_pem, nullptr);
+    const auto snapshot = proxy::make_snapshot(configuration_, files_.client_ca_pem, nullptr);
     if (!snapshot) {
         log_.error("configuration_refused",
                    "the TLS library refuses a setting",
@@ -168,7 +177,8 @@ std::optional<int> Application::listen() {
     };
     data_plane_ = std::make_unique<proxy::DataPlane>(std::move(settings));
 
-    const auto failures = data_plane_->listen(*snapshot);
+    snapshot_ = *snapshot;
+    const auto failures = data_plane_->listen(snapshot_);
     for (const proxy::BindFailure& failure : failures)
         log_.error("bind_failed", failure.message, {{"address", failure.address.text()}});
     if (!failures.empty()) return exit_code::bind;
@@ -180,12 +190,16 @@ void Application::give_certificates() {
     for (const FileCertificate& file : files_.certificates) entries.push_back(file.entry);
     data_plane_->put_certificates(std::move(entries));
 
-    auto fallback = files_.default_credential;
-    if (!fallback) {
-        auto made = tls::make_default_credential(clock_.now());
-        if (made) fallback = *made;
-    }
-    data_plane_->set_default_credential(fallback);
+    if (files_.default_credential)
+        data_plane_->set_default_credential(files_.default_credential);
+    else
+        make_default_credential();
+}
+
+/// What clients get that no other certificate fits, when no file gives one.
+void Application::make_default_credential() {
+    auto made = tls::make_default_credential(clock_.now());
+    if (made) data_plane_->set_default_credential(*made);
 }
 
 void Application::start_certificate_side() {
@@ -217,29 +231,64 @@ void Application::begin_ordering() {
         log_.info("store_recovered",
                   "the store can be read again",
                   {{"storage", configuration_.storage}});
+    orders_ = true;
     want_certificates();
 }
 
 void Application::want_certificates() {
-    if (draining_) return;
+    if (draining_ || !orders_) return;
+    covered_ = files_.valid_names(clock_.now());
+    reconciler_->want(model::wanted_certificates(configuration_, *covered_),
+                      configuration_.resolvers);
+    look_at_file_certificates(++file_watch_);
+    watch_expiry();
+}
+
+void Application::look_at_file_certificates(std::uint64_t watch) {
+    if (draining_ || watch != file_watch_ || files_.certificates.empty()) return;
     const WallTime now = clock_.now();
-    auto covered = files_.valid_names(now);
-    if (covered != covered_) {
-        if (covered_)
-            log_.warn("file_certificates_changed",
-                      "a certificate from a file began or ceased to be valid; names that no file "
-                      "has are ordered",
-                      {{"valid_before", std::uint64_t{covered_->size()}},
-                       {"valid", std::uint64_t{covered.size()}}});
-        reconciler_->want(model::wanted_certificates(configuration_, covered),
-                          configuration_.resolvers);
-        covered_ = std::move(covered);
+    if (const auto covered = files_.valid_names(now); covered != covered_) {
+        log_.warn("file_certificates_changed",
+                  "a certificate from a file began or ceased to be valid; names that no file "
+                  "has are ordered",
+                  {{"valid_before", std::uint64_t{covered_->size()}},
+                   {"valid", std::uint64_t{covered.size()}}});
+        want_certificates();
+        return;
     }
-    const auto next = files_.next_change(now);
-    if (!next && files_.certificates.empty()) return;
     // Looked at every hour at least: somebody may set the date.
+    const auto next = files_.next_change(now);
     const auto pause = next ? std::min(*next - now, look_interval) : look_interval;
-    loop_.post_after(pause, [this] { want_certificates(); });
+    loop_.post_after(pause, [this, watch] { look_at_file_certificates(watch); });
+}
+
+void Application::watch_expiry() {
+    std::vector<control::ExpiryWatch::Watched> watched;
+    for (const FileCertificate& file : files_.certificates)
+        watched.push_back({file.credential->facts().sha256,
+                           control::names_text(control::texts(file.entry->names)),
+                           file.file,
+                           file.entry->not_before,
+                           file.entry->not_after});
+    if (!orders_)
+        for (const store::StoredCertificate& stored : stored_)
+            if (stored.version && !stored.record.unwanted_since)
+                watched.push_back({stored.version->sha256,
+                                   control::names_text(stored.record.ordered_names),
+                                   {},
+                                   stored.version->not_before,
+                                   stored.version->not_after});
+    expiry_.watch(std::move(watched));
+}
+
+void Application::open_control_socket() {
+    reload_ = std::make_unique<Reload>(
+        loop_,
+        [this] { return read_configuration(); },
+        [this](FreshConfiguration fresh) { return apply(std::move(fresh)); });
+    Controlled& process = *this;
+    endpoint_ = std::make_unique<ControlEndpoint>(
+        control_paths(configuration_.storage, runtime_directory()), process, loop_, clock_, log_);
 }
 
 void Application::wait() {
@@ -267,16 +316,6 @@ void Application::drain() {
 
 void Application::reopen_log() {
     writer_.reopen();
-}
-
-void Application::request_reload() {
-    loop_.post([this] {
-        supervisor_.reloading();
-        log_.warn("reload_refused",
-                  "reloading the configuration is not supported in this version; "
-                  "restart mesh to apply a change");
-        supervisor_.ready(what_is_served());
-    });
 }
 
 }  // namespace mesh::app

@@ -1,12 +1,16 @@
 #pragma once
+#include "app/control_endpoint.hpp"
+#include "app/controlled.hpp"
 #include "app/data_plane_publisher.hpp"
-#include "app/file_certificates.hpp"
+#include "app/loaded_configuration.hpp"
 #include "app/name_resolution.hpp"
+#include "app/reload.hpp"
 #include "app/stored_certificates.hpp"
 #include "app/supervisor.hpp"
 #include "app/watchdog.hpp"
 #include "base/clock.hpp"
 #include "base/task_loop.hpp"
+#include "control/expiry_watch.hpp"
 #include "control/reconciler.hpp"
 #include "http/client.hpp"
 #include "model/configuration.hpp"
@@ -15,8 +19,10 @@
 #include "store/store.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace mesh::app {
@@ -24,13 +30,14 @@ namespace mesh::app {
 /// The composition root: builds every room, owns every thread, and is the only place that knows
 /// them all. Members are declared in the order they depend on each other, so that destruction
 /// takes them down from the top.
-class Application {
+class Application final : private Controlled {
  public:
-    Application(model::Configuration configuration,
-                TlsFiles files,
+    /// `loaded` holds a configuration, that of the file at `path`.
+    Application(const std::string& path,
+                LoadedConfiguration loaded,
                 observe::LogWriter& writer,
                 SupervisorSettings supervisor);
-    ~Application();
+    ~Application() override;
     Application(const Application&) = delete;
     Application& operator=(const Application&) = delete;
 
@@ -43,7 +50,7 @@ class Application {
     /// Thread-safe: the first call drains.
     void request_stop();
     void reopen_log();
-    /// Thread-safe: SIGHUP.
+    /// Thread-safe: reads the configuration again and applies it whole or not at all.
     void request_reload();
 
  private:
@@ -53,16 +60,38 @@ class Application {
     /// The service manager hears that mesh is up, and from now on that it is alive.
     void report_ready();
     [[nodiscard]] std::string what_is_served() const;
+    void make_default_credential();
     void start_certificate_side();
     /// Reads the store's schedules and orders what is due; tried again while it cannot be read.
     void begin_ordering();
+    void open_control_socket();
+    // Controlled
+    [[nodiscard]] ProcessStatus status() const override;
+    void reload(Reload::Done done) override;
+    [[nodiscard]] control::Reconciler* reconciler() override;
+    [[nodiscard]] const model::Configuration& configuration() const override {
+        return configuration_;
+    }
+
+    // Reloading (application_reload.cpp).
+    [[nodiscard]] FreshConfiguration read_configuration() const;
+    [[nodiscard]] ReloadOutcome apply(FreshConfiguration fresh);
+    [[nodiscard]] ReloadOutcome refuse(config::LoadResult result);
+    [[nodiscard]] Status switch_to(const FreshConfiguration& fresh);
+
     /// Wants what the configuration names and no valid certificate from a file has; again when
     /// one of these begins or ends to be valid.
     void want_certificates();
+    void look_at_file_certificates(std::uint64_t watch);
+    /// The ends of certificates that no order renews are spoken of.
+    void watch_expiry();
     void drain();
 
+    std::string path_;  ///< of the configuration file, absolute
+    std::string sha256_;
     model::Configuration configuration_;
     TlsFiles files_;
+    certs::CertificateId next_file_id_;
     observe::LogWriter& writer_;
     SystemClock clock_;
     SharedRingLog log_;
@@ -79,9 +108,18 @@ class Application {
     std::unique_ptr<control::Reconciler> reconciler_;
     /// Names that certificates from files had at the last want_certificates().
     std::optional<std::vector<std::vector<HostPattern>>> covered_;
+    std::uint64_t file_watch_ = 0;  ///< only the newest timer goes on
+    bool orders_ = false;           ///< the reconciler knows what is stored
+    std::shared_ptr<const proxy::Snapshot> snapshot_;
+    WallTime started_;
+    WallTime applied_;
+    std::optional<RefusedReload> refused_;
+    control::ExpiryWatch expiry_{loop_, clock_, log_};
     std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;
     bool store_unread_ = false;
+    std::unique_ptr<Reload> reload_;
+    std::unique_ptr<ControlEndpoint> endpoint_;
 };
 
 }  // namespace mesh::app

@@ -119,6 +119,21 @@ std::vector<std::vector<HostPattern>> TlsFiles::valid_names(WallTime now) const 
     return names;
 }
 
+void TlsFiles::keep_ids(const TlsFiles& before, certs::CertificateId& next) {
+    std::map<std::string, const FileCertificate*> known;
+    for (const FileCertificate& certificate : before.certificates)
+        known.emplace(certificate.credential->facts().sha256, &certificate);
+    for (FileCertificate& certificate : certificates) {
+        const auto found = known.find(certificate.credential->facts().sha256);
+        if (found != known.end()) {
+            certificate.entry = found->second->entry;
+            known.erase(found);  // named twice, it is two entries
+        } else {
+            certificate.entry = file_entry(next--, certificate.credential->facts());
+        }
+    }
+}
+
 std::optional<WallTime> TlsFiles::next_change(WallTime now) const {
     std::optional<WallTime> next;
     for (const FileCertificate& certificate : certificates)
@@ -133,7 +148,8 @@ TlsFiles load_tls_files(const model::Configuration& configuration, WallTime now)
     certs::CertificateId id = -1;
     for (const model::CertificateFile& from : configuration.certificates)
         if (auto credential = reader.credential(from)) {
-            files.certificates.push_back({file_entry(id, credential->facts()), credential});
+            files.certificates.push_back(
+                {file_entry(id, credential->facts()), credential, from.cert_file});
             --id;
         }
     if (configuration.default_certificate)

@@ -14,6 +14,7 @@ namespace mesh::app {
 struct FileCertificate {
     certs::EntryPtr entry;  ///< negative ids; no directory
     certs::CredentialPtr credential;
+    std::string file = {};  ///< certFile
 };
 
 /// Everything the TLS side reads from files named in the configuration.
@@ -25,6 +26,9 @@ struct TlsFiles {
 
     /// Names of the certificates valid at `now`: no certificate is ordered for them.
     [[nodiscard]] std::vector<std::vector<HostPattern>> valid_names(WallTime now) const;
+    /// Gives those that `before` had their ids of then, and the others ids of their own: `next` and
+    /// below, so that no id ever means two certificates.
+    void keep_ids(const TlsFiles& before, certs::CertificateId& next);
     /// When valid_names() changes next; nothing when it never does.
     [[nodiscard]] std::optional<WallTime> next_change(WallTime now) const;
 };

@@ -73,6 +73,9 @@ struct NameResolution::State {
     std::mutex mutex;
     std::condition_variable wake;
     bool stopping = false;
+    std::set<std::string> hosts;
+    std::set<std::string> asked_for;  ///< by some thread now
+    std::size_t threads = 0;
     std::multimap<steady_clock::time_point, Host> due;  ///< without those being asked for
 
     void stop() {
@@ -88,11 +91,31 @@ NameResolution::NameResolution(const std::set<std::string>& hosts, Publish publi
     : state_(std::make_shared<State>()) {
     state_->publish = std::move(publish);
     state_->resolve = std::move(resolve);
-    for (const std::string& host : hosts)
-        state_->due.emplace(steady_clock::now(), State::Host{host, {}});
+    set_hosts(hosts);
+}
+
+void NameResolution::set_hosts(const std::set<std::string>& hosts) {
+    std::size_t missing = 0;
+    {
+        const std::lock_guard lock(state_->mutex);
+        for (const std::string& host : hosts)
+            if (!state_->hosts.contains(host) && !state_->asked_for.contains(host))
+                state_->due.emplace(steady_clock::now(), State::Host{host, {}});
+        std::erase_if(state_->due,
+                      [&](const auto& entry) { return !hosts.contains(entry.second.name); });
+        state_->hosts = hosts;
+        const std::size_t wanted = std::min(hosts.size(), threads_max);
+        missing = wanted - std::min(wanted, state_->threads);
+        state_->threads += missing;
+    }
+    state_->wake.notify_all();
+    start_threads(missing);
+}
+
+void NameResolution::start_threads(std::size_t count) {
     // Detached, because getaddrinfo cannot be interrupted: who joined would wait for a name server.
     try {
-        for (std::size_t i = 0; i < std::min(hosts.size(), threads_max); ++i)
+        for (std::size_t i = 0; i < count; ++i)
             std::thread([state = state_] { run(*state); }).detach();
     } catch (...) {
         state_->stop();
@@ -117,14 +140,17 @@ void NameResolution::run(State& state) {
             continue;
         }
         auto host = state.due.extract(state.due.begin());
+        state.asked_for.insert(host.mapped().name);
         lock.unlock();
         auto literals = state.resolve(host.mapped().name);
         lock.lock();
         if (state.stopping) return;
+        state.asked_for.erase(host.mapped().name);
         if (!literals.empty() && literals != host.mapped().last) {
             host.mapped().last = literals;
             state.publish(host.mapped().name, std::move(literals));
         }
+        if (!state.hosts.contains(host.mapped().name)) continue;
         host.key() = steady_clock::now() + refresh_interval;
         state.due.insert(std::move(host));
         state.wake.notify_one();

@@ -78,26 +78,19 @@ int run(const std::string& config_path) {
     SignalTarget target;
     SignalThread signals;
 
-    auto loaded = config::load_file(config_path, {config::process_environment, false});
-    TlsFiles files;
-    if (loaded.configuration) {
-        const WallTime now = SystemClock().now();
-        files = load_tls_files(*loaded.configuration, now);
-        add_file_findings(loaded, files, now);
-    }
-    print_findings(loaded.findings);
-    if (!loaded.configuration) {
-        print(loaded.summary + "\n");
+    LoadedConfiguration loaded = load_configuration(config_path);
+    print_findings(loaded.result.findings);
+    if (!loaded.result.configuration) {
+        print(loaded.result.summary + "\n");
         return exit_code::configuration;
     }
 
-    auto writer = observe::LogWriter::start(log_settings(loaded.configuration->log));
+    auto writer = observe::LogWriter::start(log_settings(loaded.result.configuration->log));
     if (!writer) {
         print("log.filePath: " + writer.error().message + "\n");
         return exit_code::configuration;
     }
-    Application application(
-        std::move(*loaded.configuration), std::move(files), **writer, std::move(supervisor));
+    Application application(config_path, std::move(loaded), **writer, std::move(supervisor));
     if (const auto failed = application.start()) return *failed;
     const Reachable reachable(target, application);
     signals.start([&target](int number) { target.deliver(number); });

@@ -35,11 +35,20 @@ CredentialSource::CredentialSource(store::Store* store,
                                    const Clock& clock,
                                    Log& log)
     : store_(store), lost_(std::move(lost)), clock_(clock), log_(log) {
+    set_files(files);
+}
+
+void CredentialSource::set_files(const std::vector<FileCertificate>& files) {
+    const std::lock_guard lock(files_mutex_);
+    files_.clear();
     for (const FileCertificate& file : files) files_.emplace(file.entry->id, file.credential);
 }
 
 Result<certs::CredentialPtr> CredentialSource::load(const certs::CertificateEntry& entry) {
-    if (const auto found = files_.find(entry.id); found != files_.end()) return found->second;
+    {
+        const std::lock_guard lock(files_mutex_);
+        if (const auto found = files_.find(entry.id); found != files_.end()) return found->second;
+    }
     if (store_ == nullptr)
         return Error{Errc::not_found, Origin::internal, "no store to read the certificate from"};
     return find_stored(entry);

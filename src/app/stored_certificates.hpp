@@ -6,6 +6,8 @@
 #include "store/store.hpp"
 
 #include <functional>
+#include <map>
+#include <mutex>
 #include <vector>
 
 namespace mesh::app {
@@ -30,6 +32,8 @@ class CredentialSource {
                      const Clock& clock,
                      Log& log);
     [[nodiscard]] Result<certs::CredentialPtr> load(const certs::CertificateEntry& entry);
+    /// Thread-safe: other certificates are in files now.
+    void set_files(const std::vector<FileCertificate>& files);
 
  private:
     [[nodiscard]] Result<certs::CredentialPtr> find_stored(const certs::CertificateEntry& entry);
@@ -40,6 +44,7 @@ class CredentialSource {
     const Clock& clock_;
     Log& log_;
     proxy::NameThrottle lines_;
+    mutable std::mutex files_mutex_;
     std::map<certs::CertificateId, certs::CredentialPtr> files_;
 };
 

@@ -36,6 +36,7 @@ constexpr Code table[] = {
     {name_not_public, "Let's Encrypt would refuse this name"},
     {name_not_allowed, "a wanted name is outside the resolver's `allowedDomains`"},
     {too_many_names, "more than 100 names in one certificate"},
+    {needs_restart, "at a reload: the option changed, and a running mesh cannot follow"},
     {certificate_expired, "warning: the certificate in a file has expired"},
     {passthrough_resolver,
      "warning: a router that passes TLS through never presents its resolver's certificate"},

@@ -61,6 +61,7 @@ LoadResult finish(std::optional<model::Configuration> configuration,
                   const std::string& file,
                   Problems& problems) {
     LoadResult result;
+    if (configuration) result.storage = configuration->storage;
     if (problems.errors() == 0) result.configuration = std::move(configuration);
     result.file = file;
     result.errors = problems.errors();

@@ -31,6 +31,9 @@ struct LoadResult {
     /// "mesh.yaml: invalid: 3 errors, 1 warning".
     std::string summary;
 
+    /// The store's absolute path, of an invalid file too as far as it could be taken apart; else
+    /// empty.
+    std::string storage;
     std::string file;          ///< as it was named
     std::size_t errors = 0;    ///< all, also those not among the findings
     std::size_t warnings = 0;  ///< likewise

@@ -91,3 +91,23 @@ TEST_CASE("name resolution: ends at once while a name server is silent, and publ
         std::this_thread::yield();
     CHECK(resolver->answered == 1);
 }
+
+TEST_CASE("name resolution: other hosts are asked for at once, those that went no more") {
+    Published published;
+    const auto resolver = std::make_shared<Resolver>();
+    const auto publish = [&](const std::string& host, auto literals) {
+        published.add(host, std::move(literals));
+    };
+    NameResolution names({}, publish, ask(resolver));
+
+    names.set_hosts({"dead.internal", "a.internal"});
+    CHECK(published.has("a.internal"));
+    resolver->asked.get_future().wait();
+    names.set_hosts({"b.internal"});
+    names.set_hosts({"b.internal", "dead.internal", "c.internal"});
+    CHECK(published.has("b.internal"));
+    CHECK(published.has("c.internal"));
+    resolver->gate.set_value();
+    CHECK(published.has("dead.internal"));
+    CHECK(resolver->answered == 4);
+}

@@ -1,0 +1,51 @@
+#pragma once
+#include "app/reload.hpp"
+#include "base/clock.hpp"
+#include "control/reconciler.hpp"
+#include "model/configuration.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mesh::app {
+
+/// The last reload that was refused, as long as none was applied after it.
+struct RefusedReload {
+    WallTime at;
+    std::string summary;
+    std::vector<std::string> errors;  ///< the first few, one line each
+};
+
+/// What `mesh status` shows of the process itself.
+struct ProcessStatus {
+    WallTime now;
+    WallTime started;
+    bool draining = false;
+    std::string configuration;  ///< absolute path
+    std::string sha256;         ///< of the file as it was applied
+    WallTime applied;
+    std::optional<RefusedReload> refused;
+    std::string storage;  ///< empty: no store is open
+    bool storage_writable = false;
+    std::uint64_t connections = 0;
+    std::uint64_t accepted = 0;
+    std::uint64_t handshakes = 0;
+    std::vector<FileCertificate> file_certificates;
+};
+
+/// A running mesh as commands see it. All on the control thread.
+class Controlled {
+ public:
+    virtual ~Controlled() = default;
+    [[nodiscard]] virtual ProcessStatus status() const = 0;
+    /// `done` runs once, later.
+    virtual void reload(Reload::Done done) = 0;
+    /// Null where nothing is ordered: no resolvers, or a store that cannot be read.
+    [[nodiscard]] virtual control::Reconciler* reconciler() = 0;
+    [[nodiscard]] virtual const model::Configuration& configuration() const = 0;
+};
+
+}  // namespace mesh::app
