@@ -2,6 +2,7 @@
 #include "base/executor.hpp"
 #include "base/time_text.hpp"
 #include "cli/commands.hpp"
+#include "cli/running.hpp"
 #include "cli/world.hpp"
 #include "control/import.hpp"
 #include "control/import_files.hpp"
@@ -14,11 +15,15 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <utility>
 
 namespace mesh::cli {
 namespace {
 
 constexpr std::size_t acme_json_size_max = std::size_t{256} << 20;
+/// What goes to a running process in one request: it takes 1 MiB.
+constexpr std::size_t request_size_max = std::size_t{900} << 10;
+constexpr std::size_t request_items_max = 64;
 
 int complain(int code, const std::string& text) {
     std::fprintf(stderr, "mesh: %s\n", text.c_str());
@@ -121,20 +126,6 @@ Status commit(store::Store& store, Executor& executor, store::Transition transit
     return answer->get_future().get();
 }
 
-std::string_view text(control::ImportOutcome outcome) {
-    switch (outcome) {
-        case control::ImportOutcome::imported:
-            return "imported";
-        case control::ImportOutcome::already_stored:
-            return "already stored";
-        case control::ImportOutcome::kept_stored:
-            return "stored one kept";
-        case control::ImportOutcome::refused:
-            return "refused";
-    }
-    return "refused";
-}
-
 std::string joined(const std::vector<std::string>& names) {
     std::string all;
     for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
@@ -150,7 +141,8 @@ std::size_t count(const std::vector<control::ImportLine>& lines, control::Import
 
 void print_text(const std::vector<control::ImportLine>& lines, const std::string& store) {
     for (const control::ImportLine& line : lines) {
-        std::printf("%s: %s", line.label.c_str(), std::string(text(line.outcome)).c_str());
+        std::printf(
+            "%s: %s", line.label.c_str(), std::string(control::to_string(line.outcome)).c_str());
         if (!line.names.empty()) std::printf(" (%s)", joined(line.names).c_str());
         if (!line.message.empty()) std::printf(": %s", line.message.c_str());
         std::printf("\n");
@@ -169,7 +161,7 @@ void print_json(const std::vector<control::ImportLine>& lines, const std::string
     for (const control::ImportLine& line : lines)
         document["items"].push_back(
             {{"source", line.label},
-             {"outcome", text(line.outcome)},
+             {"outcome", control::to_string(line.outcome)},
              {"names", line.names},
              {"serial", line.serial},
              {"not_after", line.not_after ? nlohmann::json(rfc3339(*line.not_after)) : nullptr},
@@ -201,6 +193,91 @@ Result<std::vector<control::ImportLine>> take(store::Store& store,
     return lines;
 }
 
+/// Items on their way to the process, as many in one request as it takes.
+class Delivery {
+ public:
+    using Json = Running::Json;
+
+    Delivery(Running& running, std::string resolver)
+        : running_(running), resolver_(std::move(resolver)) {}
+
+    Status add(const control::ImportItem& item, std::vector<control::ImportLine>& lines) {
+        Json one = {{"label", item.label},
+                    {"chain", item.chain_pem},
+                    {"key", std::string(item.key_pem.reveal())}};
+        const std::size_t size = one.dump(-1, ' ', false, Json::error_handler_t::replace).size();
+        if (size > request_size_max) {
+            control::ImportLine line;
+            line.label = item.label;
+            line.message = "larger than a running mesh takes";
+            lines.push_back(std::move(line));
+            return {};
+        }
+        if (size_ + size > request_size_max || items_.size() == request_items_max)
+            if (const Status sent = send(lines); !sent) return sent;
+        size_ += size;
+        items_.push_back(std::move(one));
+        return {};
+    }
+
+    Status send(std::vector<control::ImportLine>& lines) {
+        if (items_.empty()) return {};
+        size_ = 0;
+        const auto answer = running_.ask({{"command", "import"},
+                                          {"resolver", resolver_},
+                                          {"items", std::exchange(items_, Json::array())}});
+        if (!answer) return answer.error();
+        for (const Json& item : answer->json.at("items")) lines.push_back(line_of(item));
+        return {};
+    }
+
+ private:
+    static control::ImportLine line_of(const Json& json) {
+        using Outcome = control::ImportOutcome;
+        control::ImportLine line;
+        line.label = json.at("source").get<std::string>();
+        for (const Outcome outcome :
+             {Outcome::imported, Outcome::already_stored, Outcome::kept_stored})
+            if (json.at("outcome") == control::to_string(outcome)) line.outcome = outcome;
+        line.names = json.at("names").get<std::vector<std::string>>();
+        line.serial = json.at("serial").get<std::string>();
+        if (!json.at("not_after").is_null())
+            line.not_after = parse_rfc3339(json.at("not_after").get<std::string>()).value();
+        line.message = json.at("message").get<std::string>();
+        return line;
+    }
+
+    Running& running_;
+    std::string resolver_;
+    Json items_ = Json::array();
+    std::size_t size_ = 0;
+};
+
+/// All items to the process that owns the store, which checks, stores and serves them.
+Result<std::vector<control::ImportLine>> hand_over(Running& running,
+                                                   const std::string& resolver,
+                                                   Source& source) {
+    std::vector<control::ImportLine> lines;
+    Delivery delivery(running, resolver);
+    for (;;) {
+        const auto items = source.next(lines);
+        if (items.empty()) break;
+        for (const control::ImportItem& item : items)
+            if (const Status added = delivery.add(item, lines); !added) return added.error();
+    }
+    if (const Status sent = delivery.send(lines); !sent) return sent.error();
+    const auto left = source.left_out();
+    lines.insert(lines.end(), left.begin(), left.end());
+    return lines;
+}
+
+int report(const Common& common,
+           const std::vector<control::ImportLine>& lines,
+           const std::string& store) {
+    common.json ? print_json(lines, store) : print_text(lines, store);
+    return count(lines, control::ImportOutcome::refused) == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int certs_import(const Common& common, const ImportOptions& options) {
@@ -215,9 +292,18 @@ int certs_import(const Common& common, const ImportOptions& options) {
         Source::open(options, options.resolver.empty() ? (*resolver)->name : options.resolver);
     if (!source) return complain(1, source.error().message);
 
+    const std::string& path = loaded.configuration->storage;
+    auto running = Running::find(common.config, path);
+    if (running) {
+        const auto lines = hand_over(*running, (*resolver)->name, *source);
+        return lines ? report(common, *lines, path)
+                     : complain(app::exit_code::store, lines.error().message);
+    }
+    if (running.error().code != Errc::not_found)
+        return complain(app::exit_code::store, running.error().message);
+
     StderrLog log;
     OnTheSpot executor;
-    const std::string& path = loaded.configuration->storage;
     std::error_code unknown;
     const bool is_new = !std::filesystem::exists(path, unknown) && !unknown;
     auto store = store::open(path, store::Access::own, log);
@@ -227,8 +313,7 @@ int certs_import(const Common& common, const ImportOptions& options) {
     const auto lines =
         take(**store, executor, *source, {(*resolver)->ca_server, (*resolver)->name});
     if (!lines) return complain(app::exit_code::store, lines.error().message);
-    common.json ? print_json(*lines, path) : print_text(*lines, path);
-    return count(*lines, control::ImportOutcome::refused) == 0 ? 0 : 1;
+    return report(common, *lines, path);
 }
 
 }  // namespace mesh::cli

@@ -10,9 +10,9 @@ namespace mesh::cli {
 
 int certs_list(const Common& common) {
     int failed = 0;
-    const auto world = look(common.config, failed);
+    const auto world = look(common.config, failed, Need::certificates);
     if (!world) return failed;
-    control::Plan plan = world->plan();
+    const control::Plan plan = world->certificates();
     // The list is of what is in the store; a wanted name without a certificate belongs there too,
     // because somebody who looks for it must find out why it is missing.
     if (common.json) {
@@ -29,9 +29,9 @@ int certs_list(const Common& common) {
                     line.next_at ? rfc3339(*line.next_at).c_str() : "-",
                     names.c_str());
     }
-    std::printf("%s; nobody was asked: this is what the store has (%s)\n",
+    std::printf("%s; %s\n",
                 counted(plan.certificates.size(), "certificate").c_str(),
-                world->store_text().c_str());
+                world->source_text().c_str());
     return 0;
 }
 

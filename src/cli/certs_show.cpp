@@ -40,9 +40,9 @@ int certs_show(const Common& common, const std::string& name) {
         return 2;
     }
     int failed = 0;
-    const auto world = look(common.config, failed);
+    const auto world = look(common.config, failed, Need::certificates);
     if (!world) return failed;
-    control::Plan plan = world->plan();
+    control::Plan plan = world->certificates();
     std::erase_if(plan.certificates,
                   [&](const control::PlanLine& line) { return !concerns(line, *asked); });
     plan.not_ordered.clear();
@@ -57,7 +57,7 @@ int certs_show(const Common& common, const std::string& name) {
             std::fprintf(stderr,
                          "mesh: no certificate for %s is wanted or stored (%s)\n",
                          asked->text().c_str(),
-                         world->store_text().c_str());
+                         world->source_text().c_str());
     }
     return plan.certificates.empty() ? 1 : 0;
 }

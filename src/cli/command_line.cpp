@@ -27,9 +27,8 @@ std::string default_config() {
 }
 
 /// Commands of later versions: named, so that nobody mistakes them for a typo.
-constexpr const char* planned[] = {"reload", "status", "health", "upgrade"};
-constexpr const char* planned_certs[] = {
-    "check", "renew", "history", "export", "revoke", "rollback"};
+constexpr const char* planned[] = {"upgrade"};
+constexpr const char* planned_certs[] = {"history", "export", "revoke", "rollback"};
 
 class CommandLine {
  public:
@@ -42,6 +41,7 @@ class CommandLine {
         add_run();
         add_check();
         add_plan();
+        add_process();
         add_certs();
         add_store();
         for (const char* const name : planned) add_planned(app_, name);
@@ -106,12 +106,42 @@ class CommandLine {
         command->callback([this] { command_ = [this] { return plan(common_); }; });
     }
 
+    /// Commands to the running process.
+    void add_process() {
+        auto* const reload_command = app_.add_subcommand(
+            "reload", "Let the running mesh read its configuration again, and wait for it");
+        take_config(*reload_command);
+        take_json(*reload_command);
+        reload_command->footer(
+            "The file is applied whole or not at all. Exit codes: 0 applied, 1 refused (the\n"
+            "findings are those of mesh check), 3 no running process. SIGHUP does the same.\n\n"
+            "Example:\n  mesh check && mesh reload");
+        reload_command->callback([this] { command_ = [this] { return reload(common_); }; });
+
+        auto* const status_command =
+            app_.add_subcommand("status", "The running mesh, its configuration and certificates");
+        take_config(*status_command);
+        take_json(*status_command);
+        status_command->footer(
+            "With nobody running it says so, and what the store has.\n\n"
+            "Example:\n  mesh status --json");
+        status_command->callback([this] { command_ = [this] { return status(common_); }; });
+
+        auto* const health_command = app_.add_subcommand("health", "Whether mesh runs and answers");
+        take_config(*health_command);
+        take_json(*health_command);
+        health_command->footer(
+            "Exit codes: 0 it runs, answers and takes connections, 1 not. Certificates are the\n"
+            "affair of mesh certs check.\n\nExample:\n  mesh health --config mesh.yaml");
+        health_command->callback([this] { command_ = [this] { return health(common_); }; });
+    }
+
     void add_certs() {
-        auto* const certs = app_.add_subcommand("certs", "Look at and import certificates");
+        auto* const certs = app_.add_subcommand("certs", "Look at, import and renew certificates");
         certs->require_subcommand(1);
         certs->footer("Example:\n  mesh certs list --config mesh.yaml");
 
-        auto* const list = certs->add_subcommand("list", "All certificates in the store");
+        auto* const list = certs->add_subcommand("list", "All certificates wanted or stored");
         take_config(*list);
         take_json(*list);
         list->footer("Example:\n  mesh certs list --json");
@@ -125,6 +155,8 @@ class CommandLine {
         show->callback([this] { command_ = [this] { return certs_show(common_, name_); }; });
 
         add_import(*certs);
+        add_renew(*certs);
+        add_certs_check(*certs);
         for (const char* const name : planned_certs) add_planned(*certs, name);
     }
 
@@ -187,6 +219,44 @@ class CommandLine {
             [this] { command_ = [this] { return store_backup(common_, backup_file_); }; });
     }
 
+    void add_renew(CLI::App& certs) {
+        auto* const command =
+            certs.add_subcommand("renew", "Order certificates now, whatever the schedule says");
+        take_config(*command);
+        take_json(*command);
+        command->add_option("NAME", renew_.names, "A host name in the certificate");
+        command->add_flag("--failed", renew_.failed, "All whose last attempt failed");
+        command->footer(
+            "Ends the waits mesh made up itself. What the CA asked to wait goes on; the answer\n"
+            "says until when. Exit codes: 0, 1 something was refused, 3 no running process.\n\n"
+            "Examples:\n  mesh certs renew shop.example\n  mesh certs renew --failed");
+        command->callback([this] {
+            if (renew_.names.empty() && !renew_.failed)
+                throw CLI::RequiredError("NAME or --failed");
+            command_ = [this] { return certs_renew(common_, renew_); };
+        });
+    }
+
+    void add_certs_check(CLI::App& certs) {
+        auto* const command = certs.add_subcommand(
+            "check", "Say of each wanted certificate how much of its life is left");
+        take_config(*command);
+        take_json(*command);
+        command->add_option("--warn", certs_check_.warn, "WARNING below this part of its life")
+            ->capture_default_str()
+            ->type_name("PERCENT");
+        command->add_option("--crit", certs_check_.crit, "CRITICAL below this part of its life")
+            ->capture_default_str()
+            ->type_name("PERCENT");
+        command->footer(
+            "A plug-in for monitoring. A missing or expired certificate is critical. Exit codes:\n"
+            "0 all are well, 1 WARNING, 2 CRITICAL, 3 it cannot be told. Asks the running mesh,\n"
+            "else looks into the store.\n\n"
+            "Example:\n  mesh certs check --warn 20% --crit 10%");
+        command->callback(
+            [this] { command_ = [this] { return certs_check(common_, certs_check_); }; });
+    }
+
     static void add_planned(CLI::App& parent, const std::string& name) {
         auto* const command = parent.add_subcommand(name, "");
         command->group("");  // not in the help
@@ -200,6 +270,8 @@ class CommandLine {
     Common common_;
     CheckOptions check_;
     ImportOptions import_;
+    RenewOptions renew_;
+    CertsCheckOptions certs_check_;
     std::string name_;
     std::string backup_file_;
     std::function<int()> command_;

@@ -22,10 +22,25 @@ struct ImportOptions {
     std::string directory;  ///< a folder of pairs
 };
 
+struct RenewOptions {
+    std::vector<std::string> names;
+    bool failed = false;
+};
+
+struct CertsCheckOptions {
+    std::string warn = "20%";
+    std::string crit = "10%";
+};
+
 [[nodiscard]] int check(const Common& common, const CheckOptions& options);
 [[nodiscard]] int plan(const Common& common);
 [[nodiscard]] int certs_list(const Common& common);
 [[nodiscard]] int certs_show(const Common& common, const std::string& name);
+[[nodiscard]] int certs_check(const Common& common, const CertsCheckOptions& options);
+[[nodiscard]] int certs_renew(const Common& common, const RenewOptions& options);
+[[nodiscard]] int status(const Common& common);
+[[nodiscard]] int health(const Common& common);
+[[nodiscard]] int reload(const Common& common);
 [[nodiscard]] int certs_import(const Common& common, const ImportOptions& options);
 
 [[nodiscard]] int store_check(const Common& common);

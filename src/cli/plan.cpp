@@ -18,10 +18,11 @@ void print_summary(const control::Plan& plan, const World& world) {
                    line.next_action != control::NextAction::none &&
                    line.next_action != control::NextAction::remove;
         });
-    std::printf("%s, %td to order now (%s)\n",
+    std::printf("%s, %td to order now (%s%s)\n",
                 counted(plan.certificates.size(), "certificate").c_str(),
                 orders,
-                world.store_text().c_str());
+                world.store_text().c_str(),
+                world.pid == 0 ? "" : (", process " + std::to_string(world.pid)).c_str());
 }
 
 }  // namespace

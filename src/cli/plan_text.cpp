@@ -13,7 +13,21 @@ std::string next_step(const control::PlanLine& line, WallTime now) {
     if (line.next_action == control::NextAction::none) return "nothing";
     std::string text(control::to_string(line.next_action));
     if (line.next_at) text += ", " + when(*line.next_at, now);
+    if (!line.why.empty()) text += ": " + line.why;
     return text;
+}
+
+std::string describe_order(const control::OpenOrder& order) {
+    std::string out = fmt::format("    order     {}, since {}{}\n",
+                                  order.status.empty() ? "not made yet" : order.status,
+                                  rfc3339(order.created),
+                                  order.url.empty() ? "" : ", " + order.url);
+    for (const control::OpenOrder::Name& name : order.names)
+        out += fmt::format("              {}: {}{}\n",
+                           name.name.empty() ? "?" : name.name,
+                           name.status.empty() ? "unknown" : name.status,
+                           name.responded ? ", the CA was told" : "");
+    return out;
 }
 
 }  // namespace
@@ -36,6 +50,7 @@ std::string describe_line(const control::PlanLine& line, WallTime now) {
             rfc3339(*line.not_after),
             *line.not_after > now ? "in " + describe(*line.not_after - now) : "expired");
     out += fmt::format("\n    next      {}\n", next_step(line, now));
+    if (line.open_order) out += describe_order(*line.open_order);
     if (!line.serial.empty()) out += fmt::format("    serial    {}\n", line.serial);
     out += fmt::format(
         "    resolver  {} ({})\n", line.resolver.empty() ? "none" : line.resolver, line.directory);

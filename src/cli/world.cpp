@@ -4,12 +4,46 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
+#include <utility>
 
 namespace mesh::cli {
 namespace {
 
 void complain(const std::string& text) {
     std::fprintf(stderr, "mesh: %s\n", text.c_str());
+}
+
+store::CertificateKey key_of(const control::PlanLine& line) {
+    store::CertificateKey key{line.directory, line.names};
+    std::sort(key.names.begin(), key.names.end());
+    return key;
+}
+
+/// What the process says, if one listens. One that cannot be asked is told of, and done without.
+void ask_process(World& world, const std::string& config, const std::string& storage) {
+    auto running = Running::find(config, storage);
+    auto all = running ? running->certificates() : Result<LiveCertificates>(running.error());
+    if (all) {
+        world.pid = all->pid;
+        world.live = std::move(all->lines);
+        world.files = std::move(all->files);
+    } else if (all.error().code != Errc::not_found) {
+        complain("the running process cannot be asked: " + all.error().message);
+    }
+}
+
+void take_configuration(World& world, model::Configuration configuration) {
+    world.configuration = std::move(configuration);
+    const app::TlsFiles files = app::load_tls_files(world.configuration, world.now);
+    world.wanted = model::wanted_certificates(world.configuration, files.valid_names(world.now));
+    if (world.pid != 0) return;
+    for (const app::FileCertificate& file : files.certificates) {
+        std::vector<std::string> names;
+        for (const HostPattern& name : file.entry->names) names.push_back(name.text());
+        world.files.push_back(
+            {file.file, std::move(names), file.entry->not_before, file.entry->not_after});
+    }
 }
 
 /// Reads everything a plan needs. A store that does not exist yet is an empty one.
@@ -63,28 +97,62 @@ void print(const config::LoadResult& result) {
 }
 
 control::Plan World::plan() const {
-    return control::plan(wanted, stored, authorities, orders, now);
+    control::Plan plan = control::plan(wanted, stored, authorities, orders, now);
+    std::map<store::CertificateKey, const control::PlanLine*> running;
+    for (const control::PlanLine& line : live)
+        if (line.state != control::CertificateState::unwanted) running[key_of(line)] = &line;
+    for (control::PlanLine& line : plan.certificates) {
+        const auto found = running.find(key_of(line));
+        if (found == running.end() || line.state == control::CertificateState::unwanted) continue;
+        // Who wants it, and as what, is the file's affair.
+        const control::PlanLine of_the_file = std::exchange(line, *found->second);
+        line.names = of_the_file.names;
+        line.resolver = of_the_file.resolver;
+        line.routers = of_the_file.routers;
+        line.notes = of_the_file.notes;
+    }
+    return plan;
+}
+
+control::Plan World::certificates() const {
+    if (pid == 0) return plan();
+    control::Plan plan;
+    plan.certificates = live;
+    std::stable_partition(
+        plan.certificates.begin(), plan.certificates.end(), [](const control::PlanLine& line) {
+            return line.state != control::CertificateState::unwanted;
+        });
+    return plan;
+}
+
+std::string World::source_text() const {
+    if (pid != 0) return "as process " + std::to_string(pid) + " has it";
+    return "nobody was asked: this is what the store has (" + store_text() + ")";
 }
 
 std::string World::store_text() const {
     return store ? configuration.storage : "no store at " + configuration.storage;
 }
 
-std::optional<World> look(const std::string& config_path, int& exit_code) {
+std::optional<World> look(const std::string& config_path, int& exit_code, Need need) {
     config::LoadResult result = load(config_path, false);
-    if (!result.configuration) {
+    World world;
+    world.now = SystemClock().now();
+    ask_process(
+        world, config_path, result.storage.empty() ? storage_of(config_path) : result.storage);
+    const bool enough = need == Need::certificates && world.pid != 0;
+    if (result.configuration) {
+        take_configuration(world, std::move(*result.configuration));
+    } else if (!enough) {
         for (const config::Finding& finding : result.findings)
             std::fprintf(stderr, "%s\n", config::render(finding).c_str());
         complain(result.summary);
         exit_code = app::exit_code::configuration;
         return std::nullopt;
+    } else {
+        world.configuration.storage = result.storage;
     }
-    World world;
-    world.configuration = std::move(*result.configuration);
-    world.now = SystemClock().now();
-    const app::TlsFiles files = app::load_tls_files(world.configuration, world.now);
-    world.wanted = model::wanted_certificates(world.configuration, files.valid_names(world.now));
-    if (const Status read = read_store(world); !read) {
+    if (const Status read = read_store(world); !read && !enough) {
         complain(read.error().message);
         exit_code = app::exit_code::store;
         return std::nullopt;

@@ -1,6 +1,7 @@
 #pragma once
 #include "app/file_certificates.hpp"
 #include "base/log.hpp"
+#include "cli/running.hpp"
 #include "config/load.hpp"
 #include "control/plan.hpp"
 #include "model/configuration.hpp"
@@ -37,18 +38,33 @@ struct World {
     std::vector<store::StoredCertificate> stored;
     std::vector<store::OrderRecord> orders;
     std::vector<store::AuthorityRecord> authorities;
-    std::unique_ptr<store::Store> store;  ///< null when there is no store yet
+    std::unique_ptr<store::Store> store;  ///< null when there is no store, or none to be read
     WallTime now;
+    int pid = 0;                          ///< of the running process; 0: nobody was reached
+    std::vector<control::PlanLine> live;  ///< what it said of its certificates
+    std::vector<ServedFile> files;        ///< tls.certificates: the process's, else as they are now
 
+    /// What this file wants, with the state the running process has of it, else the store.
     [[nodiscard]] control::Plan plan() const;
+    /// What the running process wants and has, else the same as `plan`.
+    [[nodiscard]] control::Plan certificates() const;
     /// "/var/lib/mesh/mesh.db", or "no store at …": which one was looked at.
     [[nodiscard]] std::string store_text() const;
+    /// "as process 4711 has it", or that nobody was asked and which store was looked at.
+    [[nodiscard]] std::string source_text() const;
 };
 
-/// Reads configuration and store; on failure prints why to stderr and sets `exit_code`.
-[[nodiscard]] std::optional<World> look(const std::string& config_path, int& exit_code);
+/// Whether a command needs what the file says, or can do with what the process says.
+enum class Need { configuration, certificates };
 
-/// Certificates of a plan of `world` as one JSON document: `{version:1, store, store_exists,
+/// Asks the running process, if there is one, and reads configuration and store; on failure prints
+/// why to stderr and sets `exit_code`. With Need::certificates an invalid configuration and a store
+/// that cannot be read are no failure as long as the process answers.
+[[nodiscard]] std::optional<World> look(const std::string& config_path,
+                                        int& exit_code,
+                                        Need need = Need::configuration);
+
+/// Certificates of a plan of `world` as one JSON document: `{version:1, pid, store, store_exists,
 /// certificates:[…], not_ordered:[…]}`.
 [[nodiscard]] std::string plan_json(const World& world, const control::Plan& plan);
 

@@ -1,0 +1,178 @@
+# ctest: timeout=240 sanitize
+"""Another configuration for a running mesh: whole or not at all, and nobody notices the change."""
+
+import copy
+import signal
+import ssl
+
+from mesh_env import Authority, Hammer, refusal, wait_until
+from mesh_env.certificates import SigningAuthority
+from mesh_env.configuration import certified_router, configuration, rule, service
+from mesh_env.control import ControlSocket
+
+
+def control(mesh) -> ControlSocket:
+    return ControlSocket(mesh.directory / "mesh.db.sock")
+
+
+def test_routes_services_and_names_change_under_a_hammer_of_handshakes(env):
+    env.backend("app")
+    env.backend("other")
+    config = configuration(env, {"shop": certified_router("shop.example")})
+    mesh = env.mesh(config)
+    mesh.wait_for("cert_live", seconds=60)
+    authority = env.trust()
+    established = env.tls("shop.example", authority)
+    assert established.receive_line() == "app"
+
+    with Hammer(env.at(), ["shop.example"], lambda: authority, threads=2) as hammer:
+        wait_until(lambda: hammer.handshakes > 5, 30, "handshakes")
+        with control(mesh) as client:
+            for turn in range(10):
+                config["tcp"]["routers"][f"more{turn}"] = {
+                    "rule": rule(f"more{turn}.example"), "service": "app", "tls": {"passthrough": True}}
+                mesh.write_config(config)
+                assert client.ask("reload")["applied"] is True
+        config["tcp"]["routers"]["mail"] = certified_router("mail.example", service="other")
+        config["tcp"]["services"]["other"] = service(env.endpoint("backend-other"))
+        mesh.write_config(config)
+        assert "applied" in mesh.command("reload").stdout
+        mesh.wait_for("cert_live", names="mail.example", seconds=60)
+        before = hammer.handshakes
+        wait_until(lambda: hammer.handshakes > before + 5, 30, "handshakes after the reloads")
+    assert not hammer.failures, hammer.failures[:3]
+
+    with env.tls("mail.example", authority) as client:
+        assert client.receive_line() == "other"
+    established.send(b"still here\n")
+    assert established.receive_line() == "still here"
+    established.close()
+    mesh.wait_for("reload_applied", count=11)
+
+
+def test_a_refused_reload_leaves_everything_as_it_was(env):
+    env.backend("app")
+    config = configuration(env, {"shop": certified_router("shop.example")})
+    mesh = env.mesh(config)
+    mesh.wait_for("cert_live", seconds=60)
+    applied = mesh.json("status")["configuration"]
+    assert applied["refused_reload"] is None and len(applied["sha256"]) == 64
+
+    broken = copy.deepcopy(config)
+    broken["tcp"]["routers"]["shop"]["rule"] = "HostSNI(`other.example`) |"
+    broken["tcp"]["routers"]["new"] = certified_router("new.example")
+    mesh.write_config(broken)
+    out = mesh.command("reload", expect=1).stdout
+    assert "error" in out and "tcp.routers.shop.rule" in out and "not applied" in out
+    mesh.wait_for("reload_refused")
+
+    moved = copy.deepcopy(config)
+    moved["entryPoints"]["websecure"]["address"] = env.endpoint("elsewhere")
+    moved["workers"] = 7
+    moved["log"] = {"filePath": "mesh.other.log"}
+    moved["certificatesResolvers"]["le"]["acme"]["storage"] = "other.db"
+    moved["tcp"]["routers"]["new"] = certified_router("new.example")
+    # The socket is looked for beside the store the file names.
+    mesh.write_config(moved)
+    with control(mesh) as client:
+        answer = client.ask("reload")
+    assert answer["applied"] is False
+    errors = [finding for finding in answer["findings"] if finding["severity"] == "error"]
+    assert {finding["code"] for finding in errors} == {"needs-restart"}
+    assert {finding["path"] for finding in errors} == {
+        "entryPoints.websecure.address", "workers", "log.filePath", "certificatesResolvers.le.acme.storage"}
+
+    mesh.write_config(config)
+    now = mesh.json("status")["configuration"]
+    assert now["sha256"] == applied["sha256"] and now["applied"] == applied["applied"]
+    assert "4 options need a restart" in now["refused_reload"]["summary"]
+    with env.tls("shop.example") as client:
+        assert client.receive_line() == "app"
+    assert not mesh.events("order_started", names="new.example")
+
+    # A signal says the same as the command.
+    mesh.signal(signal.SIGHUP)
+    mesh.wait_for("reload_applied")
+    assert mesh.json("status")["configuration"]["refused_reload"] is None
+    mesh.config_file.write_text("tcp: [")
+    refused = len(mesh.events("reload_refused"))
+    mesh.signal(signal.SIGHUP)
+    mesh.wait_for("reload_refused", count=refused + 1)
+    # Such a file does not even say where its store is; what is wrong with it is said all the same.
+    assert "error" in mesh.command("reload", expect=1).stdout
+
+
+def test_fifty_reloads_while_orders_run_start_none_anew(env):
+    names = [f"n{i}.example" for i in range(6)]
+    env.pebble(retry_after_authz=2, retry_after_order=2)
+    env.backend("app")
+    config = configuration(env, {f"r{i}": certified_router(name) for i, name in enumerate(names)})
+    mesh = env.mesh(config)
+    mesh.wait_for("order_started", count=len(names), seconds=30)
+    with control(mesh) as client:
+        for turn in range(50):
+            config["tcp"]["routers"]["extra"] = {"rule": rule(f"extra{turn}.example"), "service": "app",
+                                                 "tls": {"passthrough": True}}
+            mesh.write_config(config)
+            assert client.ask("reload")["applied"] is True
+    mesh.wait_for("cert_live", count=len(names), seconds=60)
+    assert len(mesh.events("order_started")) == len(names)
+    assert not mesh.events("order_failed")
+
+
+def test_names_that_change_during_an_order_leave_the_old_certificate_serving(env):
+    env.pebble(retry_after_authz=2, retry_after_order=2)
+    env.backend("app")
+    config = configuration(env, {"shop": certified_router("shop.example")})
+    mesh = env.mesh(config)
+    mesh.wait_for("cert_live", seconds=60)
+    authority = env.trust()
+    with Hammer(env.at(), ["shop.example"], lambda: authority) as hammer:
+        wait_until(lambda: hammer.serials("shop.example"), 30, "a handshake")
+        for more in (["www.shop.example"], ["www.shop.example", "shop2.example"]):
+            config["tcp"]["routers"]["shop"] = certified_router("shop.example", *more)
+            mesh.write_config(config)
+            mesh.command("reload")
+            mesh.wait_for("order_started", names=", ".join(["shop.example", *more]))
+        mesh.wait_for("cert_live", names="shop.example, www.shop.example, shop2.example", seconds=60)
+        wait_until(lambda: len(hammer.serials("shop.example")) == 2, 30, "the new certificate in handshakes")
+    assert not hammer.failures, hammer.failures[:3]
+    with env.tls("shop2.example", authority) as client:
+        assert client.names == {"shop.example", "www.shop.example", "shop2.example"}
+
+
+def test_certificates_from_files_and_tls_options_follow(env):
+    env.backend("app")
+    authority = SigningAuthority()
+    first = authority.write_pair(env.directory / "tls", "first", "own.example")
+    second = authority.write_pair(env.directory / "tls", "second", "own.example", days=200)
+    config = {
+        "entryPoints": {"websecure": {"address": env.endpoint()}},
+        "tcp": {"routers": {"own": {"rule": rule("own.example"), "service": "app", "tls": {}}},
+                "services": {"app": service(env.endpoint("backend-app"))}},
+        "tls": {"certificates": [{"certFile": str(first[0]), "keyFile": str(first[1])}]},
+    }
+    mesh = env.mesh(config)
+    trust = Authority(authority.pem)
+    with env.tls("own.example", trust) as client:
+        before = client.serial
+    with Hammer(env.at(), ["own.example"], lambda: trust) as hammer:
+        wait_until(lambda: hammer.handshakes > 3, 30, "handshakes")
+        config["tls"] = {"certificates": [{"certFile": str(second[0]), "keyFile": str(second[1])}],
+                         "options": {"default": {"minVersion": "VersionTLS13"}}}
+        mesh.write_config(config)
+        mesh.command("reload")
+        wait_until(lambda: len(hammer.serials("own.example")) == 2, 30, "the other certificate")
+        # The files under the same names.
+        authority.write_pair(env.directory / "tls", "second", "own.example", days=300)
+        mesh.command("reload")
+        wait_until(lambda: len(hammer.serials("own.example")) == 3, 30, "the third certificate")
+    assert not hammer.failures, hammer.failures[:3]
+    assert hammer.serials("own.example")[0] == before
+    # Keys that do not fit are refused, and what is served stays.
+    second[1].write_text(first[1].read_text())
+    assert "certificate" in mesh.command("reload", expect=1).stdout
+    with env.tls("own.example", trust) as client:
+        assert client.serial == hammer.serials("own.example")[2]
+    old_client = Authority(authority.pem, maximum=ssl.TLSVersion.TLSv1_2)
+    assert refusal(env.at(), "own.example", old_client) == "protocol_version"
