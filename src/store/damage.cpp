@@ -51,6 +51,31 @@ Status move_away(const std::string& path, const std::string& name) {
     return {};
 }
 
+void tell(const std::string& path,
+          const std::string& set_aside,
+          const Error& damage,
+          const Status& usable,
+          Log& log) {
+    const std::string copy = path + copy_ending;
+    if (usable)
+        log.error(
+            "store_restored",
+            "the store is damaged: it is set aside and its copy is opened; what was committed "
+            "after the copy was made is not in it",
+            {{"storage", path},
+             {"set_aside", set_aside},
+             {"copy", copy},
+             {"reason", damage.message}});
+    else
+        log.error("store_begun_anew",
+                  "the store is damaged and has no copy that can be used: it is set aside and a "
+                  "new one is begun",
+                  {{"storage", path},
+                   {"set_aside", set_aside},
+                   {"reason", damage.message},
+                   {"copy", usable.error().message}});
+}
+
 Status copy_bytes(const std::string& from, DraftFile& into) {
     if (const Status room = into.require_room(file_size(from)); !room) return room.error();
     const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
@@ -97,20 +122,8 @@ Status replace_damaged(const std::string& path, const Error& damage, WallTime no
         std::rename(copy.c_str(), (name + copy_ending).c_str()) != 0)
         return file_error("cannot rename " + copy, errno);
     if (const Status placed = draft->publish_over(path); !placed) return placed.error();
-    if (usable)
-        log.error(
-            "store_restored",
-            "the store is damaged: it is set aside and its copy is opened; what was committed "
-            "after the copy was made is not in it",
-            {{"storage", path}, {"set_aside", name}, {"copy", copy}, {"reason", damage.message}});
-    else
-        log.error("store_begun_anew",
-                  "the store is damaged and has no copy that can be used: it is set aside and a "
-                  "new one is begun",
-                  {{"storage", path},
-                   {"set_aside", name},
-                   {"reason", damage.message},
-                   {"copy", usable.error().message}});
+    const bool kept = file_exists(name) || file_exists(name + "-wal");
+    tell(path, kept ? name : "there was nothing to keep", damage, usable, log);
     return {};
 }
 

@@ -29,7 +29,6 @@ Result<std::string> find_store(const std::string& path) {
         return Error{Errc::not_found, Origin::config, "there is no store at " + *real};
     if (const Status local = check_file_system(*real); !local) return local.error();
     if (const Status allowed = check_may_read(*real); !allowed) return allowed.error();
-    if (const Status content = check_content(*real); !content) return content.error();
     return real;
 }
 
@@ -54,6 +53,8 @@ auto look_into(const std::string& path, Look look)
         return refused ? Found{} : look(database);
     });
     if (refused) return *refused;
+    if (!found && found.error().code == Errc::corrupt)
+        if (const Status content = check_content(*real); !content) return content.error();
     return found;
 }
 

@@ -8,16 +8,55 @@
 
 #include <SQLiteCpp/Exception.h>
 
+#include <optional>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace mesh::store {
 namespace {
 
 SteadyTime now() {
     return std::chrono::steady_clock::now();
+}
+
+struct DamagedRows {
+    std::vector<std::int64_t> versions;
+    std::vector<std::string> accounts;
+};
+
+DamagedRows find_damaged(SQLite::Database& draft) {
+    DamagedRows damaged{find_damaged_versions(draft), {}};
+    for (const StoredAccount& account : read_accounts(draft))
+        if (account.damaged) damaged.accounts.push_back(account.record.directory);
+    return damaged;
+}
+
+/// nullopt also when it is damaged there too, or another version has this number there.
+std::optional<VersionMaterial> find_good_version(SQLite::Database& before,
+                                                 SQLite::Database& after,
+                                                 std::int64_t id) {
+    const std::string sha256 = sha256_of_version(after, id);
+    try {
+        if (sha256_of_version(before, id) != sha256) return std::nullopt;
+        return read_version(before, id);
+    } catch (const SQLite::Exception&) {
+        return std::nullopt;
+    }
+}
+
+std::optional<Secret> find_good_account_key(SQLite::Database& before,
+                                            const std::string& directory) {
+    try {
+        for (StoredAccount& account : read_accounts(before))
+            if (account.record.directory == directory && !account.damaged)
+                return std::move(account.record.key_pem);
+    } catch (const SQLite::Exception&) {
+        return std::nullopt;
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -110,27 +149,24 @@ Status LastCopy::make() {
     return draft->publish_over(copy_path_);
 }
 
-/// Chains and keys that are damaged in the database, and so in the draft, are taken from the copy
-/// before: replacing it must not lose the last good ones.
+/// What is damaged in the database, and so in the draft, is taken from the copy before: replacing
+/// it must not lose the last good one.
 Status LastCopy::carry_over(const std::string& draft) const {
+    if (file_size(copy_path_) == 0) return {};
     try {
-        const std::vector<std::int64_t> damaged =
-            find_damaged_versions(*open_for_reading(draft, Sharing::immutable));
-        if (damaged.empty() || file_size(copy_path_) == 0) return {};
+        const DamagedRows damaged = find_damaged(*open_for_reading(draft, Sharing::immutable));
+        if (damaged.versions.empty() && damaged.accounts.empty()) return {};
         const Connection before = open_for_reading(copy_path_, Sharing::immutable);
         const Connection after = open_for_writing(draft);
-        for (const std::int64_t id : damaged) {
-            try {
-                if (sha256_of_version(*before, id) != sha256_of_version(*after, id)) continue;
-                if (const auto material = read_version(*before, id))
-                    replace_material(*after, id, *material);
-            } catch (const SQLite::Exception&) {
-                continue;  // damaged there too
-            }
-        }
+        for (const std::int64_t id : damaged.versions)
+            if (const auto material = find_good_version(*before, *after, id))
+                replace_material(*after, id, *material);
+        for (const std::string& directory : damaged.accounts)
+            if (const auto key = find_good_account_key(*before, directory))
+                replace_account_key(*after, directory, *key);
         return {};
     } catch (const SQLite::Exception& exception) {
-        return sqlite_error("cannot read " + copy_path_, exception);
+        return sqlite_error("cannot complete " + draft, exception);
     }
 }
 

@@ -162,6 +162,14 @@ void replace_material(SQLite::Database& database,
         .run();
 }
 
+void replace_account_key(SQLite::Database& database,
+                         const std::string& directory,
+                         const Secret& key) {
+    SQLite::Statement statement(database,
+                                "UPDATE account SET key = ?, checksum = ? WHERE directory = ?");
+    Execution(statement).bind(key).bind(checksum_of({key.reveal()})).bind(directory).run();
+}
+
 std::string sha256_of_version(SQLite::Database& database, std::int64_t version_id) {
     SQLite::Statement statement(database, "SELECT sha256 FROM version WHERE id = ?");
     statement.bind(1, version_id);

@@ -22,6 +22,10 @@ namespace mesh::store {
 void replace_material(SQLite::Database& database,
                       std::int64_t version_id,
                       const VersionMaterial& material);
+/// The same for the key of an account.
+void replace_account_key(SQLite::Database& database,
+                         const std::string& directory,
+                         const Secret& key);
 /// What tells a version from another of the same id in another store; empty without such a row.
 [[nodiscard]] std::string sha256_of_version(SQLite::Database& database, std::int64_t version_id);
 /// The id of the version made last; 0 without one.

@@ -147,13 +147,15 @@ TEST_CASE("F85: a damaged database does not replace a good copy", "[store][copy]
     TestExecutor executor;
     RecordingLog log;
     const std::string path = folder.file("mesh.db");
-    const auto store = open_quick(path, log);
+    auto store = open_quick(path, log);
+    REQUIRE(commit(
+        *store, executor, {PutAccount{{directory, "", Secret("account key"), "", "", at(0)}}}));
     const auto applied = commit(*store, executor, with_key("a.example", "good key"));
     REQUIRE(applied);
     eventually([&] { return certificates_in(path + ".last") == 1; });
     {
         SQLite::Database other(path, SQLite::OPEN_READWRITE, 5'000);
-        other.exec("UPDATE version_material SET key = x'00'");
+        other.exec("UPDATE version_material SET key = x'00'; UPDATE account SET key = x'00'");
     }
     REQUIRE(commit(*store, executor, with_key("b.example", "another key")));
     eventually([&] { return certificates_in(path + ".last") == 2; });
@@ -164,6 +166,10 @@ TEST_CASE("F85: a damaged database does not replace a good copy", "[store][copy]
     const auto there = store->version_of_copy(applied->version_id);
     REQUIRE(there);
     CHECK(there->key_pem.reveal() == "good key");
+    store = nullptr;
+    store = open_quick(path, log);
+    CHECK(store->accounts()->front().key_pem.reveal() == "account key");
+    CHECK_THAT(log.line_with("ERROR account_damaged"), ContainsSubstring("directory=" + directory));
 }
 
 TEST_CASE("F88: beside a restored older backup, the copy's versions are not taken for its own",
