@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import ssl
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 
@@ -56,6 +57,15 @@ class CaBooks:
                        bool(order.get("certificate")))
 
     def _post_as_get(self, url: str):
+        for _ in range(20):
+            try:
+                return self._post_as_get_once(url)
+            except urllib.error.HTTPError as error:
+                problem = error.read().decode()
+                assert "badNonce" in problem, f"{url}: {problem}"
+        raise AssertionError(f"{url}: every nonce was refused")
+
+    def _post_as_get_once(self, url: str):
         head = urllib.request.Request(self._directory["newNonce"], method="HEAD")
         with urllib.request.urlopen(head, timeout=10, context=self._trust) as answer:
             nonce = answer.headers["Replay-Nonce"]

@@ -42,11 +42,12 @@ class Life:
 
 @dataclass
 class Story:
-    """One name, from its first process to the one that was left alone."""
+    """One certificate, from its first process to the one that was left alone."""
 
     what: str
     name: str
     renewal: bool
+    more_names: tuple[str, ...] = ()
     lives: list[Life] = field(default_factory=list)
     end: Stored = Stored()
     served_serial: int = 0
@@ -54,6 +55,10 @@ class Story:
     new_account: list[str] = field(default_factory=list)
     """What the CA said to newAccount in the last life: 201 made, 200 found."""
     trouble: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.name, *self.more_names
 
     @property
     def extra_orders(self) -> int:
@@ -119,7 +124,7 @@ class Bench:
             books = CaBooks(self.pebble, account)
             orders = books.orders()
             for story in holders:
-                story.orders = [order for order in orders if order.names == {story.name}]
+                story.orders = [order for order in orders if order.names == set(story.names)]
                 listed = {order.url for order in story.orders}
                 story.orders += [books.order(url) for url in sorted(story.urls_seen() - listed)]
         counted = sum(len(story.orders) for story in stories)
@@ -147,14 +152,15 @@ class Trial:
         if patient:
             validated_at = (Loopback().address, self.address[1])
             self._gate = Gate(validated_at, self.address, self._answers_for_its_name)
-        bench.env.dns().add_a(story.name, validated_at[0])
+        for name in story.names:
+            bench.env.dns().add_a(name, validated_at[0])
         resolver = bench.env.resolver(bench.pebble)
         self.mesh = Mesh(self.folder, {
             "entryPoints": {"websecure": {"address": f"{self.address[0]}:{self.address[1]}"}},
             "certificatesResolvers": {"le": resolver},
             "workers": 2,
             "log": {"level": "DEBUG"},
-            "tcp": {"routers": {"one": certified_router(story.name)},
+            "tcp": {"routers": {"one": certified_router(*story.names)},
                     "services": {"app": service(bench.env.endpoint("backend-app"))}},
         })
 
@@ -165,7 +171,7 @@ class Trial:
         shutil.copyfile(self.bench.template(), self.store)
         self.store.chmod(0o600)
         certificate, key = self.bench.old_authority.write_pair(
-            self.folder, "old", self.story.name, days=4 / 24, age_hours=20)
+            self.folder, "old", *self.story.names, days=4 / 24, age_hours=20)
         self.mesh.command("certs", "import", "--cert", str(certificate), "--key", str(key))
         with sqlite3.connect(self.store) as database:  # as if it had come when its life began
             database.execute("UPDATE version SET created = not_before WHERE source = 'import'")
