@@ -51,7 +51,8 @@ using RequestId = std::uint64_t;
 using Completion = std::function<void(Result<Response>)>;
 
 /// Sends HTTP requests without blocking the caller. Redirects are never followed; content
-/// encodings are never asked for.
+/// encodings are never asked for. A POST with a body reaches a server once at most: when its
+/// connection ends without an answer, that is an error (io) and the caller's to judge.
 ///
 /// Errors given to the completion: timeout, io (no connection, cut off), tls (the server's
 /// certificate does not verify; the message names subject and trust), limit (body or header too

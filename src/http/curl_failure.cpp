@@ -47,7 +47,8 @@ Error out_of_time(const FailedTransfer& failed) {
         return upstream(Errc::timeout, "no connection to " + who + " within " + describe(waited));
     }
     const std::string limit = describe(failed.timeout);
-    if (failed.encrypted && !reached(CURLINFO_APPCONNECT_TIME_T)) {
+    // Not the time of the handshake: a connection that is used again has none.
+    if (failed.encrypted && !reached(CURLINFO_PRETRANSFER_TIME_T)) {
         return upstream(Errc::timeout, who + " did not finish the TLS handshake within " + limit);
     }
     if (!reached(CURLINFO_STARTTRANSFER_TIME_T)) {
@@ -56,13 +57,28 @@ Error out_of_time(const FailedTransfer& failed) {
     return upstream(Errc::timeout, who + " did not finish its answer within " + limit);
 }
 
+/// " (for 'ca.example' by 'Some Root')", or nothing.
+std::string of_whom(const FailedTransfer& failed) {
+    if (failed.shown == nullptr) return {};
+    return " (for '" + failed.shown->subject + "' by '" + failed.shown->issuer + "')";
+}
+
 Error not_trusted(const FailedTransfer& failed) {
     std::string message = "the certificate of " + std::string(failed.authority);
-    if (failed.shown != nullptr) {
-        message += " (for '" + failed.shown->subject + "' by '" + failed.shown->issuer + "')";
-    }
+    message += of_whom(failed);
     message += " does not verify: " + std::string(words(failed)) +
                " (trusted: " + std::string(failed.trusted) + ")";
+    return upstream(Errc::tls, std::move(message));
+}
+
+/// A certificate can make OpenSSL fail before it comes to a verdict: that of a root with the name
+/// of a trusted one and another key, as a test CA that was set up anew has.
+Error no_handshake(const FailedTransfer& failed) {
+    std::string message = "TLS handshake with " + std::string(failed.authority) +
+                          " failed: " + std::string(words(failed));
+    if (failed.shown != nullptr)
+        message += "; it showed a certificate" + of_whom(failed) +
+                   ", trusted: " + std::string(failed.trusted);
     return upstream(Errc::tls, std::move(message));
 }
 
@@ -89,8 +105,8 @@ Error error_of(const FailedTransfer& failed) {
                          "the trusted certificates cannot be read (" + std::string(failed.trusted) +
                              "): " + std::string(words(failed))};
         case CURLE_SSL_CONNECT_ERROR:
-            return upstream(Errc::tls,
-                            "TLS handshake with " + who + " failed: " + std::string(words(failed)));
+            return no_handshake(failed);
+        case CURLE_SEND_FAIL_REWIND:  // it would have sent a POST again
         case CURLE_GOT_NOTHING:
             return upstream(Errc::io, who + " closed the connection without an answer");
         case CURLE_PARTIAL_FILE:

@@ -120,9 +120,21 @@ void Transfer::set_method() {
         case Method::post:
             set(easy, CURLOPT_POST, 1L);
             set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-            set(easy, CURLOPT_POSTFIELDS, request_.body.data());
+            // Not as CURLOPT_POSTFIELDS: libcurl sends those again, by itself, when a connection
+            // that served before ends without an answer, and the first copy may have been acted on.
+            // A body it has to ask for, and cannot rewind, goes out once.
+            set(easy, CURLOPT_READFUNCTION, &Transfer::on_send);
+            set(easy, CURLOPT_READDATA, static_cast<void*>(this));
             break;
     }
+}
+
+std::size_t Transfer::on_send(char* into, std::size_t size, std::size_t count, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const std::string_view left = std::string_view(transfer.request_.body).substr(transfer.sent_);
+    const std::size_t part = left.copy(into, size * count);
+    transfer.sent_ += part;
+    return part;
 }
 
 // The certificates go in as a blob: libcurl then keeps connections and TLS sessions of different

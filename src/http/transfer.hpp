@@ -58,6 +58,7 @@ class Transfer {
     bool refuse(Errc code, std::string message);
     void take_handshake(ByteView message);
     static int on_debug(CURL* easy, curl_infotype kind, char* data, std::size_t size, void* self);
+    static std::size_t on_send(char* into, std::size_t size, std::size_t count, void* self);
     static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
     static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self);
 
@@ -71,6 +72,7 @@ class Transfer {
     std::array<char, CURL_ERROR_SIZE> detail_{};
     std::optional<ShownCertificate> shown_;
     Response response_;
+    std::size_t sent_ = 0;  ///< of the body
     std::size_t header_bytes_ = 0;
     std::size_t header_count_ = 0;
     bool body_begun_ = false;

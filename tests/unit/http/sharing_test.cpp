@@ -119,5 +119,30 @@ TEST_CASE("http: a connection is used again, and a dead one replaced without an 
     CHECK(server.connections() == 2);
 }
 
+TEST_CASE("http: a POST whose connection ends without an answer is not sent again") {
+    std::atomic<int> asked = 0;
+    ScriptedServer server([&](Peer& peer, const Peer::Request& request) {
+        // The connection has served before, so libcurl would take it for one that died idle.
+        if (request.line.starts_with("GET")) return peer.answer("ok");
+        ++asked;
+        return false;
+    });
+    const auto client = http::make_curl_client("mesh/test");
+    REQUIRE(exchange(*client, plain(server.url("/"))).has_value());
+    http::Request order = plain(server.url("/order"));
+    order.method = http::Method::post;
+    order.body = "one certificate, please";
+
+    const auto answer = exchange(*client, order);
+
+    REQUIRE(answer.has_error());
+    CHECK(answer.error().code == Errc::io);
+    CHECK_THAT(answer.error().message,
+               ContainsSubstring("closed the connection without an answer"));
+    CHECK(asked == 1);
+    CHECK(server.connections() == 1);
+    CHECK(exchange(*client, plain(server.url("/"))).has_value());
+}
+
 }  // namespace
 }  // namespace mesh
