@@ -94,7 +94,7 @@ std::string subject(const Asked& asked) {
 std::string further_reading(const http::Response& response, const std::string& base) {
     for (const std::string_view relation : {"terms-of-service", "help"}) {
         const auto found = links(response, relation, base);
-        if (!found.empty()) return " (see " + found.front() + ")";
+        if (!found.empty()) return found.front();
     }
     return {};
 }
@@ -168,7 +168,8 @@ Failure refusal(const Asked& asked,
         failure.message += " without saying why";
         if (!response.body.empty()) failure.message += ": " + printable(response.body, 120);
     }
-    failure.message += further_reading(response, asked.url);
+    failure.link = further_reading(response, asked.url);
+    if (!failure.link.empty()) failure.message += " (see " + failure.link + ")";
     return failure;
 }
 

@@ -46,7 +46,8 @@ enum class FailureClass {
 struct Failure {
     FailureClass kind = FailureClass::protocol;
     std::optional<Problem> problem;
-    std::string message;               ///< one sentence: what was asked of whom and what came back
+    std::string message;  ///< one sentence: what was asked of whom and what came back
+    std::string link;     ///< where the CA says more (terms, a page that lifts a pause)
     std::optional<WallTime> retry_at;  ///< from Retry-After, clamped to [1 s, 24 h] from now
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/time_text.hpp"
 #include "control/back_off.hpp"
+#include "control/order_words.hpp"
 #include "control/rate_limit.hpp"
 
 #include <algorithm>

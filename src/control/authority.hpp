@@ -151,8 +151,6 @@ class Authority {
     void stop(const std::string& reason, const acme::Failure& failure, bool daily);
     void pause(
         Pause reason, WallTime until, const std::string& why, bool stored, bool asked_for = false);
-    /// The CA's own words, printable, or ours without a problem document.
-    [[nodiscard]] static std::string words_of(const acme::Failure& failure);
     [[nodiscard]] std::chrono::milliseconds bounded(std::chrono::milliseconds wait) const;
     void store_pause(std::optional<WallTime> until, const std::string& why);
     [[nodiscard]] std::optional<Urgency> next_in_line() const;

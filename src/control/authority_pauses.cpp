@@ -20,11 +20,6 @@ constexpr milliseconds limit_without_time = minutes{10};
 
 }  // namespace
 
-std::string Authority::words_of(const acme::Failure& failure) {
-    const bool has_type = failure.problem && !failure.problem->type.empty();
-    return printable(has_type ? failure.problem->text() : failure.message);
-}
-
 bool Authority::clock_is_wrong() {
     const auto ahead = client_->clock_offset();
     const ClockVerdict verdict = judge_clock(around_.clock.now(), around_.build_time, ahead);

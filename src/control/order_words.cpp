@@ -34,11 +34,21 @@ std::string printable(std::string_view text, std::size_t size_max) {
     return shown;
 }
 
+std::string words_of(const acme::Failure& failure) {
+    constexpr std::size_t half = 2040;  // of what is kept of a failure
+    const bool has_type = failure.problem && !failure.problem->type.empty();
+    if (!has_type) return printable(failure.message);
+    const std::string words = failure.problem->text();
+    if (failure.link.empty() || words.find(failure.link) != std::string::npos)
+        return printable(words);
+    return printable(words, half) + " (see " + printable(failure.link, half) + ")";
+}
+
 OrderFailure describe(const acme::Failure& failure) {
     OrderFailure result;
     const bool has_type = failure.problem && !failure.problem->type.empty();
     result.type = has_type ? printable(failure.problem->type) : std::string(type_of(failure.kind));
-    result.detail = printable(has_type ? failure.problem->text() : failure.message);
+    result.detail = words_of(failure);
     result.retry_at = failure.retry_at;
     return result;
 }

@@ -16,7 +16,8 @@ namespace mesh::control {
 /// Words from the network for a log, a row or a terminal: one line of printable ASCII, other bytes
 /// as blanks, cut at `size_max` with "..." behind.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t size_max = 4096);
-/// The CA's words, printable; without a problem document ours.
+/// The CA's words with the link it gave, printable; without a problem document ours.
+[[nodiscard]] std::string words_of(const acme::Failure& failure);
 [[nodiscard]] OrderFailure describe(const acme::Failure& failure);
 /// A failure of type "mesh:<type>", found here or in what the CA sent. `detail` is made printable.
 [[nodiscard]] OrderFailure our_finding(const std::string& type, std::string_view detail);
