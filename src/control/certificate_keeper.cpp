@@ -187,12 +187,16 @@ void CertificateKeeper::schedule(CertificateItem& item) {
     const WallTime now = clock_.now();
     store::CertificateRecord& record = item.stored.record;
     if (record.next_at) record.next_at = std::min(*record.next_at, now + wait_max);
-    if (item.wanted && item.renewal_asked)
+    if (item.wanted && item.renewal_asked) {
         heap_.set(item.id, std::max(now, record.next_at.value_or(now)));
-    else if (item.wanted)
-        heap_.set(item.id, due_time(record, item.stored.version, item.order_open(), now));
-    else if (const auto removal = deletion_time(record, item.stored.version))
+    } else if (item.wanted) {
+        WallTime due = due_time(record, item.stored.version, item.order_open(), now);
+        if (item.worth_renewing_at && is_valid(*item.stored.version, now))
+            due = std::max(due, *item.worth_renewing_at);
+        heap_.set(item.id, due);
+    } else if (const auto removal = deletion_time(record, item.stored.version)) {
         heap_.set(item.id, *removal);
+    }
 }
 
 void CertificateKeeper::act(CertificateItem& item) {

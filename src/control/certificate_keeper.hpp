@@ -90,6 +90,10 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     void resume(CertificateItem& item, Ca& ca);
     void end_run(CertificateItem& item);
     void tell_begun(const CertificateItem& item);
+    void keep_current(CertificateItem& item, const store::VersionFacts& refused);
+    void tell_surprises(const CertificateItem& item,
+                        const std::vector<HostPattern>& names,
+                        const store::VersionFacts& facts);
     void tell_failure(const store::CertificateRecord& record, const OrderFailure& failure);
     [[nodiscard]] OrderRun::Surroundings surroundings(Ca& ca);
     [[nodiscard]] OrderRun::Subject subject(const CertificateItem& item) const;

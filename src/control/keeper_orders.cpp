@@ -5,6 +5,7 @@
 #include "control/identity.hpp"
 #include "control/schedule.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -184,6 +185,73 @@ void CertificateKeeper::tell_failure(const store::CertificateRecord& record,
                {"next_at", rfc3339(record.next_at.value_or(clock_.now()))}});
 }
 
+namespace {
+
+/// What is served lives longer than what came in its place, and is of the kind that is wanted.
+bool outlives(const store::VersionFacts& current, const store::VersionFacts& next, WallTime now) {
+    return is_valid(current, now) && next.not_after < current.not_after &&
+           next.key_type == current.key_type && next.profile == current.profile;
+}
+
+/// Names of a certificate that nobody ordered, one line.
+std::string strangers(const std::vector<HostPattern>& names,
+                      const std::vector<std::string>& ordered) {
+    std::vector<std::string> result;
+    for (const HostPattern& name : names)
+        if (std::find(ordered.begin(), ordered.end(), name.text()) == ordered.end())
+            result.push_back(name.text());
+    return result.empty() ? std::string() : names_text(result);
+}
+
+}  // namespace
+
+/// The CA gives shorter lives than it did. Asked again at once it would do the same: the time to
+/// renew is when half of what it gives would lie beyond the end of what is served.
+void CertificateKeeper::keep_current(CertificateItem& item, const store::VersionFacts& refused) {
+    const WallTime now = clock_.now();
+    const store::VersionFacts& current = *item.stored.version;
+    item.worth_renewing_at = current.not_after - life_left(refused, now) / 2;
+    store::CertificateRecord& record = item.stored.record;
+    record.attempts = 0;
+    record.next_at = item.worth_renewing_at;
+    record.last_error = store::LastError{
+        "mesh:shorter",
+        "the CA sent a certificate that ends before the one that is served, which stays: " +
+            rfc3339(refused.not_after) + ", " + rfc3339(current.not_after),
+        now};
+    log_.warn("",
+              "a new certificate ends before the one that is served, which stays",
+              {{"names", names_text(record.ordered_names)},
+               {"not_after", rfc3339(refused.not_after)},
+               {"served_until", rfc3339(current.not_after)},
+               {"next_at", rfc3339(*record.next_at)}});
+    gate_.commit({store::PutCertificate{record},
+                  store::DeleteOrder{record.key},
+                  store::AddHistory{{record.key, now, "refused", record.last_error->detail}}});
+    schedule(item);
+    if (Ca* ca = ca_of(item)) ca->authority->pump();
+}
+
+/// What is worth a word though it goes live.
+void CertificateKeeper::tell_surprises(const CertificateItem& item,
+                                       const std::vector<HostPattern>& names,
+                                       const store::VersionFacts& facts) {
+    const std::vector<std::string>& ordered = item.stored.record.ordered_names;
+    const std::string more = strangers(names, ordered);
+    if (!more.empty())
+        log_.warn("",
+                  "the CA put names into a certificate that were not ordered",
+                  {{"names", names_text(ordered)}, {"not_ordered", more}});
+    const std::optional<store::VersionFacts>& current = item.stored.version;
+    if (current && lifetime(facts) < lifetime(*current) / 2)
+        log_.warn("",
+                  "a certificate's life is much shorter than that of the one before; it is renewed "
+                  "by its own dates",
+                  {{"names", names_text(ordered)},
+                   {"not_after", rfc3339(facts.not_after)},
+                   {"renewal_at", rfc3339(renewal_time(facts))}});
+}
+
 void CertificateKeeper::order_issued(ItemId id, Issued issued) {
     CertificateItem* item = find(id);
     if (item == nullptr || !item->run) return;
@@ -196,15 +264,9 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
         order_failed(id, std::move(failure));
         return;
     }
+    const bool asked_by_a_person = item->renewal_asked;
     end_run(*item);
     const WallTime now = clock_.now();
-    if (current && is_valid(*current, now) && leaf.not_after < current->not_after)
-        log_.warn("",
-                  "the new certificate ends before the one it replaces",
-                  {{"names", names_text(item->stored.record.ordered_names)},
-                   {"not_after", rfc3339(leaf.not_after)},
-                   {"before", rfc3339(current->not_after)}});
-
     store::VersionFacts facts;
     facts.not_before = leaf.not_before;
     facts.not_after = leaf.not_after;
@@ -214,7 +276,14 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
     facts.profile = issued.profile;
     facts.source = "acme";
     facts.created = now;
+    // Who asks for another one has a reason, such as a key that others may know.
+    if (current && !asked_by_a_person && outlives(*current, facts, now)) {
+        keep_current(*item, facts);
+        return;
+    }
+    tell_surprises(*item, leaf.names, facts);
     store::CertificateRecord& record = item->stored.record;
+    item->worth_renewing_at.reset();
     item->waits = 0;
     item->asked_to_wait_until.reset();
     record.attempts = 0;
