@@ -151,18 +151,19 @@ RenewLine CertificateKeeper::renew_one(CertificateItem& item) {
         line.reason = "no router wants it";
     } else if (item.run || item.committing) {
         line.outcome = RenewOutcome::under_way;
+        if (auto waits = item.run ? reason_to_wait(item) : std::nullopt) line = std::move(*waits);
     } else if (gate_.degraded()) {
         line.reason = "the store takes no changes";
     } else {
         item.waits = 0;
         item.told_wait = {};
-        item.renewal_asked = true;
+        const bool is_news = !std::exchange(item.renewal_asked, true);
         record.attempts = 0;
         record.next_at.reset();
         const WallTime now = clock_.now();
         if (item.asked_to_wait_until && *item.asked_to_wait_until > now)
             record.next_at = item.asked_to_wait_until;
-        if (item.has_row)
+        if (item.has_row && is_news)
             gate_.commit({store::PutCertificate{record},
                           store::AddHistory{{record.key, now, "renewal asked", "by a command"}}});
         if (auto waits = reason_to_wait(item))

@@ -3,6 +3,7 @@
 #include "control/back_off.hpp"
 #include "control/certificate_keeper.hpp"
 #include "control/identity.hpp"
+#include "control/order_words.hpp"
 #include "control/schedule.hpp"
 
 #include <algorithm>
@@ -163,8 +164,8 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
         change.push_back(store::DeleteOrder{record.key});
     }
     if (is_news) {
-        change.push_back(
-            store::AddHistory{{record.key, now, "failed", failure.type + ": " + failure.detail}});
+        change.push_back(store::AddHistory{
+            {record.key, now, "failed", printable(failure.type + ": " + failure.detail)}});
         tell_failure(record, failure);
     }
     gate_.commit(std::move(change));

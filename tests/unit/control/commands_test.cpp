@@ -221,8 +221,9 @@ TEST_CASE("commands: of an import that cannot be stored nothing stays, and its o
     world.start();
     REQUIRE(world.run_until([&] { return !world.publisher->challenges.empty(); }, 1min));
     world.store.refuse = [](const store::Transition& transition) {
-        const bool is_import = std::holds_alternative<store::PutCertificate>(transition.front()) &&
-                               transition.size() == 4;
+        const auto* version =
+            transition.size() == 4 ? std::get_if<store::PutVersion>(&transition[1]) : nullptr;
+        const bool is_import = version != nullptr && version->facts.source == "import";
         return is_import ? std::optional(Error{Errc::full, Origin::internal, "no space left"})
                          : std::nullopt;
     };

@@ -2,6 +2,8 @@
 #include "support/catch.hpp"
 #include "unit/control/support/world.hpp"
 
+#include <algorithm>
+
 using namespace mesh;
 using namespace mesh::control;
 using namespace mesh::control::test;
@@ -51,8 +53,14 @@ TEST_CASE("expiry: a certificate that never got onto the disk is spoken of too")
     world.ca.lifetime = 10h;
     world.add({"a.example"});
     world.start();
-    REQUIRE(world.run_until([&] { return world.ca.finalized == 1; }, 1min));
-    world.store.fault = Error{Errc::full, Origin::internal, "no space left"};
+    world.store.refuse = [](const store::Transition& transition) {
+        const bool has_version =
+            std::any_of(transition.begin(), transition.end(), [](const store::Change& change) {
+                return std::holds_alternative<store::PutVersion>(change);
+            });
+        return has_version ? std::optional(Error{Errc::full, Origin::internal, "no space left"})
+                           : std::nullopt;
+    };
 
     world.run_for(9h + 30min);
 
