@@ -173,10 +173,15 @@ std::string certificates_text(Controlled& process, const Json& request) {
            text_of(rest).substr(1);
 }
 
+/// Who keeps the certificates; without one there is nothing to change.
+control::Reconciler& keeper_of(Controlled& process) {
+    if (control::Reconciler* const reconciler = process.reconciler()) return *reconciler;
+    if (process.status().draining) throw Refusal{"no_orders", "mesh is stopping"};
+    throw Refusal{"no_orders", "nothing is ordered here: no resolver, or no store to read"};
+}
+
 Json renew_json(Controlled& process, const Json& request) {
-    control::Reconciler* reconciler = process.reconciler();
-    if (reconciler == nullptr)
-        throw Refusal{"no_orders", "nothing is ordered here: no resolver, or no store to read"};
+    control::Reconciler& reconciler = keeper_of(process);
     control::RenewRequest renew;
     renew.failed = request.value("failed", false);
     for (const auto& name : request.value("names", std::vector<std::string>{})) {
@@ -184,7 +189,7 @@ Json renew_json(Controlled& process, const Json& request) {
         renew.names.push_back(name_of(name));
     }
     Json lines = Json::array();
-    for (const control::RenewLine& line : reconciler->renew(renew))
+    for (const control::RenewLine& line : reconciler.renew(renew))
         lines.push_back({{"names", line.names},
                          {"directory", line.directory},
                          {"outcome", control::to_string(line.outcome)},
@@ -194,12 +199,11 @@ Json renew_json(Controlled& process, const Json& request) {
 }
 
 void answer_import(Controlled& process, const Json& request, const ipc::Reply& reply) {
-    control::Reconciler* reconciler = process.reconciler();
+    control::Reconciler& reconciler = keeper_of(process);
     const auto& resolvers = process.configuration().resolvers;
     const auto resolver = resolvers.find(string_of(request, "resolver"));
     if (resolver == resolvers.end())
         throw Refusal{"bad_request", "the running configuration has no such resolver"};
-    if (reconciler == nullptr) throw Refusal{"no_orders", "the store cannot be read"};
     std::vector<control::ImportItem> items;
     for (const Json& item : request.at("items"))
         items.push_back(
@@ -208,19 +212,19 @@ void answer_import(Controlled& process, const Json& request, const ipc::Reply& r
         throw Refusal{
             "bad_request",
             "at most " + std::to_string(control::import_batch_size) + " certificates at once"};
-    reconciler->import({resolver->second.ca_server, resolver->second.name},
-                       std::move(items),
-                       [reply](const std::vector<control::ImportLine>& lines) {
-                           Json list = Json::array();
-                           for (const control::ImportLine& line : lines)
-                               list.push_back({{"source", line.label},
-                                               {"outcome", control::to_string(line.outcome)},
-                                               {"names", line.names},
-                                               {"serial", line.serial},
-                                               {"not_after", time_or_null(line.not_after)},
-                                               {"message", line.message}});
-                           reply(text_of({{"version", 1}, {"items", std::move(list)}}));
-                       });
+    reconciler.import({resolver->second.ca_server, resolver->second.name},
+                      std::move(items),
+                      [reply](const std::vector<control::ImportLine>& lines) {
+                          Json list = Json::array();
+                          for (const control::ImportLine& line : lines)
+                              list.push_back({{"source", line.label},
+                                              {"outcome", control::to_string(line.outcome)},
+                                              {"names", line.names},
+                                              {"serial", line.serial},
+                                              {"not_after", time_or_null(line.not_after)},
+                                              {"message", line.message}});
+                          reply(text_of({{"version", 1}, {"items", std::move(list)}}));
+                      });
 }
 
 void answer_reload(Controlled& process, const ipc::Reply& reply) {

@@ -37,17 +37,18 @@ class Comparison {
     }
 
     void storage(bool has_store) {
-        if (next_.resolvers.empty()) return;
-        const auto& [name, resolver] = *next_.resolvers.begin();
-        const std::string option = "certificatesResolvers." + name + ".acme.storage";
-        if (!has_store)
-            changed("certificatesResolvers." + name,
-                    "the first resolver was added, and no store is open",
-                    resolver.at);
-        else if (running_.storage != next_.storage)
-            changed(option,
+        const auto first = next_.resolvers.begin();
+        const bool none = first == next_.resolvers.end();
+        const std::string option =
+            none ? "certificatesResolvers" : "certificatesResolvers." + first->first;
+        const model::Location at = none ? model::Location{} : first->second.at;
+        if (!has_store && !none)
+            changed(option, "the first resolver was added, and no store is open", at);
+        // Without resolvers too: commands look for the process beside the store.
+        if (has_store && running_.storage != next_.storage)
+            changed(none ? option : option + ".acme.storage",
                     "the store changed from " + running_.storage + " to " + next_.storage,
-                    resolver.at);
+                    at);
     }
 
     void process() {

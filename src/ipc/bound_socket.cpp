@@ -71,7 +71,6 @@ Result<BoundSocket> BoundSocket::bind(const std::string& path, int backlog) {
     made.path_ = path;
     made.device_ = status.st_dev;
     made.inode_ = status.st_ino;
-    if (::chmod(path.c_str(), 0600) != 0) return system_error(path, errno);
     if (::listen(made.fd_.get(), backlog) != 0) return system_error("listen", errno);
     return made;
 }

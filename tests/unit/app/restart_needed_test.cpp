@@ -71,6 +71,10 @@ TEST_CASE("restart: what a running mesh cannot follow is named, all of it at onc
 }
 
 TEST_CASE("restart: the first resolver needs a store, which is opened at the start") {
+    CHECK(options([](model::Configuration& next) {
+              next.resolvers.clear();
+              next.storage = "/etc/mesh/mesh.db";
+          }) == Paths{"certificatesResolvers"});
     CHECK(options([](model::Configuration&) {}, false) == Paths{"certificatesResolvers.le"});
     CHECK(options(
               [](model::Configuration& next) {
