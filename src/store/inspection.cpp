@@ -42,6 +42,7 @@ auto look_into(const std::string& path, Look look)
     ReadPool pool(*real, ReadPool::Owner::maybe_other, TestHooks{});
     std::optional<Error> refused;
     Result<Found> found = pool.read([&](SQLite::Database& database) {
+        refused.reset();  // the files may have changed since the look before
         const Result<SchemaState> schema = examine_schema(database, *real);
         if (!schema) refused = schema.error();
         if (schema && *schema == SchemaState::empty)
@@ -66,6 +67,7 @@ void add_rows(std::vector<std::string>& findings,
         std::string line;
         for (int column = 0; column < rows.getColumnCount(); ++column)
             line += (column == 0 ? "" : " ") + rows.getColumn(column).getString();
+        std::replace(line.begin(), line.end(), '\n', ' ');
         if (line != "ok") findings.push_back(std::move(line));
     }
 }

@@ -9,6 +9,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -159,8 +160,9 @@ Status keep_copy(SQLite::Database& database, const std::string& path) {
 }
 
 Status check(SQLite::Database& database, const std::string& path, const std::string& pragma) {
-    const std::string found = database.execAndGet("PRAGMA " + pragma).getString();
+    std::string found = database.execAndGet("PRAGMA " + pragma).getString();
     if (found == "ok") return {};
+    std::replace(found.begin(), found.end(), '\n', ' ');
     return Error{Errc::corrupt, Origin::internal, path + " is damaged: " + found};
 }
 
