@@ -16,6 +16,16 @@ namespace {
 /// What a copy leaves free: the next commits matter more than it does.
 constexpr std::uint64_t reserve = std::uint64_t{1} << 20;
 
+/// Renames unless there is a file of that name already; false with errno set.
+bool rename_to_new(const std::string& from, const std::string& to) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0)
+        return true;
+    // Not every file system knows that, NFS for one; a second name never replaces a file either.
+    if (errno != EINVAL || ::link(from.c_str(), to.c_str()) != 0) return false;
+    ::unlink(from.c_str());
+    return true;
+}
+
 }  // namespace
 
 Result<DraftFile> DraftFile::create(std::string temporary_name) {
@@ -71,23 +81,27 @@ Status DraftFile::sync() {
 }
 
 Status DraftFile::publish_over(const std::string& real_name) {
-    return publish(real_name, 0);
+    if (::fsync(descriptor_) != 0) return file_error("cannot write " + name_, errno);
+    if (std::rename(name_.c_str(), real_name.c_str()) != 0)
+        return file_error("cannot give " + name_ + " the name " + real_name, errno);
+    has_its_name(real_name);
+    return {};
 }
 
 Status DraftFile::publish_as_new(const std::string& real_name) {
-    return publish(real_name, RENAME_NOREPLACE);
-}
-
-Status DraftFile::publish(const std::string& real_name, unsigned flags) {
     if (::fsync(descriptor_) != 0) return file_error("cannot write " + name_, errno);
-    if (::renameat2(AT_FDCWD, name_.c_str(), AT_FDCWD, real_name.c_str(), flags) != 0) {
+    if (!rename_to_new(name_, real_name)) {
         if (errno == EEXIST)
             return Error{Errc::conflict, Origin::config, real_name + " exists already"};
         return file_error("cannot give " + name_ + " the name " + real_name, errno);
     }
+    has_its_name(real_name);
+    return {};
+}
+
+void DraftFile::has_its_name(const std::string& real_name) {
     name_.clear();
     sync_folder(folder_of(real_name));
-    return {};
 }
 
 }  // namespace mesh::store

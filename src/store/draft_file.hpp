@@ -32,7 +32,7 @@ class DraftFile {
 
  private:
     DraftFile(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
-    [[nodiscard]] Status publish(const std::string& real_name, unsigned flags);
+    void has_its_name(const std::string& real_name);
 
     int descriptor_ = -1;
     std::string name_;  ///< empty once it has its real name
