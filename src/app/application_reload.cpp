@@ -78,7 +78,10 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     sha256_ = std::move(fresh.loaded.sha256);
     applied_ = clock_.now();
     refused_.reset();
-    names_->set_hosts(host_names(configuration_));
+    if (const Status resolving = names_->set_hosts(host_names(configuration_)); !resolving)
+        log_.error("names_unresolved",
+                   "servers written as host names keep the addresses they have",
+                   {{"reason", resolving.error().message}});
     want_certificates();
     watch_expiry();
     log_.info("reload_applied",
@@ -111,6 +114,10 @@ Status Application::switch_to(const FreshConfiguration& fresh) {
         return Error{Errc::tls, Origin::config, error.what()};
     }
     credentials_->set_files(files.certificates);
+    // The leaf may be the same and the chain another.
+    for (const FileCertificate& file : files.certificates)
+        if (known.contains(file.entry->id))
+            data_plane_->put_certificate(file.entry, file.credential);
     for (const certs::CertificateId id : known)
         if (!kept.contains(id)) data_plane_->remove_certificate(id);
     if (files.default_credential)

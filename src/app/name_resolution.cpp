@@ -10,7 +10,9 @@
 #include <mutex>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdexcept>
 #include <sys/socket.h>
+#include <system_error>
 #include <thread>
 
 namespace mesh::app {
@@ -91,10 +93,11 @@ NameResolution::NameResolution(const std::set<std::string>& hosts, Publish publi
     : state_(std::make_shared<State>()) {
     state_->publish = std::move(publish);
     state_->resolve = std::move(resolve);
-    set_hosts(hosts);
+    if (const Status begun = set_hosts(hosts); !begun)
+        throw std::runtime_error(begun.error().message);
 }
 
-void NameResolution::set_hosts(const std::set<std::string>& hosts) {
+Status NameResolution::set_hosts(const std::set<std::string>& hosts) {
     std::size_t missing = 0;
     {
         const std::lock_guard lock(state_->mutex);
@@ -109,18 +112,22 @@ void NameResolution::set_hosts(const std::set<std::string>& hosts) {
         state_->threads += missing;
     }
     state_->wake.notify_all();
-    start_threads(missing);
+    return start_threads(missing);
 }
 
-void NameResolution::start_threads(std::size_t count) {
+Status NameResolution::start_threads(std::size_t count) {
     // Detached, because getaddrinfo cannot be interrupted: who joined would wait for a name server.
+    std::size_t started = 0;
     try {
-        for (std::size_t i = 0; i < count; ++i)
-            std::thread([state = state_] { run(*state); }).detach();
-    } catch (...) {
-        state_->stop();
-        throw;
+        for (; started < count; ++started) std::thread([state = state_] { run(*state); }).detach();
+    } catch (const std::system_error& error) {
+        const std::lock_guard lock(state_->mutex);
+        state_->threads -= count - started;
+        // Fewer threads only take longer.
+        if (state_->threads == 0)
+            return Error{Errc::limit, Origin::internal, std::string("no thread: ") + error.what()};
     }
+    return {};
 }
 
 NameResolution::~NameResolution() {

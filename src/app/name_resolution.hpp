@@ -1,4 +1,5 @@
 #pragma once
+#include "base/result.hpp"
 #include "model/configuration.hpp"
 
 #include <functional>
@@ -21,12 +22,13 @@ class NameResolution {
     static constexpr std::size_t threads_max = 8;
 
     /// Thread-safe: these hosts from now on. New ones are asked for at once, the others go on as
-    /// they were, and what is no longer among them is not asked for again.
-    void set_hosts(const std::set<std::string>& hosts);
+    /// they were, and what is no longer among them is not asked for again. Fails when there is no
+    /// thread to ask with; the next call tries again.
+    [[nodiscard]] Status set_hosts(const std::set<std::string>& hosts);
 
     /// `publish` runs on a resolving thread, one call at a time and never after the destructor,
     /// for each name whose addresses changed; it does not block. `resolve` may block as long as it
-    /// likes, beyond the life of this object too.
+    /// likes, beyond the life of this object too. Throws when there is no thread to ask with.
     NameResolution(const std::set<std::string>& hosts, Publish publish, Resolve resolve);
     ~NameResolution();
     NameResolution(const NameResolution&) = delete;
@@ -35,7 +37,7 @@ class NameResolution {
  private:
     struct State;
     static void run(State& state);
-    void start_threads(std::size_t count);
+    [[nodiscard]] Status start_threads(std::size_t count);
 
     std::shared_ptr<State> state_;  ///< shared with the threads, which may outlive this
 };

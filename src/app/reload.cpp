@@ -5,6 +5,7 @@
 #include <csignal>
 #include <exception>
 #include <pthread.h>
+#include <system_error>
 #include <utility>
 
 namespace mesh::app {
@@ -15,9 +16,14 @@ std::thread quiet_thread(std::function<void()> work) {
     sigset_t before;
     sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(std::move(work));
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return thread;
+    try {
+        std::thread thread(std::move(work));
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        return thread;
+    } catch (...) {
+        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        throw;
+    }
 }
 
 /// Reading ran out of something; the configuration that runs is not touched.
@@ -55,17 +61,27 @@ void Reload::begin() {
     reading_ = true;
     current_ = std::exchange(next_, {});
     if (reader_.joinable()) reader_.join();
-    reader_ = quiet_thread([this, alive = std::weak_ptr<int>(alive_)] {
-        ::pthread_setname_np(::pthread_self(), "mesh-reload");
-        auto fresh = std::make_shared<FreshConfiguration>();
-        try {
-            *fresh = read_();
-        } catch (const std::exception& error) {
-            *fresh = failed(error.what());
-        }
-        executor_.post([this, alive, fresh] {
-            if (!alive.expired()) finish(std::move(*fresh));
-        });
+    try {
+        reader_ = quiet_thread([this] { read(); });
+    } catch (const std::system_error& error) {
+        post_finish(failed(error.what()));  // no thread is to be had
+    }
+}
+
+void Reload::read() {
+    ::pthread_setname_np(::pthread_self(), "mesh-reload");
+    try {
+        post_finish(read_());
+    } catch (const std::exception& error) {
+        post_finish(failed(error.what()));
+    }
+}
+
+void Reload::post_finish(FreshConfiguration fresh) {
+    executor_.post([this,
+                    alive = std::weak_ptr<int>(alive_),
+                    shared = std::make_shared<FreshConfiguration>(std::move(fresh))] {
+        if (!alive.expired()) finish(std::move(*shared));
     });
 }
 

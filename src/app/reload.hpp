@@ -48,6 +48,8 @@ class Reload {
 
  private:
     void begin();
+    void read();
+    void post_finish(FreshConfiguration fresh);
     void finish(FreshConfiguration fresh);
 
     Executor& executor_;

@@ -131,7 +131,7 @@ int certs_check(const Common& common, const CertsCheckOptions& options) {
     if (!crit) return complain("--crit: " + crit.error().message);
     if (*crit > *warn) return complain("--crit is above --warn");
     int failed = 0;
-    const auto world = look(common.config, failed);
+    const auto world = look(common.config, failed, Need::certificates);
     if (!world) return complain("nothing can be said (see stderr)");
 
     const std::vector<Checked> all = check_all(*world, {*warn, *crit});

@@ -5,7 +5,7 @@ import copy
 import signal
 import ssl
 
-from mesh_env import Authority, Hammer, refusal, wait_until
+from mesh_env import Authority, Hammer, refusal, s_client, wait_until
 from mesh_env.certificates import SigningAuthority
 from mesh_env.configuration import certified_router, configuration, rule, service
 from mesh_env.control import ControlSocket
@@ -13,6 +13,11 @@ from mesh_env.control import ControlSocket
 
 def control(mesh) -> ControlSocket:
     return ControlSocket(mesh.directory / "mesh.db.sock")
+
+
+def chain_length(env, name: str) -> int:
+    """Certificates that a client of `name` is sent."""
+    return s_client(env.at(), name, "-showcerts").stdout.count(b"BEGIN CERTIFICATE")
 
 
 def test_routes_services_and_names_change_under_a_hammer_of_handshakes(env):
@@ -135,7 +140,8 @@ def test_names_that_change_during_an_order_leave_the_old_certificate_serving(env
             mesh.command("reload")
             mesh.wait_for("order_started", names=", ".join(["shop.example", *more]))
         mesh.wait_for("cert_live", names="shop.example, www.shop.example, shop2.example", seconds=60)
-        wait_until(lambda: len(hammer.serials("shop.example")) == 2, 30, "the new certificate in handshakes")
+        # On a busy machine the order between may have come to its end as well.
+        wait_until(lambda: len(hammer.serials("shop.example")) >= 2, 30, "the new certificate in handshakes")
     assert not hammer.failures, hammer.failures[:3]
     with env.tls("shop2.example", authority) as client:
         assert client.names == {"shop.example", "www.shop.example", "shop2.example"}
@@ -169,6 +175,11 @@ def test_certificates_from_files_and_tls_options_follow(env):
         wait_until(lambda: len(hammer.serials("own.example")) == 3, 30, "the third certificate")
     assert not hammer.failures, hammer.failures[:3]
     assert hammer.serials("own.example")[0] == before
+    # The same leaf with another chain behind it.
+    assert chain_length(env, "own.example") == 1
+    second[0].write_text(second[0].read_text() + authority.pem)
+    mesh.command("reload")
+    wait_until(lambda: chain_length(env, "own.example") == 2, 30, "the longer chain")
     # Keys that do not fit are refused, and what is served stays.
     second[1].write_text(first[1].read_text())
     assert "certificate" in mesh.command("reload", expect=1).stdout
