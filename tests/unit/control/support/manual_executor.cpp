@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <stdexcept>
 #include <utility>
 
 namespace mesh::control::test {
@@ -18,11 +19,13 @@ std::chrono::nanoseconds cpu_time() {
 void ManualExecutor::post(std::function<void()> task) {
     const std::lock_guard lock{mutex_};
     ready_.push_back(std::move(task));
+    posted_.notify_one();
 }
 
 void ManualExecutor::post_after(std::chrono::milliseconds delay, std::function<void()> task) {
     const std::lock_guard lock{mutex_};
     timed_.emplace(clock_.steady_now() + delay, std::move(task));
+    posted_.notify_one();
 }
 
 bool ManualExecutor::run_one() {
@@ -48,9 +51,22 @@ void ManualExecutor::settle() {
     }
 }
 
+/// What is under way elsewhere takes no virtual time. It ends with a task, or without one where
+/// somebody lost interest in it: hence the short steps.
+void ManualExecutor::wait_for_outside(std::unique_lock<std::mutex>& lock) {
+    constexpr std::chrono::milliseconds step{20};
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes{2};
+    while (ready_.empty() && outside && outside()) {
+        if (std::chrono::steady_clock::now() > deadline)
+            throw std::runtime_error("something outside has not come back within two minutes");
+        posted_.wait_for(lock, step);
+    }
+}
+
 /// Moves the clock to the next task, at most to `end`; false when there is none before it.
 bool ManualExecutor::skip_to_next(SteadyTime end) {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
+    wait_for_outside(lock);
     if (!ready_.empty()) return true;
     const bool none = timed_.empty() || timed_.begin()->first > end;
     const SteadyTime to = none ? end : timed_.begin()->first;

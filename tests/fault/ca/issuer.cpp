@@ -1,16 +1,20 @@
-#include "unit/control/support/issuer.hpp"
-
-#include "support/catch.hpp"
+#include "fault/ca/issuer.hpp"
 
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-namespace mesh::control::test {
+#include <stdexcept>
+
+namespace mesh::fault {
 namespace {
+
+void require(bool done) {
+    if (!done) throw std::runtime_error("OpenSSL failed in a test certificate");
+}
 
 template <class T, void (*Free)(T*)>
 std::shared_ptr<T> owned(T* object) {
-    REQUIRE(object != nullptr);
+    require(object != nullptr);
     return {object, Free};
 }
 
@@ -23,7 +27,7 @@ void add_extension(X509* certificate, int nid, const std::string& value) {
     X509V3_set_ctx(&context, nullptr, certificate, nullptr, nullptr, 0);
     const auto extension = owned<X509_EXTENSION, X509_EXTENSION_free>(
         X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
-    REQUIRE(X509_add_ext(certificate, extension.get(), -1) == 1);
+    require(X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 
 std::time_t seconds(WallTime time) {
@@ -38,6 +42,7 @@ struct Content {
     WallTime not_after;
     EVP_PKEY* key;
     std::string alternative_names;  ///< empty: a CA
+    bool for_clients = false;
 };
 
 std::shared_ptr<X509> make(const Content& content, EVP_PKEY* signer) {
@@ -61,9 +66,9 @@ std::shared_ptr<X509> make(const Content& content, EVP_PKEY* signer) {
     } else {
         add_extension(x, NID_basic_constraints, "critical,CA:FALSE");
         add_extension(x, NID_subject_alt_name, content.alternative_names);
-        add_extension(x, NID_ext_key_usage, "serverAuth");
+        add_extension(x, NID_ext_key_usage, content.for_clients ? "clientAuth" : "serverAuth");
     }
-    REQUIRE(X509_sign(x, signer, EVP_sha256()) > 0);
+    require(X509_sign(x, signer, EVP_sha256()) > 0);
     return certificate;
 }
 
@@ -76,7 +81,7 @@ std::shared_ptr<X509_REQ> parse(ByteView csr) {
 template <class Write>
 std::string pem(Write write) {
     const auto out = owned<BIO, BIO_vfree>(BIO_new(BIO_s_mem()));
-    REQUIRE(write(out.get()) == 1);
+    require(write(out.get()) == 1);
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
     return {text, static_cast<std::size_t>(size)};
@@ -85,43 +90,56 @@ std::string pem(Write write) {
 constexpr WallTime long_ago{std::chrono::milliseconds{946684800000}};    // 2000
 constexpr WallTime far_ahead{std::chrono::milliseconds{4070908800000}};  // 2099
 
+std::string pem_of(const std::shared_ptr<X509>& certificate) {
+    return pem([&](BIO* out) { return PEM_write_bio_X509(out, certificate.get()); });
+}
+
+std::shared_ptr<X509> make_intermediate(EVP_PKEY* key, EVP_PKEY* root_key) {
+    return make({"Test Intermediate", "Test Root", 2, long_ago, far_ahead, key, {}}, root_key);
+}
+
 }  // namespace
 
 Issuer::Issuer() : root_key_(make_key()), intermediate_key_(make_key()) {
     root_ = make({"Test Root", "Test Root", 1, long_ago, far_ahead, root_key_.get(), {}},
                  root_key_.get());
-    intermediate_ = make(
-        {"Test Intermediate", "Test Root", 2, long_ago, far_ahead, intermediate_key_.get(), {}},
-        root_key_.get());
+    intermediate_ = make_intermediate(intermediate_key_.get(), root_key_.get());
+    stranger_ = make_intermediate(make_key().get(), root_key_.get());
 }
 
 Issuer::Certificate Issuer::sign(const Key& subject_key, const Leaf& leaf) {
     std::string names;
     for (const std::string& name : leaf.names) names += (names.empty() ? "DNS:" : ",DNS:") + name;
-    return make({"leaf",
+    return make({leaf.common_name,
                  "Test Intermediate",
                  next_serial_++,
                  leaf.not_before,
                  leaf.not_after,
                  subject_key.get(),
-                 names},
+                 names,
+                 leaf.for_clients},
                 intermediate_key_.get());
 }
 
-std::string Issuer::chain_text(const Certificate& leaf) const {
-    return pem([&](BIO* out) { return PEM_write_bio_X509(out, leaf.get()); }) +
-           pem([&](BIO* out) { return PEM_write_bio_X509(out, intermediate_.get()); });
+Issuer::Parts Issuer::parts_with(const Certificate& leaf) const {
+    return {pem_of(leaf), pem_of(intermediate_), pem_of(root_), pem_of(stranger_)};
+}
+
+Issuer::Parts Issuer::issue_parts(ByteView csr, const Leaf& leaf) {
+    const auto request = parse(csr);
+    const Key requested = owned<EVP_PKEY, EVP_PKEY_free>(X509_REQ_get_pubkey(request.get()));
+    return parts_with(sign(leaf.other_key ? make_key() : requested, leaf));
 }
 
 std::string Issuer::issue(ByteView csr, const Leaf& leaf) {
-    const auto request = parse(csr);
-    const Key requested = owned<EVP_PKEY, EVP_PKEY_free>(X509_REQ_get_pubkey(request.get()));
-    return chain_text(sign(leaf.other_key ? make_key() : requested, leaf));
+    const Parts parts = issue_parts(csr, leaf);
+    return parts.leaf + parts.intermediate;
 }
 
 Issuer::Pair Issuer::issue_pair(const Leaf& leaf) {
     const Key key = make_key();
-    return {chain_text(sign(key, leaf)), pem([&](BIO* out) {
+    const Parts parts = parts_with(sign(key, leaf));
+    return {parts.leaf + parts.intermediate, pem([&](BIO* out) {
                 return PEM_write_bio_PrivateKey(
                     out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
             })};
@@ -148,10 +166,10 @@ Bytes Issuer::public_key_in(ByteView csr) {
     const auto request = parse(csr);
     unsigned char* bytes = nullptr;
     const int size = i2d_PUBKEY(X509_REQ_get0_pubkey(request.get()), &bytes);
-    REQUIRE(size > 0);
+    require(size > 0);
     Bytes result(bytes, bytes + size);
     OPENSSL_free(bytes);
     return result;
 }
 
-}  // namespace mesh::control::test
+}  // namespace mesh::fault

@@ -1,0 +1,90 @@
+// What many orders that wait for a CA cost.
+#include "fault/support/site.hpp"
+#include "support/catch.hpp"
+
+#include <filesystem>
+#include <iostream>
+
+using namespace mesh;
+using namespace mesh::fault;
+
+namespace {
+
+std::size_t threads() {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+}  // namespace
+
+TEST_CASE(
+    "B37: 500 orders in processing add no thread, hold no request and do not hold up an end") {
+    constexpr std::size_t orders = 500;
+    Site site;
+    site.ca.manners.polls_until_issued = Manners::never;
+    site.ca.manners.retry_after = "600";
+    site.add({"first.example"});
+    site.start();
+    REQUIRE(site.run_until([&] { return site.ca.seen.finalized == 1; }, 1h));
+    const std::size_t threads_before = threads();
+    for (std::size_t i = 1; i < orders; ++i) site.add({"n" + std::to_string(i) + ".example"});
+    site.want();
+    REQUIRE(site.run_until([&] { return site.ca.seen.finalized == orders; }, 1h));
+    site.run_for(1s);
+
+    CHECK(threads() == threads_before);
+    CHECK(site.in_flight_max() <= 8);
+    CHECK(site.in_flight() == 0);
+    CHECK(site.store->orders().value().size() == orders);
+    const auto begin = std::chrono::steady_clock::now();
+    site.kill();
+    const auto took = std::chrono::steady_clock::now() - begin;
+    CHECK(took < 1s);
+    std::cout << "500 orders in processing: " << threads_before << " threads before, "
+              << "stopped in "
+              << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms\n";
+
+    site.ca.manners.polls_until_issued = 0;
+    site.start();
+    REQUIRE(site.run_until([&] { return site.publisher->served.size() == orders; }, 1h));
+    CHECK(site.ca.seen.orders_made == orders);
+    CHECK(site.ca.seen.asked[Step::finalize] == orders);
+}
+
+TEST_CASE("A13: after three hours away the first order starts within a probe, most urgent first") {
+    constexpr int certificates = 40;
+    Site site{Way::direct};  // where requests arrive in the order they are sent
+    // Each lives a minute longer than the one before.
+    for (int i = 0; i < certificates; ++i) {
+        site.ca.manners.lifetime = days{2} + i * 1min;
+        site.add({"n" + std::to_string(i) + ".example"});
+        if (i == 0)
+            site.start();
+        else
+            site.want();
+        REQUIRE(site.run_until_live(1min));
+    }
+    // All are due while the CA is away: at the middle of their life ± 2 %, which is an hour.
+    site.run_for(days{1} - 80min);
+    REQUIRE(site.ca.seen.orders_made == certificates);
+    site.ca.down = true;
+    site.run_for(3h);
+    REQUIRE(site.ca.seen.orders_made == certificates);
+    site.ca.seen.placed.clear();
+    site.ca.down = false;
+    const WallTime back = site.clock.now();
+
+    REQUIRE(site.run_until([&] { return !site.ca.seen.placed.empty(); }, 10min));
+    const auto first = site.clock.now() - back;
+    REQUIRE(site.run_until([&] { return site.ca.seen.issued == 2 * certificates; }, 30min));
+    const auto last = site.clock.now() - back;
+
+    CHECK(first <= 6min);  // five minutes, give or take a fifth
+    CHECK(site.in_flight_max() <= 8);
+    for (int i = 0; i < certificates; ++i)
+        CHECK(site.ca.seen.placed.at(static_cast<std::size_t>(i)) ==
+              "n" + std::to_string(i) + ".example");
+    std::cout << "back after 3 h: first order after " << first.count() / 1000 << " s, all "
+              << certificates << " renewed after " << last.count() / 1000
+              << " s, most requests in flight " << site.in_flight_max() << "\n";
+}
