@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 #include "unit/ipc/folder.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <mutex>
 #include <poll.h>
 #include <sys/socket.h>
@@ -80,6 +82,10 @@ class Raw {
         (void)!::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
     }
     void shut() const { REQUIRE(::shutdown(fd_.get(), SHUT_WR) == 0); }
+    [[nodiscard]] bool is_closed() const {
+        pollfd polled{fd_.get(), POLLRDHUP, 0};
+        return ::poll(&polled, 1, 0) == 1;
+    }
     /// Until the server has closed, without reading.
     void wait_closed() const {
         pollfd polled{fd_.get(), POLLRDHUP, 0};
@@ -178,6 +184,9 @@ TEST_CASE("control server: silent clients give their place to one who speaks") {
     Client client = echo.client();
 
     CHECK(*client.ask("hello", patience) == "again: hello");
+    // Beside the one that speaks at most three are left.
+    CHECK(std::count_if(
+              silent.begin(), silent.end(), [](const auto& raw) { return raw->is_closed(); }) >= 9);
 }
 
 TEST_CASE("control server: while all places are at work, the next client waits") {
