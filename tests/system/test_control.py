@@ -1,9 +1,11 @@
 # ctest: timeout=240 sanitize
 """The control socket and the commands that use it."""
 
+import base64
 import json
 import os
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -190,6 +192,39 @@ def test_certificates_are_imported_into_a_running_mesh(env):
     mesh.start()  # it was stored, not only served
     with env.tls(names[3], trust) as client:
         assert client.names == {names[3]}
+
+
+def test_a_traefik_store_is_taken_over_by_a_running_mesh_without_an_order(env):
+    env.backend("app")
+    routers = {"shop": certified_router("shop.example", "www.shop.example"), "mail": certified_router("mail.example")}
+    first = env.mesh(configuration(env, routers))
+    first.wait_for("cert_live", count=2, seconds=60)
+    authority = env.trust()
+    with sqlite3.connect(f"file:{first.directory}/mesh.db?mode=ro", uri=True) as store:
+        rows = store.execute("SELECT c.ordered_names, m.chain, m.key FROM certificate AS c "
+                             "JOIN version_material AS m ON m.version_id = c.current_version").fetchall()
+    first.stop()
+
+    def encoded(text) -> str:
+        return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+    names = [row[0].split() for row in rows]
+    (env.directory / "acme.json").write_text(json.dumps({"myresolver": {
+        "Account": {"Email": "admin@example.com", "Registration": {"uri": "https://ca.example/acct/1"}},
+        "Certificates": [{"domain": {"main": main, **({"sans": sans} if sans else {})}, "certificate": encoded(chain),
+                          "key": encoded(key), "Store": "default"}
+                         for (main, *sans), (_, chain, key) in zip(names, rows)]}}))
+    env.pebble().stop()
+    second = env.mesh(configuration(env, routers, resolvers={"le": env.resolver(storage="second.db")}), name="second")
+    second.wait_for("ca_down", seconds=30)
+    assert "2 imported" in second.command("certs", "import", str(env.directory / "acme.json")).stdout
+    for name in ("shop.example", "www.shop.example", "mail.example"):
+        with env.tls(name, authority) as client:
+            assert name in client.names
+    listed = second.json("certs", "list")["certificates"]
+    assert {(c["state"], c["next_action"], c["order"]) for c in listed} == {("valid", "renew", None)}
+    assert not second.events("order_started")
+    second.command("certs", "check")
 
 
 def test_check_is_a_plug_in_for_monitoring(env):
