@@ -76,6 +76,11 @@ void tell(const std::string& path,
                    {"copy", usable.error().message}});
 }
 
+/// Whether a copy with this fault never becomes a store again.
+bool is_of_no_use(const Error& fault) {
+    return fault.code == Errc::corrupt || fault.code == Errc::not_found;
+}
+
 Status copy_bytes(const std::string& from, DraftFile& into) {
     if (const Status room = into.require_room(file_size(from)); !room) return room.error();
     const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
@@ -110,6 +115,8 @@ bool is_missing(const std::string& path) {
 Status replace_damaged(const std::string& path, const Error& damage, WallTime now, Log& log) {
     const std::string copy = path + copy_ending;
     const Status usable = check_copy(copy);
+    // One that merely cannot be read now may hold every key: it is neither passed over nor moved.
+    if (!usable && !is_of_no_use(usable.error())) return usable.error();
     Result<DraftFile> draft = DraftFile::create(path + ".new");
     if (!draft) return draft.error();
     if (usable)

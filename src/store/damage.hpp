@@ -20,8 +20,8 @@ namespace mesh::store {
 /// online copy in its place, which stays where it is too; without a usable copy an empty file, for
 /// a new store, and a copy that cannot be used is renamed as well. Says so in the log, with both
 /// names. The store is locked by us and open nowhere. Killed in the middle, the next start ends
-/// what was begun. Errors: permission, full, io; the damaged database is then still what is at
-/// `path`.
+/// what was begun. Errors: permission, full, io, and why a copy that is there cannot be read just
+/// now, or by this version; the damaged database is then still what is at `path`.
 [[nodiscard]] Status replace_damaged(const std::string& path,
                                      const Error& damage,
                                      WallTime now,

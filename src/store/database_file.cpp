@@ -17,7 +17,7 @@
 namespace mesh::store {
 namespace {
 
-constexpr std::array<const char*, 5> endings{"", "-wal", "-shm", "-journal", ".lock"};
+constexpr std::array<const char*, 6> endings{"", "-wal", "-shm", "-journal", ".lock", copy_ending};
 
 struct Free {
     void operator()(char* text) const noexcept { std::free(text); }  // NOLINT: realpath's contract
@@ -203,7 +203,7 @@ Status create_private_file(const std::string& path) {
 }
 
 void narrow_modes(const std::string& path, Log& log) {
-    for (const char* ending : {"", "-wal", "-shm", "-journal", ".lock", copy_ending}) {
+    for (const char* ending : endings) {
         struct stat facts {};
         const std::string file = path + ending;
         if (::stat(file.c_str(), &facts) != 0 || (facts.st_mode & 077U) == 0) continue;

@@ -161,6 +161,29 @@ TEST_CASE("F85: without a copy that can be used a new store is begun, and nothin
     }
 }
 
+TEST_CASE("F85: a copy that cannot be read just now is not taken for none", "[store][damage]") {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    const std::string damaged = bytes_of(path).substr(0, 20'000);
+    write(path, damaged);
+    std::filesystem::rename(path + ".last", folder.file("copy"));
+    std::filesystem::create_directory(path + ".last");
+    RecordingLog log;
+    {
+        const auto store = open(path, Access::own, log);
+        if (store) CHECK_FALSE((*store)->writable());
+    }
+    CHECK(set_aside(folder.path()).empty());
+    CHECK(bytes_of(path) == damaged);
+
+    std::filesystem::remove(path + ".last");
+    std::filesystem::rename(folder.file("copy"), path + ".last");
+    const auto store = open(path, Access::own, log);
+    REQUIRE(store);
+    check_everything_is_there(**store);
+}
+
 TEST_CASE("F85: a database that was deleted comes back from its copy", "[store][damage]") {
     TempFolder folder;
     const std::string path = folder.file("mesh.db");
