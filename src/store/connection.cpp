@@ -1,5 +1,7 @@
 #include "store/connection.hpp"
 
+#include "store/database_file.hpp"
+
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
@@ -49,6 +51,12 @@ Connection open(const std::string& name, int flags, const std::string& vfs = {})
     return connection;
 }
 
+/// SQLite deletes the log beside an empty database, also when asked to read only.
+void refuse_emptied(const std::string& path) {
+    if (file_exists(path) && file_size(path) == 0 && file_size(path + "-wal") != 0)
+        throw SQLite::Exception("the file is empty, but its log holds data", SQLITE_CORRUPT);
+}
+
 }  // namespace
 
 Connection open_for_writing(const std::string& path) {
@@ -75,6 +83,7 @@ void move_log_on_close(SQLite::Database& database, bool on) {
 }
 
 Connection open_for_reading(const std::string& path, Sharing sharing) {
+    refuse_emptied(path);
     switch (sharing) {
         case Sharing::locked:
             return open(path, SQLite::OPEN_READONLY);

@@ -1,6 +1,7 @@
 // What a start makes of a database that is not what it was.
 #include "child.hpp"
 #include "fixture.hpp"
+#include "store/inspection.hpp"
 
 #include <SQLiteCpp/Database.h>
 
@@ -133,6 +134,26 @@ TEST_CASE("F85: an empty file beside a log with data is set aside with its log",
     const auto aside = set_aside(folder.path());
     REQUIRE(aside.size() == 1);
     CHECK(bytes_of(aside[0]) == "what was not yet moved into the file");
+}
+
+TEST_CASE("F85: a command that only looks leaves the log beside an emptied file",
+          "[store][damage]") {
+    TempFolder folder;
+    NullLog log;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    write(path, "");
+    for (const bool with_index : {false, true}) {
+        CAPTURE(with_index);
+        write(path + "-wal", "what was not yet moved into the file");
+        if (with_index) write(path + "-shm", std::string(32'768, '\0'));
+        const auto store = open(path, Access::read, log);
+        REQUIRE_FALSE(store);
+        CHECK(store.error().code == Errc::corrupt);
+        CHECK_FALSE(inspect_database(path));
+        CHECK_FALSE(back_up(path, folder.file("backup.db")));
+        CHECK(bytes_of(path + "-wal") == "what was not yet moved into the file");
+    }
 }
 
 TEST_CASE("F85: without a copy that can be used a new store is begun, and nothing deleted",
