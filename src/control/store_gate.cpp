@@ -11,9 +11,11 @@ constexpr std::chrono::milliseconds first_wait = std::chrono::seconds{1};
 constexpr std::chrono::milliseconds longest_wait = std::chrono::seconds{30};
 constexpr std::chrono::milliseconds look_again = std::chrono::seconds{15};
 
-/// A fault of the place, not of the change.
+/// A fault of the place, not of the change. A damaged page does not mend itself, and what needs
+/// none of it can be written.
 bool is_passing(Errc code) {
-    return code != Errc::invalid && code != Errc::not_found && code != Errc::cancelled;
+    return code != Errc::invalid && code != Errc::not_found && code != Errc::cancelled &&
+           code != Errc::corrupt;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "store/commit_thread.hpp"
 
 #include "store/crash_points.hpp"
+#include "store/damage.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -182,6 +183,7 @@ void CommitThread::commit(std::vector<Job>& batch) {
     // room for a certificate may still have it for a status.
     if (failure && failure->began && batch.size() > 1) failure = commit_one_by_one(batch, *failure);
     note(failure);
+    note_damage(batch);
     if (writer_->changes.take_keys_were_deleted() && !wipe_at_)
         wipe_at_ = Clock::now() + wipe_delay;
     if (std::any_of(batch.begin(), batch.end(), [](const Job& job) {
@@ -271,6 +273,18 @@ void CommitThread::note(const std::optional<Failure>& failure) {
     if (!failure && degraded_)
         log_.info("store_recovered", "the store can be written again", {{"storage", path_}});
     degraded_ = failure.has_value();
+}
+
+void CommitThread::note_damage(std::span<const Job> jobs) {
+    const auto damaged = std::find_if(jobs.begin(), jobs.end(), [](const Job& job) {
+        return !job.result && job.result.error().code == Errc::corrupt;
+    });
+    if (damaged == jobs.end() || std::exchange(damage_noted_, true)) return;
+    note_suspicion(path_);
+    log_.error("store_damaged",
+               "a change met a damaged page of the store and was not written; the next start "
+               "checks the whole store",
+               {{"storage", path_}, {"reason", damaged->result.error().message}});
 }
 
 void CommitThread::wipe_log_when_due() {

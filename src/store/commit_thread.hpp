@@ -108,6 +108,8 @@ class CommitThread {
     void apply_in_savepoint(Job& job);
     void begin();
     void note(const std::optional<Failure>& failure);
+    /// What cannot be written for damage is said once, and looked for at the next start.
+    void note_damage(std::span<const Job> jobs);
     void wipe_log_when_due();
     [[nodiscard]] bool time_is_up();
     void cancel_queued();
@@ -125,6 +127,7 @@ class CommitThread {
     std::optional<Clock::time_point> ask_at_;
     std::atomic<bool> writable_{false};
     bool degraded_ = false;
+    bool damage_noted_ = false;
     /// When the log is to be emptied because pages with deleted keys are still in it.
     std::optional<Clock::time_point> wipe_at_;
 

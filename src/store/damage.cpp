@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view sqlite_magic{"SQLite format 3\0", 16};
 constexpr std::size_t application_id_at = 68;
+constexpr const char* suspect_ending = ".suspect";
 
 /// "20261122T080000Z", as a file name can have it.
 std::string stamp(WallTime now) {
@@ -112,6 +113,18 @@ bool is_missing(const std::string& path) {
            file_size(path + copy_ending) != 0;
 }
 
+void note_suspicion(const std::string& path) {
+    (void)create_private_file(path + suspect_ending);
+}
+
+bool is_suspect(const std::string& path) {
+    return file_exists(path + suspect_ending);
+}
+
+void end_suspicion(const std::string& path) {
+    ::unlink((path + suspect_ending).c_str());
+}
+
 Status replace_damaged(const std::string& path, const Error& damage, WallTime now, Log& log) {
     const std::string copy = path + copy_ending;
     const Status usable = check_copy(copy);
@@ -129,6 +142,7 @@ Status replace_damaged(const std::string& path, const Error& damage, WallTime no
         std::rename(copy.c_str(), (name + copy_ending).c_str()) != 0)
         return file_error("cannot rename " + copy, errno);
     if (const Status placed = draft->publish_over(path); !placed) return placed.error();
+    end_suspicion(path);
     const bool kept = file_exists(name) || file_exists(name + "-wal");
     tell(path, kept ? name : "there was nothing to keep", damage, usable, log);
     return {};

@@ -16,6 +16,14 @@ namespace mesh::store {
 /// Whether the database is missing or empty while its online copy lies beside it.
 [[nodiscard]] bool is_missing(const std::string& path);
 
+/// Notes beside the store, as `<path>.suspect`, that something in it was found damaged while it was
+/// open: a start reads all of such a store, however big it is. Where the file cannot be made the
+/// next start looks no closer than ever.
+void note_suspicion(const std::string& path);
+[[nodiscard]] bool is_suspect(const std::string& path);
+/// The store was found sound, or replaced.
+void end_suspicion(const std::string& path);
+
 /// Renames the damaged database and what is beside it to `<path>.corrupt-<time>`, and puts its
 /// online copy in its place, which stays where it is too; without a usable copy an empty file, for
 /// a new store, and a copy that cannot be used is renamed as well. Says so in the log, with both

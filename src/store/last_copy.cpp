@@ -1,6 +1,7 @@
 #include "store/last_copy.hpp"
 
 #include "store/connection.hpp"
+#include "store/damage.hpp"
 #include "store/database_file.hpp"
 #include "store/online_copy.hpp"
 #include "store/queries.hpp"
@@ -144,7 +145,10 @@ Status LastCopy::make() {
         return sqlite_error("cannot read " + path_, exception);
     }
     // The disk may change what is read twice; what is checked is what will be opened.
-    if (const Status whole = check_copy(draft->name()); !whole) return whole.error();
+    if (const Status whole = check_copy(draft->name()); !whole) {
+        if (whole.error().code == Errc::corrupt) note_suspicion(path_);
+        return whole.error();
+    }
     if (const Status carried = carry_over(draft->name()); !carried) return carried.error();
     return draft->publish_over(copy_path_);
 }

@@ -28,7 +28,7 @@ Error not_readable(const std::string& path, const SQLite::Exception& exception) 
 }
 
 /// A store up to this size is checked whole at every start, in some 40 ms; of a bigger one only
-/// what the start reads.
+/// what the start reads, unless something of it was found damaged before.
 constexpr std::uint64_t small_store = std::uint64_t{32} << 20;
 
 /// Whether every table and column is there by its name: SQLite does not know what they should be.
@@ -49,7 +49,10 @@ Status check_sound(SQLite::Database& database, const std::string& path, SchemaSt
     if (schema == SchemaState::current)
         if (const Status named = check_names(database, path); !named) return named.error();
     const bool small = file_size(path) + file_size(path + "-wal") <= small_store;
-    return small ? quick_check(database, path) : quick_check_of_schedules(database, path);
+    if (!small && !is_suspect(path)) return quick_check_of_schedules(database, path);
+    const Status sound = quick_check(database, path);
+    if (sound) end_suspicion(path);
+    return sound;
 }
 
 Result<Connection> open_writer(const std::string& path, Log& log) {

@@ -205,6 +205,40 @@ TEST_CASE("F85: a copy that cannot be read just now is not taken for none", "[st
     check_everything_is_there(**store);
 }
 
+TEST_CASE("F85: a change that meets a damaged page stops no other, and is looked into at a start",
+          "[store][damage]") {
+    TempFolder folder;
+    TestExecutor executor;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    RecordingLog log;
+    {
+        const auto store = open(path, Access::own, log);
+        REQUIRE(store);
+        std::string bytes = bytes_of(path);
+        const std::size_t page = 4'096;
+        const std::size_t at_page = bytes.find("key of " + name_of(7)) / page * page;
+        std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+        file.seekp(static_cast<std::streamoff>(at_page));
+        file << std::string(page, 'x');
+        file.close();
+        // Now the store's own connection has to read its pages anew.
+        SQLite::Database(path, SQLite::OPEN_READWRITE, 5'000)
+            .exec("UPDATE account SET email = 'x'");
+
+        const auto refused = commit(**store, executor, {DeleteCertificate{key_of({name_of(7)})}});
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().code == Errc::corrupt);
+        CHECK(commit(**store, executor, {PutAuthority{{directory, at(5), "still written"}}}));
+        CHECK_THAT(log.line_with("ERROR store_damaged"), ContainsSubstring("storage=" + path));
+        CHECK(std::filesystem::exists(path + ".suspect"));
+    }
+    const auto store = open(path, Access::own, log);
+    REQUIRE(store);
+    check_everything_is_there(**store);
+    CHECK_FALSE(std::filesystem::exists(path + ".suspect"));
+}
+
 TEST_CASE("F85: a database that was deleted comes back from its copy", "[store][damage]") {
     TempFolder folder;
     const std::string path = folder.file("mesh.db");
