@@ -40,7 +40,9 @@ void AccountKeeper::forget_registration() {
 }
 
 void AccountKeeper::note_stopped(const std::string& reason) {
-    if (record_.key_pem.empty()) return;
+    // A key that does not parse is not written back: the store tells by its checksum that it is
+    // damaged, and keeps the good one in its copy.
+    if (!account_) return;
     if (reason.empty() && !is_stopped()) return;
     const std::string status = reason.empty() ? "valid" : reason;
     if (std::exchange(record_.status, status) != status) gate_.commit({store::PutAccount{record_}});

@@ -131,14 +131,19 @@ Result<std::vector<AccountRecord>> SqliteStore::accounts() {
     std::vector<AccountRecord> accounts;
     for (StoredAccount& account : *stored) {
         accounts.push_back(std::move(account.record));
-        if (account.damaged) take_from_copy(accounts.back());
+        if (!account.damaged) continue;
+        if (const Status taken = take_from_copy(accounts.back()); !taken) return taken.error();
     }
     return accounts;
 }
 
-/// The key of an account is never made anew while there is another way to have it.
-void SqliteStore::take_from_copy(AccountRecord& damaged) {
-    const auto copies = copy_reads_.read(read_accounts);
+/// The key of an account is never made anew while there is another way to have it. Errors: why the
+/// copy cannot be read just now.
+Status SqliteStore::take_from_copy(AccountRecord& damaged) {
+    Result<std::vector<StoredAccount>> copies = std::vector<StoredAccount>();
+    if (file_size(path_ + copy_ending) != 0) copies = copy_reads_.read(read_accounts);
+    if (!copies && copies.error().code != Errc::corrupt)
+        return with_context("the stored key of an account is damaged", copies.error());
     const StoredAccount* good = nullptr;
     if (copies)
         for (const StoredAccount& copy : *copies)
@@ -147,7 +152,10 @@ void SqliteStore::take_from_copy(AccountRecord& damaged) {
                good != nullptr ? "the stored key of an account is damaged; that of the copy is used"
                                : "the stored key of an account is damaged",
                {{"directory", damaged.directory}, {"storage", path_}});
-    if (good != nullptr) damaged.key_pem = good->record.key_pem;
+    // One character that changed may leave a key that parses, another one: nobody is to use it, or
+    // to write it back as if it were right.
+    damaged.key_pem = good != nullptr ? good->record.key_pem : Secret("damaged");
+    return {};
 }
 
 Result<std::vector<AuthorityRecord>> SqliteStore::authorities() {

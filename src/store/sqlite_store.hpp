@@ -52,7 +52,7 @@ class SqliteStore final : public Store {
 
  private:
     [[nodiscard]] Result<Connection> become_writer();
-    void take_from_copy(AccountRecord& damaged);
+    [[nodiscard]] Status take_from_copy(AccountRecord& damaged);
 
     std::string path_;
     Log& log_;

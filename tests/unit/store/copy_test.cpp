@@ -170,6 +170,15 @@ TEST_CASE("F85: a damaged database does not replace a good copy", "[store][copy]
     store = open_quick(path, log);
     CHECK(store->accounts()->front().key_pem.reveal() == "account key");
     CHECK_THAT(log.line_with("ERROR account_damaged"), ContainsSubstring("directory=" + directory));
+
+    // A copy that cannot be read just now may have the key; one that is not there has none.
+    std::filesystem::rename(path + ".last", folder.file("copy"));
+    std::filesystem::create_directory(path + ".last");
+    CHECK_FALSE(store->accounts());
+    std::filesystem::remove(path + ".last");
+    const auto lost = store->accounts();
+    REQUIRE(lost);
+    CHECK(lost->front().key_pem.reveal() == "damaged");
 }
 
 TEST_CASE("F88: beside a restored older backup, the copy's versions are not taken for its own",
