@@ -7,6 +7,7 @@
 #include "store/queries.hpp"
 #include "store/sqlite_error.hpp"
 
+#include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Exception.h>
 
 #include <optional>
@@ -58,6 +59,15 @@ std::optional<Secret> find_good_account_key(SQLite::Database& before,
         return std::nullopt;
     }
     return std::nullopt;
+}
+
+void mend(const DamagedRows& damaged, SQLite::Database& before, SQLite::Database& after) {
+    for (const std::int64_t id : damaged.versions)
+        if (const auto material = find_good_version(before, after, id))
+            replace_material(after, id, *material);
+    for (const std::string& directory : damaged.accounts)
+        if (const auto key = find_good_account_key(before, directory))
+            replace_account_key(after, directory, *key);
 }
 
 }  // namespace
@@ -160,15 +170,15 @@ Status LastCopy::carry_over(const std::string& draft) const {
     try {
         const DamagedRows damaged = find_damaged(*open_for_reading(draft, Sharing::immutable));
         if (damaged.versions.empty() && damaged.accounts.empty()) return {};
-        const Connection before = open_for_reading(copy_path_, Sharing::immutable);
-        const Connection after = open_for_writing(draft);
-        for (const std::int64_t id : damaged.versions)
-            if (const auto material = find_good_version(*before, *after, id))
-                replace_material(*after, id, *material);
-        for (const std::string& directory : damaged.accounts)
-            if (const auto key = find_good_account_key(*before, directory))
-                replace_account_key(*after, directory, *key);
-        return {};
+        {
+            const Connection before = open_for_reading(copy_path_, Sharing::immutable);
+            const Connection after = open_for_writing(draft);
+            mend(damaged, *before, *after);
+            // Closing would move the log too, but keep to itself that it could not.
+            if (after->execAndGet("PRAGMA wal_checkpoint(TRUNCATE)").getInt() != 0)
+                return Error{Errc::io, Origin::internal, "cannot complete " + draft};
+        }
+        return check_copy(draft);
     } catch (const SQLite::Exception& exception) {
         return sqlite_error("cannot complete " + draft, exception);
     }
