@@ -31,10 +31,18 @@ bool rename_to_new(const std::string& from, const std::string& to) {
 Result<DraftFile> DraftFile::create(std::string temporary_name) {
     for (const char* ending : {"", "-wal", "-shm", "-journal"})
         ::unlink((temporary_name + ending).c_str());
+    return create_private(std::move(temporary_name));
+}
+
+Result<DraftFile> DraftFile::create_beside(const std::string& real_name) {
+    return create_private(real_name + ".new-" + std::to_string(::getpid()));
+}
+
+Result<DraftFile> DraftFile::create_private(std::string name) {
     const int descriptor =
-        ::open(temporary_name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (descriptor < 0) return file_error("cannot create " + temporary_name, errno);
-    return DraftFile(descriptor, std::move(temporary_name));
+        ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0) return file_error("cannot create " + name, errno);
+    return DraftFile(descriptor, std::move(name));
 }
 
 DraftFile::DraftFile(DraftFile&& other) noexcept

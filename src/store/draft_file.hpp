@@ -11,6 +11,9 @@ class DraftFile {
  public:
     /// What an attempt before left under this name goes first. Errors: permission, full, io.
     [[nodiscard]] static Result<DraftFile> create(std::string temporary_name);
+    /// Beside `real_name`, under a name no file has: nothing of anybody's goes. Errors: permission,
+    /// full, io.
+    [[nodiscard]] static Result<DraftFile> create_beside(const std::string& real_name);
 
     DraftFile(DraftFile&& other) noexcept;
     DraftFile& operator=(DraftFile&&) = delete;
@@ -32,6 +35,7 @@ class DraftFile {
 
  private:
     DraftFile(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
+    static Result<DraftFile> create_private(std::string name);
     void has_its_name(const std::string& real_name);
 
     int descriptor_ = -1;

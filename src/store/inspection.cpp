@@ -135,7 +135,8 @@ Result<VersionMaterial> find_material(ReadPool& pool, std::int64_t id) {
 Status check_target(const std::string& path, const std::string& to) {
     const Result<std::string> real = resolved_path(to);
     if (!real) return real.error();
-    for (const std::string ending : {"", "-wal", "-shm", "-journal", ".lock", copy_ending})
+    for (const std::string ending :
+         {"", "-wal", "-shm", "-journal", ".lock", copy_ending, ".new", ".last.new", ".suspect"})
         if (*real == path + ending)
             return Error{Errc::conflict,
                          Origin::config,
@@ -168,7 +169,7 @@ Status back_up(const std::string& path, const std::string& to) {
     const Result<std::string> real = find_store(path);
     if (!real) return real.error();
     if (const Status target = check_target(*real, to); !target) return target.error();
-    Result<DraftFile> draft = DraftFile::create(to + ".new");
+    Result<DraftFile> draft = DraftFile::create_beside(to);
     if (!draft) return draft.error();
     Status copied;
     const auto read = look_into(path, [&](SQLite::Database& database) {

@@ -225,14 +225,16 @@ TEST_CASE("store: a backup is whole, private, and never in the place of another 
     REQUIRE_FALSE(again);
     CHECK(again.error().code == Errc::conflict);
     CHECK(bytes_of(target) == bytes);
-    for (const char* ending : {"", "-wal", ".lock", ".last"}) {
+    for (const char* ending : {"", "-wal", ".lock", ".last", ".new", ".last.new"}) {
         const Status itself = back_up(path, path + ending);
         REQUIRE_FALSE(itself);
         CHECK(itself.error().code == Errc::conflict);
     }
     store.reset();
+    std::ofstream(folder.file("second.db.new")) << "somebody's";
     REQUIRE(back_up(path, folder.file("second.db")));  // without an owner
     CHECK(certificates_in(folder.file("second.db")) == 2);
+    CHECK(bytes_of(folder.file("second.db.new")) == "somebody's");
     CHECK(back_up(folder.file("nothing"), folder.file("third.db")).error().code == Errc::not_found);
 }
 
