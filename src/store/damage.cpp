@@ -126,6 +126,7 @@ void end_suspicion(const std::string& path) {
 }
 
 Status replace_damaged(const std::string& path, const Error& damage, WallTime now, Log& log) {
+    narrow_modes(path, log);  // what is set aside keeps its mode
     const std::string copy = path + copy_ending;
     const Status usable = check_copy(copy);
     // One that merely cannot be read now may hold every key: it is neither passed over nor moved.

@@ -115,6 +115,7 @@ Opened open_degraded(const std::string& path, const Error& why, const Timing& ti
     const TestHooks hooks = TestHooks::from_environment(log);
     if (const Status allowed = check_may_read(path); !allowed) return allowed.error();
     if (const Status readable = check_readable(path, hooks); !readable) return readable.error();
+    narrow_modes(path, log);
     log.error("store_degraded",
               "the store cannot be written: stored certificates are served, none is ordered until "
               "this is mended",

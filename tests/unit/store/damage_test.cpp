@@ -127,6 +127,7 @@ TEST_CASE("F85: an empty file beside a log with data is set aside with its log",
     make_store(path);
     write(path, "");
     write(path + "-wal", "what was not yet moved into the file");
+    std::filesystem::permissions(path + "-wal", std::filesystem::perms(0644));
     RecordingLog log;
     const auto store = open(path, Access::own, log);
     REQUIRE(store);
@@ -134,6 +135,8 @@ TEST_CASE("F85: an empty file beside a log with data is set aside with its log",
     const auto aside = set_aside(folder.path());
     REQUIRE(aside.size() == 1);
     CHECK(bytes_of(aside[0]) == "what was not yet moved into the file");
+    CHECK(std::filesystem::status(aside[0]).permissions() == std::filesystem::perms(0600));
+    CHECK_THAT(log.line_with("ERROR store_mode"), ContainsSubstring("file=" + path + "-wal"));
 }
 
 TEST_CASE("F85: a command that only looks leaves the log beside an emptied file",
