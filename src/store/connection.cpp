@@ -47,6 +47,8 @@ std::string uri_of(const std::string& path, std::string_view query) {
 Connection open(const std::string& name, int flags, const std::string& vfs = {}) {
     auto connection = std::make_unique<SQLite::Database>(
         name, flags | SQLite::OPEN_NOMUTEX, static_cast<int>(busy_timeout.count()), vfs);
+    // What meets damage below leaves the database as it was found, its log beside it.
+    move_log_on_close(*connection, false);
     harden(*connection);
     return connection;
 }
@@ -67,6 +69,7 @@ Connection open_for_writing(const std::string& path) {
         "PRAGMA cache_size=-8192;"
         // After a big import, give the space back at the next checkpoint.
         "PRAGMA journal_size_limit=16777216;");
+    move_log_on_close(*connection, true);
     return connection;
 }
 
@@ -94,7 +97,6 @@ Connection open_for_reading(const std::string& path, Sharing sharing) {
     }
     // Without locks and in exclusive mode SQLite keeps the index of the WAL on the heap.
     Connection connection = open(path, SQLite::OPEN_READONLY, "unix-none");
-    move_log_on_close(*connection, false);
     connection->exec("PRAGMA locking_mode=EXCLUSIVE");
     return connection;
 }
