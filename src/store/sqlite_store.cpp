@@ -52,6 +52,8 @@ SqliteStore::~SqliteStore() {
 Result<Connection> SqliteStore::become_writer() {
     if (const auto reason = why_read_only(path_))
         return Error{Errc::permission, Origin::internal, *reason};
+    // Of a try before, whose connection could not be used: our own lock would refuse us.
+    lock_.reset();
     Result<Connection> writer = Error{};
     reads_.hand_over([&] {
         try {
