@@ -8,6 +8,11 @@ Result<certs::CredentialPtr> parse(const Result<store::VersionMaterial>& materia
     return tls::Credential::from_pem(material->chain_pem, material->key_pem.reveal());
 }
 
+/// Whether it will be the same when asked again: no fault of the moment, and no lack of memory.
+bool is_final(const Error& error) {
+    return !certs::may_pass(error.code) && error.code != Errc::internal;
+}
+
 }  // namespace
 
 std::vector<certs::EntryPtr> stored_entries(
@@ -60,7 +65,7 @@ Result<certs::CredentialPtr> CredentialSource::find_stored(const certs::Certific
     const auto copied = parse(store_->version_of_copy(entry.version));
     note(entry, read.error(), copied.has_value());
     if (copied) return copied;
-    if (!certs::may_pass(read.error().code)) lost_(entry);
+    if (is_final(read.error()) && is_final(copied.error())) lost_(entry);
     return read;
 }
 

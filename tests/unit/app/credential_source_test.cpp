@@ -34,6 +34,7 @@ class ReadingStore final : public store::Store {
     Error error{Errc::io, Origin::internal, "cannot read /var/lib/mesh/mesh.db: disk I/O error"};
     std::optional<store::VersionMaterial> material;
     std::optional<store::VersionMaterial> copy;
+    Error copy_error{Errc::not_found, Origin::internal, "there is no copy"};
 
     void apply(store::Transition, Executor&, std::function<void(Result<store::Applied>)>) override {
     }
@@ -44,7 +45,7 @@ class ReadingStore final : public store::Store {
     }
     Result<store::VersionMaterial> version_of_copy(std::int64_t) override {
         if (copy) return *copy;
-        return Error{Errc::not_found, Origin::internal, "there is no copy"};
+        return copy_error;
     }
     Result<std::vector<store::OrderRecord>> orders() override { return error; }
     Result<std::vector<store::AccountRecord>> accounts() override { return error; }
@@ -153,5 +154,12 @@ TEST_CASE(
     store.copy.emplace();
     store.copy->chain_pem = "not a certificate either";
     CHECK_FALSE(source.load(entry(3, "c.example")).has_value());
+    CHECK(lost == std::vector<std::int64_t>{2, 3});
+
+    for (const Errc passing : {Errc::io, Errc::internal}) {
+        store.copy.reset();
+        store.copy_error = {passing, Origin::internal, "the copy cannot be read just now"};
+        CHECK_FALSE(source.load(entry(4, "d.example")).has_value());
+    }
     CHECK(lost == std::vector<std::int64_t>{2, 3});
 }
