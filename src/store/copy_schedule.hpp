@@ -1,5 +1,6 @@
 #pragma once
 #include "base/clock.hpp"
+#include "base/result.hpp"
 #include "store/timing.hpp"
 
 #include <algorithm>
@@ -25,8 +26,10 @@ class CopySchedule {
     }
     /// What is changed from here on is for the copy after this one.
     void began() { changed_at_.reset(); }
-    void ended(SteadyTime now, bool made) {
-        not_before_ = now + (made ? timing_.copy_interval : timing_.copy_retry);
+    void ended(SteadyTime now, const Status& made) {
+        // What is damaged stays so: reading all of it every minute would only wear the disk.
+        const bool soon = !made && made.error().code != Errc::corrupt;
+        not_before_ = now + (soon ? timing_.copy_retry : timing_.copy_interval);
         if (!made) changed_at_ = now;
     }
 

@@ -121,7 +121,7 @@ void LastCopy::run() {
             const Status made = make();
             note(made);
             lock.lock();
-            schedule_.ended(now(), made.has_value());
+            schedule_.ended(now(), made);
         } else if (due) {
             wake_.wait_until(lock, *due);
         } else {
@@ -154,6 +154,8 @@ Status LastCopy::make() {
     } catch (const SQLite::Exception& exception) {
         return sqlite_error("cannot read " + path_, exception);
     }
+    if (!may_go_on())
+        return Error{Errc::cancelled, Origin::internal, "the copy was given up before its check"};
     // The disk may change what is read twice; what is checked is what will be opened.
     if (const Status whole = check_copy(draft->name()); !whole) {
         if (whole.error().code == Errc::corrupt) note_suspicion(path_);

@@ -59,12 +59,12 @@ TEST_CASE("copy schedule: soon after the first change, then ten minutes apart", 
     schedule.began();
     CHECK_FALSE(schedule.due());
     schedule.changed(now + 1s);  // while it is made: for the next one
-    schedule.ended(now + 3s, true);
+    schedule.ended(now + 3s, Status());
     CHECK(schedule.due() == now + 3s + 10min);
 
     now = *schedule.due();
     schedule.began();
-    schedule.ended(now, true);
+    schedule.ended(now, Status());
     CHECK_FALSE(schedule.due());
     schedule.changed(now + 24h);
     CHECK(schedule.due() == now + 24h + timing.copy_settle);
@@ -77,8 +77,12 @@ TEST_CASE("copy schedule: a copy that failed is made again without another chang
     const SteadyTime now{};
     schedule.changed(now);
     schedule.began();
-    schedule.ended(now + 1s, false);
+    schedule.ended(now + 1s, Error{Errc::full, Origin::internal, "no room"});
     CHECK(schedule.due() == now + 1s + timing.copy_retry);
+
+    schedule.began();
+    schedule.ended(now + 2s, Error{Errc::corrupt, Origin::internal, "the draft is damaged"});
+    CHECK(schedule.due() == now + 2s + timing.copy_interval);
 }
 
 TEST_CASE("F85: after certificate commits there is a private, whole copy beside the store",
