@@ -38,6 +38,15 @@ std::string user_name(uid_t user) {
     return "user " + std::to_string(user);
 }
 
+/// nullopt when it is no symbolic link.
+std::optional<std::string> target_of_link(const std::string& path) {
+    std::array<char, PATH_MAX> text{};
+    const ssize_t size = ::readlink(path.c_str(), text.data(), text.size());
+    if (size <= 0 || static_cast<std::size_t>(size) == text.size()) return std::nullopt;
+    const std::string target(text.data(), static_cast<std::size_t>(size));
+    return target.front() == '/' ? target : folder_of(path) + '/' + target;
+}
+
 Status create_folders(const std::string& folder) {
     if (file_exists(folder)) return {};
     const std::string parent = folder_of(folder);
@@ -89,6 +98,8 @@ Result<std::string> resolved_path(const std::string& path) {
     if (auto real = real_path(path)) return *std::move(real);
     const int code = errno;
     if (code != ENOENT) return file_error("cannot open " + path, code);
+    // Its file may be away for a moment, between two names; the link says where it belongs.
+    if (const auto target = target_of_link(path)) return resolved_path(*target);
     const std::string folder = folder_of(path);
     const auto real_folder = real_path(folder);
     if (!real_folder) return path;  // the folder is still to be made

@@ -254,6 +254,24 @@ TEST_CASE("F85: a database that was deleted comes back from its copy", "[store][
     CHECK_THAT(log.line_with("store_restored"), ContainsSubstring("missing"));
 }
 
+TEST_CASE("F85: the copy is found also through a link whose file is away", "[store][damage]") {
+    TempFolder folder;
+    NullLog log;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    std::filesystem::remove(path);
+    std::filesystem::create_directory(folder.file("links"));
+    for (const std::string& target : {path, std::string("../mesh.db")}) {
+        std::filesystem::create_symlink(target, folder.file("links/mesh.db"));
+        const auto store = open(folder.file("links/mesh.db"), Access::own, log);
+        REQUIRE(store);
+        check_everything_is_there(**store);
+        CHECK(std::filesystem::is_symlink(folder.file("links/mesh.db")));
+        std::filesystem::remove(folder.file("links/mesh.db"));
+        std::filesystem::remove(path);
+    }
+}
+
 TEST_CASE("F85: killed between setting aside and opening the copy, the next start ends it",
           "[store][damage]") {
     TempFolder folder;
