@@ -2,6 +2,7 @@
 #include "fault/support/site.hpp"
 #include "support/catch.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -81,9 +82,11 @@ TEST_CASE("A13: after three hours away the first order starts within a probe, mo
 
     CHECK(first <= 6min);  // five minutes, give or take a fifth
     CHECK(site.in_flight_max() <= 8);
-    for (int i = 0; i < certificates; ++i)
-        CHECK(site.ca.seen.placed.at(static_cast<std::size_t>(i)) ==
-              "n" + std::to_string(i) + ".example");
+    // Those that are under way together may overtake each other on their way through the store.
+    for (int i = 0; i < certificates; ++i) {
+        const int placed = std::stoi(site.ca.seen.placed.at(static_cast<std::size_t>(i)).substr(1));
+        CHECK(std::abs(placed - i) < 8);
+    }
     std::cout << "back after 3 h: first order after " << first.count() / 1000 << " s, all "
               << certificates << " renewed after " << last.count() / 1000
               << " s, most requests in flight " << site.in_flight_max() << "\n";
