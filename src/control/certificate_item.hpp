@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace mesh::control {
 
@@ -19,6 +21,9 @@ struct CertificateItem {
     std::optional<store::OrderRecord> order;         ///< an open order nobody drives now
     std::shared_ptr<OrderRun> run;                   ///< the order being driven
     bool committing = false;                         ///< a new version is on its way to the disk
+    /// Set while that version is an import's: what is imported under the same names meanwhile goes
+    /// on when it is over, with `false` when nothing may go on.
+    std::shared_ptr<std::vector<std::function<void(bool goes_on)>>> after_import;
     /// The waits the CA asked for in a row, none of them counted as a failure, and the last that
     /// was told.
     std::uint32_t waits = 0;

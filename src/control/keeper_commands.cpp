@@ -29,6 +29,22 @@ store::OrderRecord without_key(store::OrderRecord row) {
     return row;
 }
 
+/// What an import brought. The rest of the row may have changed by a reload while it was stored.
+void take_over(CertificateItem& item,
+               const store::CertificateRecord& imported,
+               const store::VersionFacts& facts) {
+    store::CertificateRecord& record = item.stored.record;
+    record.attempts = imported.attempts;
+    record.next_at = imported.next_at;
+    record.last_error = imported.last_error;
+    if (!item.wanted) {
+        record.ordered_names = imported.ordered_names;
+        record.resolver = imported.resolver;
+    }
+    item.stored.version = facts;
+    item.worth_renewing_at.reset();
+}
+
 }  // namespace
 
 std::string_view to_string(RenewOutcome outcome) {
@@ -224,6 +240,16 @@ void CertificateKeeper::import_one(const ImportTarget& target,
     };
     const auto found = by_key_.find(put.key);
     if (gate_.degraded()) return refuse("the store takes no changes");
+    if (found != by_key_.end() && items_.at(found->second).after_import) {
+        const auto& later = items_.at(found->second).after_import;
+        later->push_back([this, target, from, done, line](bool goes_on) mutable {
+            if (goes_on) return import_one(target, from, done);
+            line.outcome = ImportOutcome::refused;
+            line.message = "mesh is stopping";
+            done(std::move(line));
+        });
+        return;
+    }
     if (found != by_key_.end() && items_.at(found->second).committing)
         return refuse("another certificate of these names is being stored; try again");
 
@@ -234,31 +260,42 @@ void CertificateKeeper::import_one(const ImportTarget& target,
     }
     if (Ca* ca = ca_of(item)) ca->authority->stop_waiting(item.id);
     item.committing = true;
+    const auto later = std::make_shared<std::vector<std::function<void(bool)>>>();
+    item.after_import = later;
     store::CertificateRecord record = put;
     store::VersionFacts facts = std::get<store::PutVersion>(batch.transition.at(1)).facts;
     const auto issued = std::make_shared<Issued>();
     issued->credential = batch.credentials.front();
     // Not by the gate: who imports wants to hear of a failure, not to wait until it is mended.
-    store_.apply(
-        std::move(batch.transition),
-        executor_,
-        [this, alive = std::weak_ptr<int>(alive_), id = item.id, record, facts, issued, done, line](
-            const Result<store::Applied>& applied) mutable {
-            CertificateItem* const waiting = alive.expired() ? nullptr : find(id);
-            if (!applied || waiting == nullptr) {
-                line.outcome = ImportOutcome::refused;
-                line.message = applied ? "mesh is stopping" : applied.error().message;
-            }
-            if (waiting != nullptr && applied) {
-                waiting->stored.record = record;
-                waiting->stored.version = facts;
-                imported(id, *applied, *issued);
-            } else if (waiting != nullptr) {
-                waiting->committing = false;
-                schedule(*waiting);
-            }
-            done(std::move(line));
-        });
+    store_.apply(std::move(batch.transition),
+                 executor_,
+                 [this,
+                  alive = std::weak_ptr<int>(alive_),
+                  id = item.id,
+                  record,
+                  facts,
+                  issued,
+                  later,
+                  done,
+                  line](const Result<store::Applied>& applied) mutable {
+                     CertificateItem* const waiting = alive.expired() ? nullptr : find(id);
+                     if (!applied || waiting == nullptr) {
+                         line.outcome = ImportOutcome::refused;
+                         line.message = applied ? "mesh is stopping" : applied.error().message;
+                     }
+                     if (waiting != nullptr) waiting->after_import.reset();
+                     if (waiting != nullptr && applied) {
+                         take_over(*waiting, record, facts);
+                         imported(id, *applied, *issued);
+                     } else if (waiting != nullptr) {
+                         waiting->committing = false;
+                         schedule(*waiting);
+                     }
+                     done(std::move(line));
+                     for (const auto& next : *later) next(!alive.expired());
+                 });
+    // Its turn, if it had one, is somebody else's now.
+    if (Ca* ca = ca_of(item)) ca->authority->pump();
 }
 
 void CertificateKeeper::imported(ItemId id, const store::Applied& applied, const Issued& issued) {

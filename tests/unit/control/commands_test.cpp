@@ -213,6 +213,70 @@ TEST_CASE("commands: an import ends an order that would replace it") {
     CHECK(world.ca.issued == 0);
 }
 
+TEST_CASE("commands: an import gives the turn it takes away to whoever waits") {
+    World world;
+    world.ca.latency = 10s;
+    world.add({"a.example"});
+    world.add({"b.example"});
+    world.start();
+    // The first request after a start goes ahead of all others.
+    REQUIRE(world.run_until([&] { return world.ca.asked[Step::place] == 1; }, 5min));
+    Issuer issuer;
+
+    import_all(world, {pair(issuer, {"a.example"}, world.clock.now())});
+
+    CHECK(world.live("a.example"));
+    CHECK(world.run_until([&] { return world.live("b.example"); }, 1h));
+}
+
+TEST_CASE("commands: of several of the same names in one import the longest life wins") {
+    World world;
+    world.start();
+    Issuer issuer;
+    const auto now = world.clock.now();
+
+    const auto lines = import_all(world,
+                                  {pair(issuer, {"a.example"}, now - days{2}),
+                                   pair(issuer, {"a.example"}, now),
+                                   pair(issuer, {"a.example"}, now - days{1})});
+
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[0].outcome == ImportOutcome::imported);
+    CHECK(lines[1].outcome == ImportOutcome::imported);
+    CHECK(lines[2].outcome == ImportOutcome::kept_stored);
+    CHECK(world.store.find("a.example")->version->not_after == lines[1].not_after);
+    CHECK(world.publisher->find("a.example")->entry->not_after == lines[1].not_after);
+}
+
+TEST_CASE("commands: an import does not undo what a reload changed meanwhile") {
+    World world;
+    world.ca.lifetime = days{10};
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+    const auto certificate = world.wanted.certificates;
+    world.wanted.certificates.clear();
+    world.want();
+    world.run_for(1min);
+    world.ca.down = true;
+    Issuer issuer;
+    std::size_t answered = 0;
+    world.reconciler->import({directory, "le"},
+                             {pair(issuer, {"a.example"}, world.clock.now())},
+                             [&](const std::vector<ImportLine>&) { ++answered; });
+    world.wanted.certificates = certificate;
+    world.want();
+    world.run_for(days{70});
+    REQUIRE(answered == 1);
+    world.wanted.certificates.clear();
+    world.want();
+
+    // It expired after 60 days, but was wanted until the 70th.
+    world.run_for(days{25});
+
+    CHECK(world.store.find("a.example").has_value());
+}
+
 TEST_CASE("commands: of an import that cannot be stored nothing stays, and its order goes on") {
     World world;
     world.add({"a.example"});
