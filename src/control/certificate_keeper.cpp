@@ -74,10 +74,17 @@ Status CertificateKeeper::load() {
         CertificateItem& item = new_item(stored.record.key);
         item.stored = std::move(stored);
         item.has_row = true;
-        const auto& error = item.stored.record.last_error;
+        store::CertificateRecord& record = item.stored.record;
+        if (came_shorter(record)) {
+            if (!record.next_at || !item.stored.version) continue;
+            record.next_at = std::min(*record.next_at, item.stored.version->not_after);
+            item.worth_renewing_at = record.next_at;
+            continue;
+        }
         // Whose wait it was is not stored; a limit's is the CA's.
-        if (error && std::string_view{error->type}.ends_with("rateLimited"))
-            item.asked_to_wait_until = item.stored.record.next_at;
+        const bool limited =
+            record.last_error && std::string_view{record.last_error->type}.ends_with("rateLimited");
+        if (limited) item.asked_to_wait_until = record.next_at;
     }
     for (store::OrderRecord& order : *orders) {
         const auto found = by_key_.find(order.key);
@@ -186,12 +193,15 @@ void CertificateKeeper::schedule(CertificateItem& item) {
     item.removal_confirmed = false;
     const WallTime now = clock_.now();
     store::CertificateRecord& record = item.stored.record;
-    if (record.next_at) record.next_at = std::min(*record.next_at, now + wait_max);
+    // The time when another life is worth an order is no wait: it comes from the version's dates.
+    if (record.next_at && record.next_at != item.worth_renewing_at)
+        record.next_at = std::min(*record.next_at, now + wait_max);
     if (item.wanted && item.renewal_asked) {
         heap_.set(item.id, std::max(now, record.next_at.value_or(now)));
     } else if (item.wanted) {
         WallTime due = due_time(record, item.stored.version, item.order_open(), now);
-        if (item.worth_renewing_at && is_valid(*item.stored.version, now))
+        const auto& version = item.stored.version;
+        if (item.worth_renewing_at && version && is_valid(*version, now))
             due = std::max(due, *item.worth_renewing_at);
         heap_.set(item.id, due);
     } else if (const auto removal = deletion_time(record, item.stored.version)) {

@@ -124,7 +124,8 @@ std::vector<RenewLine> CertificateKeeper::renew(const RenewRequest& request) {
     for (const auto& [key, id] : by_key_) {
         const CertificateItem& item = items_.at(id);
         if (!is_served_or_wanted(item)) continue;
-        const bool failed = request.failed && item.wanted && item.stored.record.last_error;
+        const bool failed = request.failed && item.wanted && item.stored.record.last_error &&
+                            !came_shorter(item.stored.record);
         const bool named =
             std::any_of(request.names.begin(), request.names.end(), [&](const HostPattern& name) {
                 return has_name(item.stored.record.key.names, name);

@@ -89,12 +89,14 @@ void CertificateKeeper::order_again(std::int64_t certificate_id, std::int64_t ve
     });
     if (stopped_ || found == items_.end() || !found->second.wanted) return;
     CertificateItem& item = found->second;
-    if (item.run || item.committing) return;
+    if (item.committing) return;
     log_.warn("certificate_lost",
               "neither the store nor its copy has this certificate any more: it is ordered again",
               {{"names", names_text(item.stored.record.ordered_names)}});
     item.stored.version.reset();
     item.stored.version_id = 0;
+    item.worth_renewing_at.reset();
+    if (came_shorter(item.stored.record)) item.stored.record.next_at.reset();
     schedule(item);
 }
 

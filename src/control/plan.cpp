@@ -41,6 +41,8 @@ std::string why(const store::CertificateRecord& record,
     if (waits && record.attempts > 0)
         return "it waits after failed attempts; mesh certs renew ends a wait that the CA did not "
                "ask for";
+    if (waits && came_shorter(record))
+        return "the CA gives shorter lives now: one it gave sooner would not replace this one";
     if (waits) return "the CA asked to wait";
     if (order_open) return "its order is open and goes on";
     if (!version) return "there is no certificate yet";

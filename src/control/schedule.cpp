@@ -56,6 +56,10 @@ void ask_otherwise(store::CertificateRecord& record) {
     if (!limited) record.next_at.reset();
 }
 
+bool came_shorter(const store::CertificateRecord& record) {
+    return record.last_error && record.last_error->type == "mesh:shorter";
+}
+
 std::optional<WallTime> deletion_time(const store::CertificateRecord& record,
                                       const std::optional<store::VersionFacts>& version) {
     if (!record.unwanted_since) return std::nullopt;

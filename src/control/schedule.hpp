@@ -41,6 +41,11 @@ inline constexpr Milliseconds unwanted_retention = std::chrono::days{30};
 /// What the CA itself asked to wait when it limits the rate goes on.
 void ask_otherwise(store::CertificateRecord& record);
 
+/// True if the last order brought a certificate that ends before the one that is served, which
+/// stayed: no failure, and its `next_at` is no wait but the time when another one is worth an
+/// order.
+[[nodiscard]] bool came_shorter(const store::CertificateRecord& record);
+
 /// When an unwanted certificate is deleted: 30 days after it expired, but never sooner than
 /// 30 days after it became unwanted. Nothing when it is wanted.
 [[nodiscard]] std::optional<WallTime> deletion_time(

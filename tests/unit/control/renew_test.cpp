@@ -19,6 +19,24 @@ std::size_t outages(World& world, const std::string& name, milliseconds span, mi
     return count;
 }
 
+/// From here on the CA issues for six days, and what it sent at the renewal was not used: what is
+/// served has a month left.
+void refuse_shorter(World& world) {
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+    world.ca.lifetime = days{6};
+    REQUIRE(world.run_until([&] { return world.ca.issued == 2; }, days{65}));
+    world.run_for(1min);
+    REQUIRE(world.store.find("a.example")->record.last_error->type == "mesh:shorter");
+}
+
+RenewRequest by_name(const std::string& name) {
+    RenewRequest request;
+    request.names.push_back(HostPattern::parse(name).value());
+    return request;
+}
+
 }  // namespace
 
 TEST_CASE("renew: a year of 90-day certificates without a gap") {
@@ -224,4 +242,73 @@ TEST_CASE("renew: of many due at once, those without a certificate and the oldes
           std::set<std::string>{"expired.example", "missing.example"});
     CHECK(std::vector<std::string>(order.begin() + 2, order.end()) ==
           std::vector<std::string>{"two.example", "five.example", "ten.example"});
+}
+
+TEST_CASE("renew: what lives shorter does not replace what is served, unless a person asked") {
+    World world;
+    refuse_shorter(world);
+    const auto kept = world.store.find("a.example")->version_id;
+    RenewRequest failed;
+    failed.failed = true;
+    CHECK(world.reconciler->renew(failed).empty());  // nothing failed
+    world.run_for(1h);
+    CHECK(world.ca.issued == 2);
+    CHECK(world.store.find("a.example")->version_id == kept);
+
+    REQUIRE(world.reconciler->renew(by_name("a.example")).size() == 1);
+
+    REQUIRE(world.run_until([&] { return world.ca.issued == 3; }, 1min));
+    world.run_for(1min);
+    CHECK(world.store.find("a.example")->version_id != kept);
+    CHECK(world.publisher->find("a.example")->entry->not_after <= world.clock.now() + days{6});
+    CHECK_FALSE(world.store.find("a.example")->record.last_error.has_value());
+}
+
+TEST_CASE("renew: a shorter life is not asked for again after a restart, and the reason is shown") {
+    World world;
+    refuse_shorter(world);
+    const WallTime ends = world.store.find("a.example")->version->not_after;
+    const auto shown = [&] { return world.reconciler->lines({}).lines.at(0); };
+    CHECK(*shown().next_at > ends - days{4});
+    CHECK_THAT(shown().why, ContainsSubstring("shorter"));
+
+    world.kill();
+    world.start();
+
+    CHECK(*shown().next_at > ends - days{4});
+    CHECK_THAT(shown().why, ContainsSubstring("shorter"));
+    CHECK(outages(world, "a.example", days{20}, 1h) == 0);
+    CHECK(world.ca.issued == 2);
+    CHECK(world.run_until([&] { return world.ca.issued == 3; }, days{10}));
+}
+
+TEST_CASE("renew: a certificate that is lost is ordered at once, whatever was worth waiting for") {
+    World world;
+    refuse_shorter(world);
+    const store::StoredCertificate lost = *world.store.find("a.example");
+
+    world.reconciler->order_again(lost.certificate_id, lost.version_id);
+
+    CHECK(world.run_until([&] { return world.ca.issued == 3; }, 1min));
+    world.run_for(1min);
+    CHECK(world.store.find("a.example")->version_id != lost.version_id);
+}
+
+TEST_CASE("renew: lost while its renewal is under way, it counts as missing if that fails") {
+    World world;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 30s));
+    const store::StoredCertificate lost = *world.store.find("a.example");
+    world.ca.fails_validation = [](const std::string&) { return std::optional(acme::Problem{}); };
+    world.ca.latency = 1s;
+    REQUIRE(world.reconciler->renew(by_name("a.example")).size() == 1);
+    REQUIRE(world.run_until([&] { return world.ca.orders_made == 2; }, 1min));
+
+    world.reconciler->order_again(lost.certificate_id, lost.version_id);
+
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 1min));
+    CHECK(world.log.count("certificate_lost") == 1);
+    world.ca.fails_validation = {};
+    CHECK(world.run_until([&] { return world.ca.issued == 2; }, 2min));
 }
