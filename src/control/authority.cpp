@@ -59,7 +59,9 @@ std::vector<ItemId> Authority::use(const model::CertResolver& resolver,
     client_ = std::move(client);
     const bool registers_anew = account_.set_email(resolver.email) && !account_.ready();
     // What a person changed may be what was wrong; the CA's own patience goes on all the same.
-    const bool keeps_pause = mode_ == Mode::waiting && (first || pause_ == Pause::limited) &&
+    const bool theirs =
+        pause_ == Pause::limited || (pause_asked_for_ && around_.clock.now() < pause_until_);
+    const bool keeps_pause = mode_ == Mode::waiting && (first || theirs) &&
                              !(pause_ == Pause::stopped && registers_anew);
     if (!keeps_pause) {
         around_.heap.cancel(around_.key);

@@ -81,10 +81,10 @@ Status CertificateKeeper::load() {
             item.worth_renewing_at = record.next_at;
             continue;
         }
-        // Whose wait it was is not stored; a limit's is the CA's.
+        // Whose wait it was is not stored; a limit's is the CA's, and so is one without a failure.
         const bool limited =
             record.last_error && std::string_view{record.last_error->type}.ends_with("rateLimited");
-        if (limited) item.asked_to_wait_until = record.next_at;
+        if (limited || record.attempts == 0) item.asked_to_wait_until = record.next_at;
     }
     for (store::OrderRecord& order : *orders) {
         const auto found = by_key_.find(order.key);

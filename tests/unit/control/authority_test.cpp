@@ -327,3 +327,22 @@ TEST_CASE("authority: other trust means another client, and what was out goes on
     CHECK(world.clients_made == 2);
     CHECK(world.log.count("order_failed") == 0);
 }
+
+TEST_CASE("authority: other trust does not end a pause the CA asked for") {
+    World world;
+    world.add({"a.example"});
+    acme::Failure busy = a_failure(acme::FailureClass::unreachable, {}, "503");
+    busy.retry_at = world.clock.now() + 2h;
+    world.ca.refuse = refusing(Step::place, busy, 1);
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("ca_down") == 1; }, 1min));
+    const std::size_t asked = total(world.ca.asked);
+
+    world.resolvers.at("le").client_timeout = 7s;
+    world.want();
+    world.run_for(110min);
+    CHECK(total(world.ca.asked) == asked);
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 15min));
+    CHECK(world.clients_made == 2);
+}

@@ -131,6 +131,30 @@ TEST_CASE("commands: after a restart renew still respects a limit of the CA") {
     CHECK(world.ca.asked[Step::place] == 1);
 }
 
+TEST_CASE("commands: after a restart renew respects a wait that came without a limit's name") {
+    World world;
+    world.add({"a.example"});
+    acme::Failure busy = a_failure(acme::FailureClass::rate_limited, "serverInternal", "busy");
+    busy.retry_at = world.clock.now() + 20h;
+    world.ca.refuse = [busy](Step step, const std::vector<std::string>&) {
+        return step == Step::authorization ? std::optional(busy) : std::nullopt;
+    };
+    world.start();
+    world.run_for(1h);
+    REQUIRE(world.ca.asked[Step::authorization] == 1);
+    world.kill();
+    world.start();
+    world.run_for(1min);
+
+    const auto lines = world.reconciler->renew(renew("a.example"));
+
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].outcome == RenewOutcome::waits);
+    CHECK(lines[0].until == busy.retry_at);
+    world.run_for(1h);
+    CHECK(world.ca.asked[Step::authorization] == 1);
+}
+
 TEST_CASE("commands: renew probes a CA that is away at once") {
     World world;
     world.add({"a.example"});

@@ -459,6 +459,28 @@ TEST_CASE("failure: another configuration does not shorten what the CA asked to 
     CHECK(world.run_until([&] { return world.all_live(); }, 15min));
 }
 
+TEST_CASE("failure: another key type does not shorten a Retry-After of any refusal") {
+    World world;
+    world.add({"a.example"});
+    world.ca.refuse = [&, left = 1](Step step, const std::vector<std::string>&) mutable {
+        std::optional<acme::Failure> failure;
+        if (step == Step::place && left > 0) {
+            --left;
+            failure = a_failure(acme::FailureClass::protocol, "malformed", "not now");
+            failure->retry_at = world.clock.now() + 5h;
+        }
+        return failure;
+    };
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 30s));
+
+    world.wanted.certificates[0].key_type = model::KeyType::ec384;
+    world.want();
+    world.run_for(4h + 50min);
+    CHECK(world.ca.asked[Step::place] == 1);
+    CHECK(world.run_until([&] { return world.all_live(); }, 15min));
+}
+
 TEST_CASE("failure: a problem text is bounded and safe to print wherever it is kept") {
     World world;
     world.add({"a.example"});
