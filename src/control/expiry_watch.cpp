@@ -11,6 +11,8 @@ namespace {
 
 /// The wall clock may be set at any moment.
 constexpr std::chrono::milliseconds look_interval = std::chrono::minutes{10};
+/// However short a life is, what was said of it holds this long.
+constexpr std::chrono::milliseconds notice_interval_max = std::chrono::hours{24};
 
 store::VersionFacts facts_of(const ExpiryWatch::Watched& certificate) {
     store::VersionFacts facts;
@@ -43,7 +45,8 @@ void ExpiryWatch::tick() {
     for (const Watched& certificate : certificates_) {
         WallTime& next = next_.at(certificate.id);
         // A date that was set back does not silence anybody for longer than a notice lasts.
-        if (next <= now || next > now + (certificate.not_after - certificate.not_before)) {
+        const auto latest = now + std::max(lifetime(facts_of(certificate)), notice_interval_max);
+        if (next <= now || next > latest) {
             speak(certificate);
             next = next_expiry_notice(facts_of(certificate), now);
         }

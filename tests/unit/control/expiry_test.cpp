@@ -126,3 +126,16 @@ TEST_CASE(
     executor.run_for(days{20});
     CHECK(log.count("cert_expiring") == 10 + 8);
 }
+
+TEST_CASE("expiry: of a certificate that lived for an hour no more is said than of others") {
+    ManualClock clock{at("2026-01-01T00:00:00Z")};
+    ManualExecutor executor{clock};
+    RecordingLog log;
+    ExpiryWatch watch(executor, clock, log);
+    watch.watch({{"ab01", "own.example", "/etc/own.crt", clock.now() - 2h, clock.now() - 1h}});
+
+    executor.run_for(days{1});
+
+    CHECK(log.count("cert_expiring") >= 4);
+    CHECK(log.count("cert_expiring") <= 5);
+}
