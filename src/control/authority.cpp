@@ -80,6 +80,7 @@ void Authority::wait_for_turn(const Urgency& urgency) {
     stop_waiting(urgency.id);
     waiting_[urgency.id] = urgency;
     (urgency.begins ? beginnings_ : steps_).insert(urgency);
+    hurry_for(urgency.id);
     pump();
 }
 

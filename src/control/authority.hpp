@@ -151,6 +151,8 @@ class Authority {
     void stop(const std::string& reason, const acme::Failure& failure, bool daily);
     void pause(
         Pause reason, WallTime until, const std::string& why, bool stored, bool asked_for = false);
+    void own_pause_of(std::chrono::milliseconds wait);
+    void hurry_for(ItemId id);
     [[nodiscard]] std::chrono::milliseconds bounded(std::chrono::milliseconds wait) const;
     void store_pause(std::optional<WallTime> until, const std::string& why);
     [[nodiscard]] std::optional<Urgency> next_in_line() const;
@@ -168,7 +170,8 @@ class Authority {
     Pause pause_ = Pause::none;
     WallTime pause_until_;
     std::string pause_why_;
-    bool pause_asked_for_ = false;  ///< by the CA
+    bool pause_asked_for_ = false;              ///< by the CA
+    std::optional<SteadyTime> own_pause_ends_;  ///< of a pause no CA asked for
     bool down_announced_ = false;
     std::string stop_announced_;
     std::uint32_t probes_ = 0;    ///< failures in a row of the CA itself

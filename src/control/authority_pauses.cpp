@@ -59,7 +59,7 @@ void Authority::go_away(const acme::Failure& failure) {
     const bool asked_for_patience = failure.retry_at && *failure.retry_at > ours;
     const WallTime until = asked_for_patience ? *failure.retry_at : ours;
     pause(Pause::away, until, words_of(failure), asked_for_patience, asked_for_patience);
-    if (!asked_for_patience) around_.heap.set_after(around_.key, wait);
+    if (!asked_for_patience) own_pause_of(wait);
     if (std::exchange(down_announced_, true)) return;
     around_.log.warn("ca_down",
                      "the CA cannot be reached or does not make sense; certificates are served, "
@@ -110,8 +110,21 @@ void Authority::pause(
     pause_until_ = until;
     pause_why_ = why;
     pause_asked_for_ = asked_for;
+    own_pause_ends_.reset();
     around_.heap.set(around_.key, until);
     if (stored) store_pause(until, why);
+}
+
+void Authority::own_pause_of(milliseconds wait) {
+    own_pause_ends_ = around_.clock.steady_now() + wait;
+    around_.heap.set_after(around_.key, wait);
+}
+
+/// Whoever joins those who wait may have less time than they had when the pause began.
+void Authority::hurry_for(ItemId id) {
+    if (mode_ != Mode::waiting || !own_pause_ends_) return;
+    const auto bound = around_.user.longest_wait_of(id);
+    if (bound && around_.clock.steady_now() + *bound < *own_pause_ends_) own_pause_of(*bound);
 }
 
 milliseconds Authority::bounded(milliseconds wait) const {
