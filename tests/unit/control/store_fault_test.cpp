@@ -221,13 +221,14 @@ TEST_CASE("store fault: changes that waited reach the disk in the order they wer
 }
 
 TEST_CASE("store fault: whoever made a change that is refused for good hears of it, once") {
+    const Errc code = GENERATE(Errc::invalid, Errc::corrupt);
     ManualClock clock{at("2026-01-01T00:00:00Z")};
     ManualExecutor executor{clock};
     MemoryStore store;
     RecordingLog log;
     StoreGate gate{store, executor, log};
-    store.refuse = [](const store::Transition&) {
-        return std::optional{Error{Errc::invalid, Origin::internal, "no such certificate"}};
+    store.refuse = [code](const store::Transition&) {
+        return std::optional{Error{code, Origin::internal, "no such certificate"}};
     };
     std::size_t done = 0;
     std::size_t late = 0;
