@@ -175,11 +175,11 @@ def test_certificates_from_files_and_tls_options_follow(env):
         wait_until(lambda: len(hammer.serials("own.example")) == 3, 30, "the third certificate")
     assert not hammer.failures, hammer.failures[:3]
     assert hammer.serials("own.example")[0] == before
-    # The same leaf with another chain behind it (a root would be left out, any other is sent).
+    # The same leaf with another chain behind it: one that ends in its root is sent without that.
     assert chain_length(env, "own.example") == 1
     second[0].write_text(second[0].read_text() + first[0].read_text())
     mesh.command("reload")
-    wait_until(lambda: chain_length(env, "own.example") == 2, 30, "the longer chain")
+    wait_until(lambda: chain_length(env, "own.example") > 1, 30, "the longer chain")
     # Keys that do not fit are refused, and what is served stays.
     second[1].write_text(first[1].read_text())
     assert "certificate" in mesh.command("reload", expect=1).stdout
