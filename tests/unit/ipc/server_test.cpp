@@ -26,7 +26,7 @@ class Echo {
  public:
     explicit Echo(ServerSettings settings = {})
         : server_(
-              std::move(*BoundSocket::bind(folder_.file("mesh.sock"), 16)),
+              *BoundSocket::bind(folder_.file("mesh.sock"), 16),
               std::move(settings),
               [this](const std::string& request, const Reply& reply) {
                   if (request == "later") {
