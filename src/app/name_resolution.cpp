@@ -1,5 +1,7 @@
 #include "app/name_resolution.hpp"
 
+#include "base/quiet_thread.hpp"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
@@ -9,7 +11,6 @@
 #include <memory>
 #include <mutex>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <system_error>
@@ -119,7 +120,8 @@ Status NameResolution::start_threads(std::size_t count) {
     // Detached, because getaddrinfo cannot be interrupted: who joined would wait for a name server.
     std::size_t started = 0;
     try {
-        for (; started < count; ++started) std::thread([state = state_] { run(*state); }).detach();
+        for (; started < count; ++started)
+            quiet_thread("mesh-names", [state = state_] { run(*state); }).detach();
     } catch (const std::system_error& error) {
         const std::lock_guard lock(state_->mutex);
         state_->threads -= count - started;
@@ -135,7 +137,6 @@ NameResolution::~NameResolution() {
 }
 
 void NameResolution::run(State& state) {
-    ::pthread_setname_np(::pthread_self(), "mesh-names");
     std::unique_lock lock(state.mutex);
     while (!state.stopping) {
         if (state.due.empty()) {

@@ -1,30 +1,14 @@
 #include "app/reload.hpp"
 
+#include "base/quiet_thread.hpp"
 #include "base/result.hpp"
 
-#include <csignal>
 #include <exception>
-#include <pthread.h>
 #include <system_error>
 #include <utility>
 
 namespace mesh::app {
 namespace {
-
-std::thread quiet_thread(std::function<void()> work) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-        std::thread thread(std::move(work));
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        return thread;
-    } catch (...) {
-        ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-        throw;
-    }
-}
 
 /// Reading ran out of something; the configuration that runs is not touched.
 FreshConfiguration failed(const std::string& why) {
@@ -62,14 +46,13 @@ void Reload::begin() {
     current_ = std::exchange(next_, {});
     if (reader_.joinable()) reader_.join();
     try {
-        reader_ = quiet_thread([this] { read(); });
+        reader_ = quiet_thread("mesh-reload", [this] { read(); });
     } catch (const std::system_error& error) {
         post_finish(failed(error.what()));  // no thread is to be had
     }
 }
 
 void Reload::read() {
-    ::pthread_setname_np(::pthread_self(), "mesh-reload");
     try {
         post_finish(read_());
     } catch (const std::exception& error) {

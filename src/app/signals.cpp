@@ -1,5 +1,7 @@
 #include "app/signals.hpp"
 
+#include "base/quiet_thread.hpp"
+
 #include <pthread.h>
 
 namespace mesh::app {
@@ -14,7 +16,7 @@ SignalThread::SignalThread() {
 }
 
 void SignalThread::start(std::function<void(int)> on_signal) {
-    thread_ = std::thread([this, on_signal = std::move(on_signal)] {
+    thread_ = quiet_thread("mesh-signals", [this, on_signal = std::move(on_signal)] {
         int number = 0;
         while (::sigwait(&set_, &number) == 0 && !stopping_) on_signal(number);
     });

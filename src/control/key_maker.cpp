@@ -1,5 +1,7 @@
 #include "control/key_maker.hpp"
 
+#include "base/quiet_thread.hpp"
+
 #include <memory>
 #include <utility>
 
@@ -35,7 +37,7 @@ void KeyMaker::make(tls::KeyType type, Done done) {
         const std::lock_guard lock{mutex_};
         jobs_.push_back({type, std::move(done)});
     }
-    if (!thread_.joinable()) thread_ = std::thread{[this] { work(); }};
+    if (!thread_.joinable()) thread_ = quiet_thread("mesh-keys", [this] { work(); });
     wake_.notify_one();
 }
 

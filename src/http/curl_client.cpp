@@ -1,3 +1,4 @@
+#include "base/quiet_thread.hpp"
 #include "http/registry.hpp"
 #include "http/target.hpp"
 #include "http/transfer.hpp"
@@ -8,9 +9,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <pthread.h>
 #include <set>
-#include <signal.h>
 #include <stdexcept>
 #include <thread>
 #include <unordered_map>
@@ -35,22 +34,6 @@ struct FreeMulti {
 };
 struct FreeShare {
     void operator()(CURLSH* share) const noexcept { curl_share_cleanup(share); }
-};
-
-/// Process signals belong to the thread that waits for them, never to ours.
-class AllSignalsBlocked {
- public:
-    AllSignalsBlocked() {
-        sigset_t all;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-    AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-
- private:
-    sigset_t before_;
 };
 
 /// What callers handed over and the loop has not seen yet.
@@ -119,8 +102,7 @@ CurlClient::CurlClient(std::string user_agent, unsigned per_host)
     // TLS sessions outlive the handle of one request; one thread uses them, so nothing to lock.
     curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, idle_connections_max);
-    const AllSignalsBlocked blocked;
-    thread_ = std::thread([this] { run(); });
+    thread_ = quiet_thread("mesh-http", [this] { run(); });
 }
 
 CurlClient::~CurlClient() {

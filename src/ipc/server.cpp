@@ -1,15 +1,14 @@
 #include "ipc/server.hpp"
 
+#include "base/quiet_thread.hpp"
 #include "ipc/unix_path.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
 #include <mutex>
 #include <optional>
 #include <poll.h>
-#include <pthread.h>
 #include <stdexcept>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -27,17 +26,6 @@ std::optional<uid_t> peer_of(int fd) {
     socklen_t size = sizeof peer;
     if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
     return peer.uid;
-}
-
-/// A thread whose signals are left to the thread that waits for them.
-std::thread quiet_thread(std::function<void()> work) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(std::move(work));
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return thread;
 }
 
 }  // namespace
@@ -77,7 +65,7 @@ Server::Server(
       mailbox_(std::make_shared<Mailbox>()) {
     if (!mailbox_->wake) throw std::runtime_error(system_error("eventfd", errno).message);
     if (!settings_.allows) settings_.allows = is_us_or_root;
-    thread_ = quiet_thread([this] { run(); });
+    thread_ = quiet_thread("mesh-control", [this] { run(); });
 }
 
 Server::~Server() {
@@ -86,7 +74,6 @@ Server::~Server() {
 }
 
 void Server::run() {
-    ::pthread_setname_np(::pthread_self(), "mesh-control");
     while (turn()) {
     }
     conversations_.clear();

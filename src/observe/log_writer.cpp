@@ -1,5 +1,6 @@
 #include "observe/log_writer.hpp"
 
+#include "base/quiet_thread.hpp"
 #include "observe/log_output.hpp"
 
 #include <algorithm>
@@ -7,8 +8,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
-#include <pthread.h>
-#include <signal.h>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -194,13 +193,8 @@ Result<std::unique_ptr<LogWriter>> LogWriter::start(LogWriterSettings settings) 
 
     // Signals are for other threads; here they would only cut writes short, and a pipe whose
     // reader left would end the process with SIGPIPE.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_BLOCK, &all, &before);
-    writer->state_->thread = std::thread([state = writer->state_.get()] { state->run(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    ::pthread_setname_np(writer->state_->thread.native_handle(), "mesh-log");
+    writer->state_->thread =
+        quiet_thread("mesh-log", [state = writer->state_.get()] { state->run(); });
     return Result<std::unique_ptr<LogWriter>>(std::move(writer));
 }
 

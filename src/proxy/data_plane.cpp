@@ -1,5 +1,6 @@
 #include "proxy/data_plane.hpp"
 
+#include "base/quiet_thread.hpp"
 #include "base/task_loop.hpp"
 #include "proxy/admission.hpp"
 #include "proxy/certificate_loader.hpp"
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <mutex>
 #include <stdexcept>
 #include <sys/resource.h>
@@ -36,17 +36,6 @@ template <class T>
 T value_or_throw(Result<T> result) {
     if (!result) throw std::runtime_error(result.error().message);
     return std::move(*result);
-}
-
-/// A thread whose signals are left to the thread that waits for them.
-std::thread quiet_thread(std::function<void()> work) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    std::thread thread(std::move(work));
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return thread;
 }
 
 /// Calls `done` when every worker has been here, with the sum of what they brought.
@@ -192,9 +181,9 @@ std::vector<model::ListenAddress> DataPlane::bound_addresses() const {
 }
 
 void DataPlane::start() {
-    state_->background_thread = quiet_thread([this] { state_->background.run(); });
+    state_->background_thread = quiet_thread("mesh-loader", [this] { state_->background.run(); });
     for (State::Crew& crew : state_->crews) {
-        crew.thread = quiet_thread([worker = crew.worker.get()] { worker->run(); });
+        crew.thread = quiet_thread("mesh-worker", [worker = crew.worker.get()] { worker->run(); });
     }
 }
 

@@ -5,8 +5,6 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <algorithm>
-#include <csignal>
-#include <pthread.h>
 
 namespace mesh::proxy {
 
@@ -15,14 +13,6 @@ namespace {
 constexpr std::chrono::milliseconds sweep_interval{250};
 /// Names looked at for "nearest": enough to help people, few enough for a thread with other work.
 constexpr std::size_t nearest_names_max = 1000;
-
-/// Signals are for the thread that waits for them; SIGPIPE (a splice to a socket that is gone) is
-/// for nobody.
-void block_signals() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
 
 std::optional<std::string> nearest_name(const EntryPointRoutes& routes, const Hostname& name) {
     std::vector<std::string> names;
@@ -51,7 +41,6 @@ Worker::~Worker() {
 }
 
 void Worker::run() {
-    block_signals();
     loop_.run(*this);
     listeners_.clear();
     end_all();

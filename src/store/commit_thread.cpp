@@ -1,5 +1,6 @@
 #include "store/commit_thread.hpp"
 
+#include "base/quiet_thread.hpp"
 #include "store/crash_points.hpp"
 #include "store/damage.hpp"
 #include "store/sqlite_error.hpp"
@@ -9,7 +10,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <pthread.h>
 #include <utility>
 
 namespace mesh::store {
@@ -64,8 +64,7 @@ CommitThread::CommitThread(Connection database,
         degraded_ = true;
         ask_at_ = Clock::now() + retry_;
     }
-    thread_ = std::thread([this] { run(); });
-    ::pthread_setname_np(thread_.native_handle(), "mesh-store");
+    thread_ = quiet_thread("mesh-store", [this] { run(); });
 }
 
 CommitThread::~CommitThread() {

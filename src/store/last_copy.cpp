@@ -1,5 +1,6 @@
 #include "store/last_copy.hpp"
 
+#include "base/quiet_thread.hpp"
 #include "store/connection.hpp"
 #include "store/damage.hpp"
 #include "store/database_file.hpp"
@@ -11,7 +12,6 @@
 #include <SQLiteCpp/Exception.h>
 
 #include <optional>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
@@ -77,9 +77,7 @@ LastCopy::LastCopy(std::string path, const Timing& timing, Log& log)
       copy_path_(path_ + copy_ending),
       log_(log),
       schedule_(timing),
-      thread_([this] { run(); }) {
-    ::pthread_setname_np(thread_.native_handle(), "mesh-copy");
-}
+      thread_(quiet_thread("mesh-copy", [this] { run(); })) {}
 
 LastCopy::~LastCopy() {
     {
