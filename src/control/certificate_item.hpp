@@ -12,6 +12,16 @@
 
 namespace mesh::control {
 
+/// The rows of an imported certificate are on their way to the disk.
+struct ImportUnderWay {
+    /// What is imported under the same names meanwhile; called when this is over, with `false` when
+    /// nothing may go on.
+    std::vector<std::function<void(bool goes_on)>> later;
+    /// The certificate's row changed meanwhile. It is written after the import's, with what that
+    /// brought, lest an older back-off comes back.
+    bool row_changed = false;
+};
+
 /// Everything known of one certificate while the process lives.
 struct CertificateItem {
     ItemId id = 0;
@@ -21,9 +31,7 @@ struct CertificateItem {
     std::optional<store::OrderRecord> order;         ///< an open order nobody drives now
     std::shared_ptr<OrderRun> run;                   ///< the order being driven
     bool committing = false;                         ///< a new version is on its way to the disk
-    /// Set while that version is an import's: what is imported under the same names meanwhile goes
-    /// on when it is over, with `false` when nothing may go on.
-    std::shared_ptr<std::vector<std::function<void(bool goes_on)>>> after_import;
+    std::shared_ptr<ImportUnderWay> import;          ///< set while that version is an import's
     /// The waits the CA asked for in a row, none of them counted as a failure, and the last that
     /// was told.
     std::uint32_t waits = 0;

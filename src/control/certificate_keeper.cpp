@@ -116,6 +116,11 @@ const CertificateItem* CertificateKeeper::find(ItemId id) const {
     return found == items_.end() ? nullptr : &found->second;
 }
 
+CertificateItem* CertificateKeeper::find(const store::CertificateKey& key) {
+    const auto found = by_key_.find(key);
+    return found == by_key_.end() ? nullptr : &items_.at(found->second);
+}
+
 CertificateKeeper::Ca* CertificateKeeper::ca_of(const CertificateItem& item) {
     const auto found = cas_.find(item.stored.record.key.directory);
     return found == cas_.end() ? nullptr : &found->second;

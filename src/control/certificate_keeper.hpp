@@ -39,7 +39,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     void order_again(std::int64_t certificate_id, std::int64_t version_id);
     void stop();
 
-    // What people ask (keeper_commands.cpp).
+    // What people ask (keeper_commands.cpp, keeper_import.cpp).
     [[nodiscard]] LinePage lines(const LineQuery& query) const;
     [[nodiscard]] std::map<CertificateState, std::size_t> states() const;
     [[nodiscard]] std::vector<CaLine> authorities() const;
@@ -70,6 +70,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     // The wanted set (keeper_want.cpp).
     void want_one(const model::WantedCertificate& wanted, store::Transition& changes);
     void unwant(CertificateItem& item, store::Transition& changes);
+    static void put_row(CertificateItem& item, store::Transition& changes);
     void prepare_authority(const std::string& directory, const model::CertResolver& resolver);
     void drop_unused_authorities();
     void commit_in_parts(store::Transition changes);
@@ -109,12 +110,26 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     // What people ask (keeper_commands.cpp).
     [[nodiscard]] RenewLine renew_one(CertificateItem& item);
     [[nodiscard]] std::optional<RenewLine> reason_to_wait(const CertificateItem& item);
+
+    // Importing (keeper_import.cpp).
+    struct Imported {
+        store::CertificateRecord record;
+        store::VersionFacts facts;
+        Issued issued;
+    };
+    /// Hears why it was not stored, or nothing when it was.
+    using Stored = std::function<void(const std::optional<std::string>& objection)>;
     void import_one(const ImportTarget& target,
                     const ImportItem& from,
                     const std::function<void(ImportLine)>& done);
-    void imported(ItemId id, const store::Applied& applied, const Issued& issued);
+    void store_import(CertificateItem& item, Import::Batch batch, Stored told);
+    void end_import(CertificateItem& item,
+                    const Imported& rows,
+                    const Result<store::Applied>& applied);
+    void serve_imported(CertificateItem& item, const store::Applied& applied, const Issued& issued);
 
     [[nodiscard]] CertificateItem* find(ItemId id);
+    [[nodiscard]] CertificateItem* find(const store::CertificateKey& key);
     [[nodiscard]] const CertificateItem* find(ItemId id) const;
     [[nodiscard]] Ca* ca_of(const CertificateItem& item);
     CertificateItem& new_item(const store::CertificateKey& key);

@@ -107,28 +107,44 @@ ImportLine Import::add_one(const ImportItem& item, WallTime now, Batch& batch) {
         return line;
     }
 
+    renew(known, key, line.names, facts_of(**credential, now));
+    add_rows(known, **credential, item.label, batch.transition);
+    batch.credentials.push_back(*credential);
+    line.outcome = ImportOutcome::imported;
+    return line;
+}
+
+/// What is known of that identity once this one is imported.
+void Import::renew(Known& known,
+                   const store::CertificateKey& key,
+                   const std::vector<std::string>& names,
+                   store::VersionFacts facts) const {
     known.record.key = key;
-    known.record.ordered_names = line.names;
+    known.record.ordered_names = names;
     known.record.resolver = target_.resolver;
     known.record.attempts = 0;
     known.record.next_at.reset();
     known.record.last_error.reset();
-    known.version = facts_of(**credential, now);
-    store::Transition& transition = batch.transition;
+    known.version = std::move(facts);
+}
+
+void Import::add_rows(const Known& known,
+                      const tls::Credential& credential,
+                      const std::string& label,
+                      store::Transition& transition) {
+    const store::CertificateKey& key = known.record.key;
+    const store::VersionFacts& facts = *known.version;
     transition.push_back(store::PutCertificate{known.record});
     // What was parsed is stored, not what was read: no stray blocks, no root, nothing twice.
-    transition.push_back(store::PutVersion{
-        key, (*credential)->chain().to_pem(), (*credential)->key().to_pem(), *known.version});
+    transition.push_back(
+        store::PutVersion{key, credential.chain().to_pem(), credential.key().to_pem(), facts});
     // An order still open would bring a certificate that replaces this one.
     transition.push_back(store::DeleteOrder{key});
     transition.push_back(store::AddHistory{
         {key,
-         now,
+         facts.created,
          "imported",
-         item.label + ", serial " + leaf.serial + ", until " + rfc3339(leaf.not_after)}});
-    batch.credentials.push_back(*credential);
-    line.outcome = ImportOutcome::imported;
-    return line;
+         label + ", serial " + facts.serial + ", until " + rfc3339(facts.not_after)}});
 }
 
 }  // namespace mesh::control

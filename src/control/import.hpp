@@ -71,8 +71,7 @@ class Import {
         std::vector<std::shared_ptr<const tls::Credential>> credentials;
     };
     /// Checks each item (parses, the key belongs to the leaf, at least one DNS name, valid
-    /// now)
-    /// and gives the rows of those to take. A later item with the same names as an earlier one
+    /// now) and gives the rows of those to take. A later item with the same names as an earlier one
     /// replaces it only if it lives longer. The caller commits `transition` whole.
     [[nodiscard]] Batch add(std::span<const ImportItem> items, WallTime now);
 
@@ -83,6 +82,14 @@ class Import {
     };
     ImportLine add_one(const ImportItem& item, WallTime now, Batch& batch);
     Known& known(const store::CertificateKey& key);
+    void renew(Known& known,
+               const store::CertificateKey& key,
+               const std::vector<std::string>& names,
+               store::VersionFacts facts) const;
+    static void add_rows(const Known& known,
+                         const tls::Credential& credential,
+                         const std::string& label,
+                         store::Transition& transition);
 
     ImportTarget target_;
     Find find_;

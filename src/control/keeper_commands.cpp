@@ -1,5 +1,4 @@
 // What people ask of a running mesh.
-#include "base/time_text.hpp"
 #include "control/certificate_keeper.hpp"
 #include "control/identity.hpp"
 #include "control/schedule.hpp"
@@ -27,22 +26,6 @@ bool is_served_or_wanted(const CertificateItem& item) {
 store::OrderRecord without_key(store::OrderRecord row) {
     row.key_pem = {};
     return row;
-}
-
-/// What an import brought. The rest of the row may have changed by a reload while it was stored.
-void take_over(CertificateItem& item,
-               const store::CertificateRecord& imported,
-               const store::VersionFacts& facts) {
-    store::CertificateRecord& record = item.stored.record;
-    record.attempts = imported.attempts;
-    record.next_at = imported.next_at;
-    record.last_error = imported.last_error;
-    if (!item.wanted) {
-        record.ordered_names = imported.ordered_names;
-        record.resolver = imported.resolver;
-    }
-    item.stored.version = facts;
-    item.worth_renewing_at.reset();
 }
 
 }  // namespace
@@ -192,134 +175,6 @@ RenewLine CertificateKeeper::renew_one(CertificateItem& item) {
     line.names = record.ordered_names.empty() ? record.key.names : record.ordered_names;
     line.directory = record.key.directory;
     return line;
-}
-
-// ---- importing ----------------------------------------------------------------------------------
-
-void CertificateKeeper::import(const ImportTarget& target,
-                               std::vector<ImportItem> items,
-                               ImportDone done) {
-    struct Gathered {
-        std::vector<ImportLine> lines;
-        std::size_t missing = 0;
-        ImportDone done;
-    };
-    const auto gathered = std::make_shared<Gathered>();
-    gathered->lines.resize(items.size());
-    gathered->missing = items.size() + 1;
-    gathered->done = std::move(done);
-    const auto arrive = [gathered] {
-        if (--gathered->missing == 0) gathered->done(std::move(gathered->lines));
-    };
-    for (std::size_t i = 0; i < items.size(); ++i)
-        import_one(target, items[i], [gathered, arrive, i](ImportLine line) {
-            gathered->lines[i] = std::move(line);
-            arrive();
-        });
-    arrive();
-}
-
-void CertificateKeeper::import_one(const ImportTarget& target,
-                                   const ImportItem& from,
-                                   const std::function<void(ImportLine)>& done) {
-    const auto stored =
-        [this](const store::CertificateKey& key) -> const store::StoredCertificate* {
-        const auto found = by_key_.find(key);
-        return found == by_key_.end() ? nullptr : &items_.at(found->second).stored;
-    };
-    auto batch = Import::against(stored, target).add({&from, 1}, clock_.now());
-    ImportLine line = std::move(batch.lines.front());
-    if (batch.transition.empty()) {
-        done(std::move(line));
-        return;
-    }
-    const auto& put = std::get<store::PutCertificate>(batch.transition.front()).certificate;
-    const auto refuse = [&](std::string why) {
-        line.outcome = ImportOutcome::refused;
-        line.message = std::move(why);
-        done(std::move(line));
-    };
-    const auto found = by_key_.find(put.key);
-    if (gate_.degraded()) return refuse("the store takes no changes");
-    if (found != by_key_.end() && items_.at(found->second).after_import) {
-        const auto& later = items_.at(found->second).after_import;
-        later->push_back([this, target, from, done, line](bool goes_on) mutable {
-            if (goes_on) return import_one(target, from, done);
-            line.outcome = ImportOutcome::refused;
-            line.message = "mesh is stopping";
-            done(std::move(line));
-        });
-        return;
-    }
-    if (found != by_key_.end() && items_.at(found->second).committing)
-        return refuse("another certificate of these names is being stored; try again");
-
-    CertificateItem& item = found == by_key_.end() ? new_item(put.key) : items_.at(found->second);
-    if (item.run) {
-        item.order = item.run->row();
-        end_run(item);
-    }
-    if (Ca* ca = ca_of(item)) ca->authority->stop_waiting(item.id);
-    item.committing = true;
-    const auto later = std::make_shared<std::vector<std::function<void(bool)>>>();
-    item.after_import = later;
-    store::CertificateRecord record = put;
-    store::VersionFacts facts = std::get<store::PutVersion>(batch.transition.at(1)).facts;
-    const auto issued = std::make_shared<Issued>();
-    issued->credential = batch.credentials.front();
-    // Not by the gate: who imports wants to hear of a failure, not to wait until it is mended.
-    store_.apply(std::move(batch.transition),
-                 executor_,
-                 [this,
-                  alive = std::weak_ptr<int>(alive_),
-                  id = item.id,
-                  record,
-                  facts,
-                  issued,
-                  later,
-                  done,
-                  line](const Result<store::Applied>& applied) mutable {
-                     CertificateItem* const waiting = alive.expired() ? nullptr : find(id);
-                     if (!applied || waiting == nullptr) {
-                         line.outcome = ImportOutcome::refused;
-                         line.message = applied ? "mesh is stopping" : applied.error().message;
-                     }
-                     if (waiting != nullptr) waiting->after_import.reset();
-                     if (waiting != nullptr && applied) {
-                         take_over(*waiting, record, facts);
-                         imported(id, *applied, *issued);
-                     } else if (waiting != nullptr) {
-                         waiting->committing = false;
-                         schedule(*waiting);
-                     }
-                     done(std::move(line));
-                     for (const auto& next : *later) next(!alive.expired());
-                 });
-    // Its turn, if it had one, is somebody else's now.
-    if (Ca* ca = ca_of(item)) ca->authority->pump();
-}
-
-void CertificateKeeper::imported(ItemId id, const store::Applied& applied, const Issued& issued) {
-    CertificateItem& item = items_.at(id);
-    item.committing = false;
-    item.has_row = true;
-    item.order.reset();
-    item.waits = 0;
-    item.renewal_asked = false;
-    item.asked_to_wait_until.reset();
-    item.stored.certificate_id = applied.certificate_id;
-    item.stored.version_id = applied.version_id;
-    publish(item, applied.certificate_id, applied.version_id, issued);
-    if (const auto temporary = std::exchange(item.temporary_id, 0); temporary != 0)
-        publisher_.remove_certificate(temporary);
-    log_.info("cert_live",
-              "an imported certificate is stored and served",
-              {{"names", names_text(item.stored.record.ordered_names)},
-               {"resolver", item.stored.record.resolver},
-               {"serial", item.stored.version->serial},
-               {"not_after", rfc3339(item.stored.version->not_after)}});
-    schedule(item);
-    notice(item);
 }
 
 }  // namespace mesh::control

@@ -64,8 +64,7 @@ void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
         item.waits = 0;
         item.told_wait = {};
     }
-    if (std::exchange(record.unwanted_since, std::nullopt) && item.has_row)
-        changes.push_back(store::PutCertificate{record});
+    if (std::exchange(record.unwanted_since, std::nullopt)) put_row(item, changes);
     if (is_news || asked_otherwise || !heap_.contains(item.id)) schedule(item);
     if (is_news) notice(item);
 }
@@ -80,9 +79,16 @@ void CertificateKeeper::unwant(CertificateItem& item, store::Transition& changes
     item.wanted.reset();
     if (!item.stored.record.unwanted_since) {
         item.stored.record.unwanted_since = clock_.now();
-        if (item.has_row) changes.push_back(store::PutCertificate{item.stored.record});
+        put_row(item, changes);
     }
     schedule(item);
+}
+
+void CertificateKeeper::put_row(CertificateItem& item, store::Transition& changes) {
+    if (item.import)
+        item.import->row_changed = true;
+    else if (item.has_row)
+        changes.push_back(store::PutCertificate{item.stored.record});
 }
 
 void CertificateKeeper::order_again(std::int64_t certificate_id, std::int64_t version_id) {

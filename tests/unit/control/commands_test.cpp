@@ -301,6 +301,36 @@ TEST_CASE("commands: an import does not undo what a reload changed meanwhile") {
     CHECK(world.store.find("a.example").has_value());
 }
 
+TEST_CASE("commands: what a reload writes during an import brings no old failure back") {
+    World world;
+    world.ca.fails_validation = nothing_validates();
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until(
+        [&] {
+            const auto stored = world.store.find("a.example");
+            return stored && stored->record.attempts > 0;
+        },
+        1h));
+    Issuer issuer;
+    std::size_t answered = 0;
+    world.reconciler->import({directory, "le"},
+                             {pair(issuer, {"a.example"}, world.clock.now())},
+                             [&](const std::vector<ImportLine>&) { ++answered; });
+    world.wanted.certificates.clear();
+    world.want();
+    REQUIRE(world.run_until([&] { return answered == 1; }, 1min));
+    world.run_for(1min);
+
+    const auto stored = world.store.find("a.example");
+
+    CHECK(stored->version->source == "import");
+    CHECK(stored->record.unwanted_since.has_value());
+    CHECK(stored->record.attempts == 0);
+    CHECK_FALSE(stored->record.next_at.has_value());
+    CHECK_FALSE(stored->record.last_error.has_value());
+}
+
 TEST_CASE("commands: of an import that cannot be stored nothing stays, and its order goes on") {
     World world;
     world.add({"a.example"});
