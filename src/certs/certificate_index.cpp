@@ -26,6 +26,7 @@ struct CertificateIndex::Slot {
     CredentialPtr credential;  ///< set when ready
     std::size_t bytes = 0;     ///< counted for the credential
     State state = State::cold;
+    bool pinned = false;    ///< holds what could not be loaded again: not in the order of use
     SteadyTime retry_at;    ///< of a failed one
     Slot* newer = nullptr;  ///< neighbours in the order of use
     Slot* older = nullptr;
@@ -46,6 +47,7 @@ void CertificateIndex::put(EntryPtr entry, CredentialPtr credential) {
     if (!same_version || slot->state == Slot::State::failed) release(*slot);
     slot->entry = std::move(entry);
     add_names(*slot);
+    if (!credential && slot->pinned == slot->entry->can_be_loaded) credential = slot->credential;
     if (credential) hold(*slot, std::move(credential));
 }
 
@@ -146,22 +148,24 @@ void CertificateIndex::hold(Slot& slot, CredentialPtr credential) {
     slot.credential = std::move(credential);
     slot.state = Slot::State::ready;
     cache_bytes_ += slot.bytes;
-    link_newest(slot);
+    slot.pinned = !slot.entry->can_be_loaded;
+    if (!slot.pinned) link_newest(slot);
     evict();
 }
 
 void CertificateIndex::release(Slot& slot) {
     if (slot.state == Slot::State::ready) {
-        unlink(slot);
+        if (!slot.pinned) unlink(slot);
         cache_bytes_ -= slot.bytes;
     }
+    slot.pinned = false;
     slot.credential.reset();
     slot.bytes = 0;
     slot.state = Slot::State::cold;
 }
 
 void CertificateIndex::use(Slot& slot) {
-    if (newest_ == &slot) return;
+    if (slot.pinned || newest_ == &slot) return;
     unlink(slot);
     link_newest(slot);
 }

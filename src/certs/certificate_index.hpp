@@ -27,6 +27,8 @@ struct CertificateEntry {
     std::string directory;  ///< CA directory URL; empty for certificates from files
     WallTime not_before;
     WallTime not_after;
+    /// False while it is on no disk yet: what was put is all there is of it.
+    bool can_be_loaded = true;
 };
 using EntryPtr = std::shared_ptr<const CertificateEntry>;
 using CredentialPtr = std::shared_ptr<const tls::Credential>;
@@ -60,8 +62,9 @@ class CertificateIndex {
 
     /// `request_load(entry)` is called at most once per version until `loaded` or `load_failed`
     /// answers, and must not call back into the index before it returns. `cache_bytes_max` bounds
-    /// parsed credentials; the least recently used go first, the one just needed stays. `clock`
-    /// times the pauses and outlives the index.
+    /// parsed credentials; the least recently used go first, the one just needed stays, and so do
+    /// those that could not be loaded again, at the expense of the others. `clock` times the pauses
+    /// and outlives the index.
     CertificateIndex(std::function<void(EntryPtr)> request_load,
                      std::size_t cache_bytes_max,
                      const Clock& clock);

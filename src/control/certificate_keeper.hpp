@@ -105,7 +105,8 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     void publish(const CertificateItem& item,
                  certs::CertificateId id,
                  certs::VersionId version,
-                 const Issued& issued);
+                 const Issued& issued,
+                 bool stored);
 
     // What people ask (keeper_commands.cpp).
     [[nodiscard]] RenewLine renew_one(CertificateItem& item);

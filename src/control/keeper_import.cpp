@@ -147,7 +147,7 @@ void CertificateKeeper::serve_imported(CertificateItem& item,
     item.asked_to_wait_until.reset();
     item.stored.certificate_id = applied.certificate_id;
     item.stored.version_id = applied.version_id;
-    publish(item, applied.certificate_id, applied.version_id, issued);
+    publish(item, applied.certificate_id, applied.version_id, issued, true);
     if (const auto temporary = std::exchange(item.temporary_id, 0); temporary != 0)
         publisher_.remove_certificate(temporary);
     log_.info("cert_live",

@@ -324,7 +324,7 @@ void CertificateKeeper::committed(ItemId id, const store::Applied& applied, cons
     item->committing = false;
     item->stored.certificate_id = applied.certificate_id;
     item->stored.version_id = applied.version_id;
-    publish(*item, applied.certificate_id, applied.version_id, issued);
+    publish(*item, applied.certificate_id, applied.version_id, issued, true);
     if (const auto temporary = std::exchange(item->temporary_id, 0); temporary != 0)
         publisher_.remove_certificate(temporary);
     const store::VersionFacts& facts = *item->stored.version;
@@ -348,7 +348,7 @@ void CertificateKeeper::serve_uncommitted(CertificateItem& item, const Issued& i
     if (!has_stored && item.temporary_id == 0) item.temporary_id = unused;
     const certs::CertificateId id =
         item.temporary_id != 0 ? item.temporary_id : item.stored.certificate_id;
-    publish(item, id, unused, issued);
+    publish(item, id, unused, issued, false);
     log_.warn("",
               "a new certificate is not stored; it is served from memory",
               {{"names", names_text(item.stored.record.ordered_names)},
@@ -369,7 +369,8 @@ void CertificateKeeper::refused_by_store(ItemId id, const Issued& issued) {
 void CertificateKeeper::publish(const CertificateItem& item,
                                 certs::CertificateId id,
                                 certs::VersionId version,
-                                const Issued& issued) {
+                                const Issued& issued,
+                                bool stored) {
     auto entry = std::make_shared<certs::CertificateEntry>();
     entry->id = id;
     entry->version = version;
@@ -377,6 +378,7 @@ void CertificateKeeper::publish(const CertificateItem& item,
     entry->directory = item.stored.record.key.directory;
     entry->not_before = item.stored.version->not_before;
     entry->not_after = item.stored.version->not_after;
+    entry->can_be_loaded = stored;
     publisher_.put_certificate(std::move(entry), issued.credential);
 }
 

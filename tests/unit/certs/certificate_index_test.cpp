@@ -25,6 +25,7 @@ struct Wanted {
     std::string directory = {};
     hours starts{-24};
     hours ends{24 * 60};
+    bool can_be_loaded = true;
 };
 
 EntryPtr entry(const Wanted& wanted) {
@@ -35,6 +36,7 @@ EntryPtr entry(const Wanted& wanted) {
     made->directory = wanted.directory;
     made->not_before = now + wanted.starts;
     made->not_after = now + wanted.ends;
+    made->can_be_loaded = wanted.can_be_loaded;
     return made;
 }
 
@@ -268,6 +270,31 @@ TEST_CASE("certificate index: the least recently used credentials make room") {
     CHECK(f.index.cache_bytes() == 3 * one);
     CHECK(f.find("n1.example").state == Lookup::State::loading);  // asked for again
     CHECK(f.requested.size() == 2);
+}
+
+TEST_CASE("certificate index: what is on no disk yet never makes room") {
+    const std::size_t one = credential()->memory_size();
+    Fixture f(2 * one);
+    const CredentialPtr only = credential();
+    f.index.put(entry({.id = 1, .version = 10, .can_be_loaded = false}), only);
+    for (CertificateId id = 2; id <= 6; ++id)
+        f.index.put(entry({.id = id, .names = {"n" + std::to_string(id) + ".example"}}),
+                    credential());
+
+    CHECK(f.find("shop.example").credential == only);
+    CHECK(f.index.cache_bytes() == 2 * one);  // the others went
+
+    // Stored, under another version or the same, it is as any other.
+    const bool same_version = GENERATE(false, true);
+    f.index.put(entry({.id = 1, .version = same_version ? 10 : 11}), same_version ? nullptr : only);
+    CHECK(f.find("shop.example").credential == only);
+    for (CertificateId id = 2; id <= 6; ++id)
+        f.index.put(entry({.id = id, .names = {"n" + std::to_string(id) + ".example"}}),
+                    credential());
+    CHECK(f.find("shop.example").state == Lookup::State::loading);
+    CHECK(f.index.cache_bytes() == 2 * one);
+    f.index.remove(1);
+    CHECK(f.index.cache_bytes() == 2 * one);
 }
 
 TEST_CASE("certificate index: a cache smaller than one credential still serves the last") {

@@ -52,6 +52,7 @@ TEST_CASE("F83: store fault: a certificate that cannot be stored is served, and 
     REQUIRE(world.run_until([&] { return world.live("a.example"); }, 10s));
     CHECK_FALSE(world.store.find("a.example")->version.has_value());
     CHECK(world.log.count("cert_live") == 0);
+    CHECK_FALSE(world.publisher->find("a.example")->entry->can_be_loaded);
     world.run_for(10min);
     CHECK(world.ca.orders_made == 1);
 
@@ -61,6 +62,7 @@ TEST_CASE("F83: store fault: a certificate that cannot be stored is served, and 
     const auto stored = world.store.find("a.example");
     CHECK(world.publisher->find("a.example")->entry->id == stored->certificate_id);
     CHECK(world.publisher->find("a.example")->entry->version == stored->version_id);
+    CHECK(world.publisher->find("a.example")->entry->can_be_loaded);
 }
 
 TEST_CASE("store fault: a renewal that cannot be stored replaces the old one in memory") {
