@@ -1,27 +1,18 @@
 #include "app/file_certificates.hpp"
 
+#include "base/regular_file.hpp"
 #include "base/time_text.hpp"
 #include "config/codes.hpp"
 #include "config/problems.hpp"
 #include "proxy/snapshot.hpp"
 #include "tls/policy.hpp"
 
-#include <fstream>
-#include <iterator>
+#include <utility>
 
 namespace mesh::app {
 namespace {
 
-constexpr std::streamoff file_size_max = 4 << 20;
-
-Result<std::string> read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary | std::ios::ate);
-    if (!file) return Error{Errc::io, Origin::config, "cannot read " + path};
-    if (file.tellg() > file_size_max)
-        return Error{Errc::limit, Origin::config, path + " is larger than 4 MiB"};
-    file.seekg(0);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-}
+constexpr std::size_t file_size_max = std::size_t{4} << 20;
 
 /// Reads what one configuration names and collects what is wrong with it.
 class Reader {
@@ -80,10 +71,11 @@ class Reader {
 
  private:
     std::optional<std::string> text(const std::string& path, const model::Location& at) {
-        auto read = read_file(path);
+        auto read = read_regular_file(path, file_size_max);
         if (read) return std::move(*read);
-        error(
-            at, read.error().message, "check the path and that the user mesh runs as may read it");
+        error(at,
+              "cannot read " + path + ": " + read.error().message,
+              "check the path and that the user mesh runs as may read it");
         return std::nullopt;
     }
 

@@ -1,7 +1,7 @@
 #include "app/loaded_configuration.hpp"
 
 #include "base/clock.hpp"
-#include "config/files.hpp"
+#include "base/regular_file.hpp"
 #include "tls/key_pair.hpp"
 
 #include <string_view>
@@ -26,7 +26,7 @@ LoadedConfiguration load_configuration(const std::string& path) {
     LoadedConfiguration loaded;
     const config::LoadOptions options{config::process_environment, false};
     // One reading: what is hashed is what is applied.
-    if (const auto text = config::read_file(path, config::file_size_max)) {
+    if (const auto text = read_regular_file(path, config::file_size_max)) {
         loaded.sha256 = hex(tls::sha256(*text));
         loaded.result = config::load_text(*text, path, options);
     } else {

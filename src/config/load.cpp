@@ -1,5 +1,6 @@
 #include "config/load.hpp"
 
+#include "base/regular_file.hpp"
 #include "config/codes.hpp"
 #include "config/files.hpp"
 #include "config/options.hpp"
@@ -95,7 +96,7 @@ LoadResult load_text(std::string_view text,
 }
 
 LoadResult load_file(const std::string& path, const LoadOptions& options) {
-    const auto text = read_file(path, file_size_max);
+    const auto text = read_regular_file(path, file_size_max);
     if (text) return load_text(*text, path, options);
     model::Location file;
     file.file = std::make_shared<const std::string>(path);

@@ -1,6 +1,7 @@
 #include "config/resolve.hpp"
 
 #include "base/nearest.hpp"
+#include "base/regular_file.hpp"
 #include "config/codes.hpp"
 #include "config/files.hpp"
 

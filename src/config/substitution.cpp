@@ -1,5 +1,6 @@
 #include "config/substitution.hpp"
 
+#include "base/regular_file.hpp"
 #include "config/files.hpp"
 
 #include <algorithm>
@@ -87,9 +88,9 @@ class Substitution {
     }
 
     void file(std::string_view path) {
-        auto content = path.empty()
-                           ? Error{Errc::invalid, Origin::config, "no path given"}
-                           : read_file(absolute_path(path, folder_), substituted_file_size_max);
+        auto content = path.empty() ? Error{Errc::invalid, Origin::config, "no path given"}
+                                    : read_regular_file(absolute_path(path, folder_),
+                                                        substituted_file_size_max);
         if (!content) {
             trouble(Trouble::unreadable,
                     "cannot read the file " + std::string(path) +

@@ -1,11 +1,11 @@
 #include "http/trust_bundle.hpp"
 
+#include "base/regular_file.hpp"
+
 #include <curl/curl.h>
 
-#include <array>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,16 +22,11 @@ Error unusable(const std::string& path, const std::string& why) {
 }
 
 Result<std::string> read_certificates(const std::string& path) {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return unusable(path, std::strerror(errno != 0 ? errno : EIO));
-    std::string text;
-    std::array<char, 16'384> chunk;
-    while (file.read(chunk.data(), chunk.size()) || file.gcount() > 0) {
-        text.append(chunk.data(), static_cast<std::size_t>(file.gcount()));
-        if (text.size() > file_size_max) return unusable(path, "larger than 4 MiB");
-    }
-    if (file.bad()) return unusable(path, std::strerror(EIO));
+    auto read = read_regular_file(path, file_size_max);
+    if (!read)
+        return unusable(
+            path, read.error().code == Errc::limit ? "larger than 4 MiB" : read.error().message);
+    std::string text = std::move(*read);
     if (text.find("-----BEGIN CERTIFICATE-----") == std::string::npos &&
         text.find("-----BEGIN TRUSTED CERTIFICATE-----") == std::string::npos) {
         return unusable(path, "no PEM certificate in it");

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/stat.h>
 
 using namespace mesh;
 using namespace mesh::app;
@@ -38,6 +39,7 @@ class Folder {
         write(name + ".pem", credential->chain().to_pem());
         write(name + ".key", credential->key().to_pem().reveal());
     }
+    [[nodiscard]] std::string path(const std::string& name) const { return path_ + '/' + name; }
     [[nodiscard]] config::LoadResult check(const std::string& yaml) const {
         auto result = config::load_text(
             "entryPoints:\n  tcp: {address: ':5443'}\n" + yaml, path_ + "/mesh.yaml", {});
@@ -142,4 +144,23 @@ TEST_CASE("files: the next change is the next beginning or end of a certificate"
     // One; the second begins; the first ends; the second ends.
     CHECK(valid == std::vector<std::size_t>{1, 2, 1, 0});
     CHECK(at == now + std::chrono::hours(100));
+}
+
+TEST_CASE("files: what is no regular file, or a huge one, is one finding and holds nobody up") {
+    Folder folder;
+    folder.write_certificate("good", now);
+    REQUIRE(::mkfifo(folder.path("pipe.pem").c_str(), 0600) == 0);
+    folder.write("huge.pem", std::string((std::size_t{4} << 20) + 1, '#'));
+    model::Configuration configuration;
+    configuration.certificates.push_back({folder.path("pipe.pem"), folder.path("good.key"), {}});
+    configuration.certificates.push_back({folder.path("huge.pem"), folder.path("good.key"), {}});
+
+    const TlsFiles files = load_tls_files(configuration, now);
+
+    CHECK(files.certificates.empty());
+    REQUIRE(files.findings.size() == 2);
+    CHECK(files.findings[0].message ==
+          "cannot read " + folder.path("pipe.pem") + ": Not a regular file");
+    CHECK(files.findings[1].message ==
+          "cannot read " + folder.path("huge.pem") + ": it is larger than 4194304 bytes");
 }

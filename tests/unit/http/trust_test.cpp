@@ -4,6 +4,7 @@
 #include "scripted_server.hpp"
 #include "support/catch.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace mesh {
@@ -178,6 +179,15 @@ TEST_CASE("trust: CA files that cannot be used are named") {
         const auto answer = exchange(*client, request);
         REQUIRE_FALSE(answer.has_value());
         CHECK_THAT(answer.error().message, ContainsSubstring("no PEM certificate in it"));
+    }
+    SECTION("a pipe nobody writes to") {
+        const TemporaryFile file("");
+        REQUIRE(::unlink(file.path().c_str()) == 0);
+        REQUIRE(::mkfifo(file.path().c_str(), 0600) == 0);
+        request.trust.ca_files = {file.path()};
+        const auto answer = exchange(*client, request);
+        REQUIRE_FALSE(answer.has_value());
+        CHECK_THAT(answer.error().message, ContainsSubstring("Not a regular file"));
     }
     SECTION("too large") {
         const TemporaryFile file(std::string(5 << 20, 'x'));
