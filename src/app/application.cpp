@@ -284,7 +284,7 @@ void Application::watch_expiry() {
 void Application::open_control_socket() {
     reload_ = std::make_unique<Reload>(
         loop_,
-        [this] { return read_configuration(); },
+        [this] { return prepare_reading(); },
         [this](FreshConfiguration fresh) { return apply(std::move(fresh)); });
     Controlled& process = *this;
     endpoint_ = std::make_unique<ControlEndpoint>(

@@ -74,7 +74,9 @@ class Application final : private Controlled {
     }
 
     // Reloading (application_reload.cpp).
-    [[nodiscard]] FreshConfiguration read_configuration() const;
+    struct ReadingFrom;
+    [[nodiscard]] Reload::Read prepare_reading() const;
+    [[nodiscard]] static FreshConfiguration read_configuration(const ReadingFrom& from);
     [[nodiscard]] ReloadOutcome apply(FreshConfiguration fresh);
     [[nodiscard]] ReloadOutcome refuse(config::LoadResult result);
     [[nodiscard]] Status switch_to(const FreshConfiguration& fresh);

@@ -39,12 +39,29 @@ void Application::reload(Reload::Done done) {
     });
 }
 
-/// On the reload's thread: what it uses of this object stays as it is until `apply`.
-FreshConfiguration Application::read_configuration() const {
-    FreshConfiguration fresh{load_configuration(path_), nullptr};
+/// What a reading uses, none of it the application's own: that may be gone before a disk answers.
+struct Application::ReadingFrom {
+    std::string path;
+    model::Configuration running;  ///< what a restart is needed for
+    bool has_store;
+    std::shared_ptr<const proxy::Snapshot> snapshot;
+};
+
+Reload::Read Application::prepare_reading() const {
+    return [from = std::make_shared<const ReadingFrom>(ReadingFrom{path_,
+                                                                   restart_options(configuration_),
+                                                                   store_ != nullptr,
+                                                                   snapshot_})] {
+        return read_configuration(*from);
+    };
+}
+
+/// On the reload's thread.
+FreshConfiguration Application::read_configuration(const ReadingFrom& from) {
+    FreshConfiguration fresh{load_configuration(from.path), nullptr};
     config::LoadResult& result = fresh.loaded.result;
     if (!result.configuration) return fresh;
-    auto changes = restart_needed(configuration_, *result.configuration, store_ != nullptr);
+    auto changes = restart_needed(from.running, *result.configuration, from.has_store);
     if (!changes.empty()) {
         const std::size_t count = changes.size();
         for (config::Finding& change : changes)
@@ -54,11 +71,12 @@ FreshConfiguration Application::read_configuration() const {
         return fresh;
     }
     auto snapshot = proxy::make_snapshot(
-        *result.configuration, fresh.loaded.files.client_ca_pem, snapshot_.get());
-    if (snapshot)
-        fresh.snapshot = std::move(*snapshot);
-    else
+        *result.configuration, fresh.loaded.files.client_ca_pem, from.snapshot.get());
+    if (!snapshot) {
         add_error(result, config::codes::bad_value, snapshot.error().message);
+        return fresh;
+    }
+    fresh.snapshot = std::move(*snapshot);
     return fresh;
 }
 

@@ -3,7 +3,9 @@
 #include "base/quiet_thread.hpp"
 #include "base/result.hpp"
 
+#include <condition_variable>
 #include <exception>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -23,11 +25,48 @@ FreshConfiguration failed(const std::string& why) {
 
 }  // namespace
 
-Reload::Reload(Executor& executor, Read read, Apply apply)
-    : executor_(executor), read_(std::move(read)), apply_(std::move(apply)) {}
+/// From the reading thread back to the executor, until that is gone.
+class Reload::Way {
+ public:
+    explicit Way(Executor& executor) : executor_(&executor) {}
+
+    void begun() {
+        const std::lock_guard lock(mutex_);
+        ++reading_;
+    }
+    void ended() {
+        const std::lock_guard lock(mutex_);
+        --reading_;
+        done_.notify_all();
+    }
+    /// `task` runs on the executor, unless the way is shut before.
+    static void post(const std::shared_ptr<Way>& way, std::function<void()> task) {
+        const std::lock_guard lock(way->mutex_);
+        if (way->executor_ == nullptr) return;
+        way->executor_->post([way, task = std::move(task)] {
+            if (way->executor_ != nullptr) task();
+        });
+    }
+    void shut() {
+        std::unique_lock lock(mutex_);
+        executor_ = nullptr;
+        done_.wait_for(lock, patience, [this] { return reading_ == 0; });
+    }
+
+ private:
+    std::mutex mutex_;
+    std::condition_variable done_;
+    Executor* executor_;
+    int reading_ = 0;
+};
+
+Reload::Reload(Executor& executor, Prepare prepare, Apply apply)
+    : prepare_(std::move(prepare)),
+      apply_(std::move(apply)),
+      way_(std::make_shared<Way>(executor)) {}
 
 Reload::~Reload() {
-    if (reader_.joinable()) reader_.join();
+    way_->shut();
 }
 
 void Reload::request(Done done) {
@@ -44,28 +83,27 @@ void Reload::request(Done done) {
 void Reload::begin() {
     reading_ = true;
     current_ = std::exchange(next_, {});
-    if (reader_.joinable()) reader_.join();
+    const auto finish_with = [this, way = way_](FreshConfiguration fresh) {
+        Way::post(way, [this, shared = std::make_shared<FreshConfiguration>(std::move(fresh))] {
+            finish(std::move(*shared));
+        });
+    };
+    way_->begun();
     try {
-        reader_ = quiet_thread("mesh-reload", [this] { read(); });
+        // Detached, because a file that hangs cannot be interrupted.
+        quiet_thread("mesh-reload", [way = way_, read = prepare_(), finish_with]() mutable {
+            try {
+                finish_with(read());
+            } catch (const std::exception& error) {
+                finish_with(failed(error.what()));
+            }
+            read = nullptr;  // what it owns is gone before anybody is told that it ended
+            way->ended();
+        }).detach();
     } catch (const std::system_error& error) {
-        post_finish(failed(error.what()));  // no thread is to be had
+        way_->ended();
+        finish_with(failed(error.what()));  // no thread is to be had
     }
-}
-
-void Reload::read() {
-    try {
-        post_finish(read_());
-    } catch (const std::exception& error) {
-        post_finish(failed(error.what()));
-    }
-}
-
-void Reload::post_finish(FreshConfiguration fresh) {
-    executor_.post([this,
-                    alive = std::weak_ptr<int>(alive_),
-                    shared = std::make_shared<FreshConfiguration>(std::move(fresh))] {
-        if (!alive.expired()) finish(std::move(*shared));
-    });
 }
 
 void Reload::finish(FreshConfiguration fresh) {

@@ -4,10 +4,10 @@
 #include "base/executor.hpp"
 #include "proxy/snapshot.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace mesh::app {
@@ -30,15 +30,21 @@ struct ReloadOutcome {
 /// which begins after it: what is applied was on disk when it was asked for.
 class Reload {
  public:
+    /// Owns all it uses: a disk that hangs may keep it longer than the rest of the process lives.
     using Read = std::function<FreshConfiguration()>;
+    /// Makes the next reading, on the executor.
+    using Prepare = std::function<Read()>;
     using Apply = std::function<ReloadOutcome(FreshConfiguration)>;
     using Done = std::function<void(const ReloadOutcome&)>;
 
     /// More wait for one reading only if somebody repeats the command in a loop.
     static constexpr std::size_t waiting_max = 100;
 
-    Reload(Executor& executor, Read read, Apply apply);
-    /// Waits for the reading that goes on.
+    /// How long the end of this object waits for a reading.
+    static constexpr std::chrono::milliseconds patience{500};
+
+    Reload(Executor& executor, Prepare prepare, Apply apply);
+    /// A reading that goes on is left to itself after `patience`.
     ~Reload();
     Reload(const Reload&) = delete;
     Reload& operator=(const Reload&) = delete;
@@ -47,19 +53,16 @@ class Reload {
     void request(Done done);
 
  private:
+    class Way;
     void begin();
-    void read();
-    void post_finish(FreshConfiguration fresh);
     void finish(FreshConfiguration fresh);
 
-    Executor& executor_;
-    Read read_;
+    Prepare prepare_;
     Apply apply_;
-    std::thread reader_;
+    std::shared_ptr<Way> way_;  ///< shared with the thread that reads
     bool reading_ = false;
     std::vector<Done> current_;
     std::vector<Done> next_;
-    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace mesh::app

@@ -85,4 +85,13 @@ std::vector<config::Finding> restart_needed(const model::Configuration& running,
     return std::move(comparison.findings);
 }
 
+model::Configuration restart_options(const model::Configuration& running) {
+    model::Configuration options;
+    options.entry_points = running.entry_points;
+    options.storage = running.storage;
+    options.workers = running.workers;
+    options.log = running.log;
+    return options;
+}
+
 }  // namespace mesh::app

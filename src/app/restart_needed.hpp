@@ -12,4 +12,7 @@ namespace mesh::app {
                                                           const model::Configuration& next,
                                                           bool has_store);
 
+/// What restart_needed() reads of `running`, and nothing else.
+[[nodiscard]] model::Configuration restart_options(const model::Configuration& running);
+
 }  // namespace mesh::app

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 
 using namespace mesh;
 using namespace mesh::app;
@@ -59,7 +60,7 @@ TEST_CASE("reload: who asks during a reading gets the next one, and all of them 
     Gate gate;
     std::vector<std::string> told;
     Reload reload(
-        loop, [&] { return gate.read(); }, applied);
+        loop, [&] { return [&] { return gate.read(); }; }, applied);
     const auto ask = [&] {
         reload.request([&](const ReloadOutcome& outcome) {
             told.push_back(outcome.summary);
@@ -83,7 +84,9 @@ TEST_CASE("reload: a reading that fails is a refusal") {
     std::optional<ReloadOutcome> told;
     Reload reload(
         loop,
-        []() -> FreshConfiguration { throw std::runtime_error("out of descriptors"); },
+        [] {
+            return []() -> FreshConfiguration { throw std::runtime_error("out of descriptors"); };
+        },
         [](const FreshConfiguration& fresh) {
             ReloadOutcome outcome;
             outcome.applied = fresh.loaded.result.configuration.has_value();
@@ -104,13 +107,37 @@ TEST_CASE("reload: a reading that fails is a refusal") {
     CHECK_THAT(told->findings[0].message, ContainsSubstring("out of descriptors"));
 }
 
+TEST_CASE("reload: a disk that hangs does not hold up the end, and is not heard any more") {
+    TaskLoop loop;
+    const auto gate = std::make_shared<Gate>();
+    bool told = false;
+    {
+        Reload reload(
+            loop, [&] { return [gate] { return gate->read(); }; }, applied);
+        loop.post([&] {
+            reload.request([&](const ReloadOutcome&) { told = true; });
+            gate->wait_begun(1);
+            loop.stop();
+        });
+        loop.run();
+    }
+    // Only now does the disk answer.
+    gate->open(1);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{30};
+    while (gate.use_count() > 1 && std::chrono::steady_clock::now() < until)
+        std::this_thread::yield();
+
+    CHECK(gate.use_count() == 1);
+    CHECK_FALSE(told);
+}
+
 TEST_CASE("reload: more than a hundred waiting are refused") {
     TaskLoop loop;
     Gate gate;
     std::size_t refused = 0;
     std::size_t done = 0;
     Reload reload(
-        loop, [&] { return gate.read(); }, applied);
+        loop, [&] { return [&] { return gate.read(); }; }, applied);
     loop.post([&] {
         for (std::size_t i = 0; i < 1 + Reload::waiting_max + 5; ++i)
             reload.request([&](const ReloadOutcome& outcome) {

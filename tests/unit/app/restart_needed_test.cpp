@@ -24,7 +24,7 @@ std::vector<std::string> options(const std::function<void(model::Configuration&)
     model::Configuration next = running();
     change(next);
     std::vector<std::string> paths;
-    for (const auto& finding : restart_needed(running(), next, has_store)) {
+    for (const auto& finding : restart_needed(restart_options(running()), next, has_store)) {
         CHECK(finding.code == "needs-restart");
         CHECK(finding.severity == config::Severity::error);
         CHECK_THAT(finding.hint, ContainsSubstring("needs a restart in this version"));
