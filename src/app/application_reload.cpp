@@ -20,6 +20,27 @@ void add_error(config::LoadResult& result, std::string_view code, const std::str
     config::add_findings(result, {finding}, {});
 }
 
+/// A warning for the first server of each of these hosts.
+void add_unresolved(LoadedConfiguration& loaded, std::set<std::string> hosts) {
+    config::LoadResult& result = loaded.result;
+    if (hosts.empty()) return;
+    std::vector<config::Finding> findings;
+    for (const auto& [name, service] : result.configuration->services)
+        for (const model::Server& server : service.servers)
+            if (hosts.erase(server.host) != 0)
+                findings.push_back(config::finding_at(
+                    config::Severity::warning,
+                    config::codes::server_unresolved,
+                    server.at,
+                    "the host name " + server.host + " of a server has no address yet",
+                    "it is skipped until a name server knows it; it is asked every 30 s"));
+    config::add_findings(
+        result, std::move(findings), loaded.files.valid_names(SystemClock().now()));
+}
+
+/// Servers written as names are asked for before the routes to them are there, for so long.
+constexpr std::chrono::seconds names_patience{5};
+
 std::string cannot_continue(std::size_t count) {
     return count == 1 ? "1 option needs a restart"
                       : std::to_string(count) + " options need a restart";
@@ -45,13 +66,15 @@ struct Application::ReadingFrom {
     model::Configuration running;  ///< what a restart is needed for
     bool has_store;
     std::shared_ptr<const proxy::Snapshot> snapshot;
+    NameResolution::Ahead names;
 };
 
 Reload::Read Application::prepare_reading() const {
     return [from = std::make_shared<const ReadingFrom>(ReadingFrom{path_,
                                                                    restart_options(configuration_),
                                                                    store_ != nullptr,
-                                                                   snapshot_})] {
+                                                                   snapshot_,
+                                                                   names_->ahead()})] {
         return read_configuration(*from);
     };
 }
@@ -77,6 +100,8 @@ FreshConfiguration Application::read_configuration(const ReadingFrom& from) {
         return fresh;
     }
     fresh.snapshot = std::move(*snapshot);
+    const auto unknown = from.names.resolve(host_names(*result.configuration), names_patience);
+    add_unresolved(fresh.loaded, unknown);
     return fresh;
 }
 

@@ -14,14 +14,12 @@
 #include <stdexcept>
 #include <sys/socket.h>
 #include <system_error>
-#include <thread>
+#include <utility>
 
 namespace mesh::app {
 namespace {
 
 using std::chrono::steady_clock;
-
-constexpr std::chrono::seconds refresh_interval{30};
 
 bool is_literal(const std::string& host) {
     std::array<unsigned char, sizeof(in6_addr)> address{};
@@ -67,102 +65,188 @@ std::vector<std::string> resolve(const std::string& host) {
 
 struct NameResolution::State {
     struct Host {
-        std::string name;
+        bool is_set = false;    ///< by set_hosts, not only asked for ahead of it
+        bool answered = false;  ///< once at least, with addresses or without
         std::vector<std::string> last;
     };
 
+    [[nodiscard]] static Status start_threads(const std::shared_ptr<State>& state);
+    void run();
+    // With the mutex held.
+    void add(const std::string& name);
+    void look_later(const std::string& name, std::chrono::milliseconds pause);
+    void answer(const std::string& name, std::vector<std::string> literals);
+    void forget(const std::string& name);
+    [[nodiscard]] bool all_answered(const std::set<std::string>& names) const;
+
     Publish publish;
     Resolve resolve;
+    ResolutionPace pace;
     std::mutex mutex;
-    std::condition_variable wake;
+    std::condition_variable wake;  ///< of the threads that ask
+    std::condition_variable news;  ///< of those who wait for answers
     bool stopping = false;
-    std::set<std::string> hosts;
+    std::map<std::string, Host> hosts;
     std::set<std::string> asked_for;  ///< by some thread now
     std::size_t threads = 0;
-    std::multimap<steady_clock::time_point, Host> due;  ///< without those being asked for
-
-    void stop() {
-        {
-            const std::lock_guard lock(mutex);
-            stopping = true;
-        }
-        wake.notify_all();
-    }
+    /// When to ask for a host, or to forget it; without those being asked for.
+    std::multimap<steady_clock::time_point, std::string> due;
 };
 
-NameResolution::NameResolution(const std::set<std::string>& hosts, Publish publish, Resolve resolve)
+NameResolution::NameResolution(const std::set<std::string>& hosts,
+                               Publish publish,
+                               Resolve resolve,
+                               const ResolutionPace& pace)
     : state_(std::make_shared<State>()) {
     state_->publish = std::move(publish);
     state_->resolve = std::move(resolve);
+    state_->pace = pace;
     if (const Status begun = set_hosts(hosts); !begun)
         throw std::runtime_error(begun.error().message);
 }
 
-Status NameResolution::set_hosts(const std::set<std::string>& hosts) {
-    std::size_t missing = 0;
+NameResolution::~NameResolution() {
     {
         const std::lock_guard lock(state_->mutex);
-        for (const std::string& host : hosts)
-            if (!state_->hosts.contains(host) && !state_->asked_for.contains(host))
-                state_->due.emplace(steady_clock::now(), State::Host{host, {}});
-        std::erase_if(state_->due,
-                      [&](const auto& entry) { return !hosts.contains(entry.second.name); });
-        state_->hosts = hosts;
-        const std::size_t wanted = std::min(hosts.size(), threads_max);
-        missing = wanted - std::min(wanted, state_->threads);
-        state_->threads += missing;
+        state_->stopping = true;
     }
     state_->wake.notify_all();
-    return start_threads(missing);
+    state_->news.notify_all();
 }
 
-Status NameResolution::start_threads(std::size_t count) {
+Status NameResolution::set_hosts(const std::set<std::string>& hosts) {
+    {
+        const std::lock_guard lock(state_->mutex);
+        for (const std::string& name : hosts) {
+            state_->add(name);
+            State::Host& host = state_->hosts.at(name);
+            // One that was left out meanwhile: what its name server says now counts.
+            if (!std::exchange(host.is_set, true) && host.answered)
+                state_->look_later(name, std::chrono::milliseconds{0});
+        }
+        std::vector<std::string> gone;
+        for (auto& [name, host] : state_->hosts)
+            if (!hosts.contains(name) && (std::exchange(host.is_set, false) || !host.answered))
+                gone.push_back(name);
+        for (const std::string& name : gone) {
+            if (state_->hosts.at(name).last.empty())
+                state_->forget(name);
+            else
+                state_->look_later(name, state_->pace.linger);
+        }
+    }
+    return State::start_threads(state_);
+}
+
+std::set<std::string> NameResolution::Ahead::resolve(const std::set<std::string>& hosts,
+                                                     std::chrono::milliseconds patience) const {
+    {
+        const std::lock_guard lock(state_->mutex);
+        for (const std::string& name : hosts) {
+            state_->add(name);
+            const State::Host& host = state_->hosts.at(name);
+            if (!host.is_set && host.answered) state_->look_later(name, state_->pace.linger);
+        }
+    }
+    (void)State::start_threads(state_);
+    std::unique_lock lock(state_->mutex);
+    state_->news.wait_for(
+        lock, patience, [&] { return state_->stopping || state_->all_answered(hosts); });
+    std::set<std::string> unknown;
+    for (const std::string& name : hosts) {
+        const auto found = state_->hosts.find(name);
+        if (found == state_->hosts.end() || found->second.last.empty()) unknown.insert(name);
+    }
+    return unknown;
+}
+
+Status NameResolution::State::start_threads(const std::shared_ptr<State>& state) {
+    std::size_t count = 0;
+    {
+        const std::lock_guard lock(state->mutex);
+        const std::size_t wanted = std::min(state->hosts.size(), threads_max);
+        count = wanted - std::min(wanted, state->threads);
+        state->threads += count;
+    }
+    state->wake.notify_all();
     // Detached, because getaddrinfo cannot be interrupted: who joined would wait for a name server.
     std::size_t started = 0;
     try {
         for (; started < count; ++started)
-            quiet_thread("mesh-names", [state = state_] { run(*state); }).detach();
+            quiet_thread("mesh-names", [state] { state->run(); }).detach();
     } catch (const std::system_error& error) {
-        const std::lock_guard lock(state_->mutex);
-        state_->threads -= count - started;
+        const std::lock_guard lock(state->mutex);
+        state->threads -= count - started;
         // Fewer threads only take longer.
-        if (state_->threads == 0)
+        if (state->threads == 0)
             return Error{Errc::limit, Origin::internal, std::string("no thread: ") + error.what()};
     }
     return {};
 }
 
-NameResolution::~NameResolution() {
-    state_->stop();
+void NameResolution::State::run() {
+    std::unique_lock lock(mutex);
+    while (!stopping) {
+        if (due.empty()) {
+            wake.wait(lock);
+            continue;
+        }
+        if (const auto at = due.begin()->first; at > steady_clock::now()) {
+            wake.wait_until(lock, at);
+            continue;
+        }
+        const std::string name = due.extract(due.begin()).mapped();
+        if (const Host& host = hosts.at(name); !host.is_set && host.answered) {
+            forget(name);
+            continue;
+        }
+        asked_for.insert(name);
+        lock.unlock();
+        auto literals = resolve(name);
+        lock.lock();
+        if (stopping) return;
+        asked_for.erase(name);
+        answer(name, std::move(literals));
+    }
 }
 
-void NameResolution::run(State& state) {
-    std::unique_lock lock(state.mutex);
-    while (!state.stopping) {
-        if (state.due.empty()) {
-            state.wake.wait(lock);
-            continue;
-        }
-        if (const auto at = state.due.begin()->first; at > steady_clock::now()) {
-            state.wake.wait_until(lock, at);
-            continue;
-        }
-        auto host = state.due.extract(state.due.begin());
-        state.asked_for.insert(host.mapped().name);
-        lock.unlock();
-        auto literals = state.resolve(host.mapped().name);
-        lock.lock();
-        if (state.stopping) return;
-        state.asked_for.erase(host.mapped().name);
-        if (!literals.empty() && literals != host.mapped().last) {
-            host.mapped().last = literals;
-            state.publish(host.mapped().name, std::move(literals));
-        }
-        if (!state.hosts.contains(host.mapped().name)) continue;
-        host.key() = steady_clock::now() + refresh_interval;
-        state.due.insert(std::move(host));
-        state.wake.notify_one();
+/// Unless it is there; it is asked for at once.
+void NameResolution::State::add(const std::string& name) {
+    if (!hosts.try_emplace(name).second || asked_for.contains(name)) return;
+    due.emplace(steady_clock::now(), name);
+}
+
+/// Its answer, if one is under way, says when to look again.
+void NameResolution::State::look_later(const std::string& name, std::chrono::milliseconds pause) {
+    if (asked_for.contains(name)) return;
+    std::erase_if(due, [&](const auto& entry) { return entry.second == name; });
+    due.emplace(steady_clock::now() + pause, name);
+}
+
+void NameResolution::State::answer(const std::string& name, std::vector<std::string> literals) {
+    const auto found = hosts.find(name);
+    if (found == hosts.end()) return;
+    Host& host = found->second;
+    host.answered = true;
+    if (!literals.empty() && literals != host.last) {
+        host.last = literals;
+        publish(name, std::move(literals));
     }
+    look_later(name, host.is_set ? pace.refresh : pace.linger);
+    wake.notify_one();
+    news.notify_all();
+}
+
+void NameResolution::State::forget(const std::string& name) {
+    std::erase_if(due, [&](const auto& entry) { return entry.second == name; });
+    if (!hosts.extract(name).mapped().last.empty()) publish(name, {});
+}
+
+bool NameResolution::State::all_answered(const std::set<std::string>& names) const {
+    return std::all_of(names.begin(), names.end(), [this](const std::string& name) {
+        const auto found = hosts.find(name);
+        return found == hosts.end() || found->second.answered;
+    });
 }
 
 }  // namespace mesh::app

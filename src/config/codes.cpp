@@ -37,6 +37,7 @@ constexpr Code table[] = {
     {name_not_allowed, "a wanted name is outside the resolver's `allowedDomains`"},
     {too_many_names, "more than 100 names in one certificate"},
     {needs_restart, "at a reload: the option changed, and a running mesh cannot follow"},
+    {server_unresolved, "warning, at a reload: the host name of a server has no address yet"},
     {certificate_expired, "warning: the certificate in a file has expired"},
     {passthrough_resolver,
      "warning: a router that passes TLS through never presents its resolver's certificate"},

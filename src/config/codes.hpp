@@ -39,6 +39,7 @@ inline constexpr std::string_view name_not_public = "name-not-public";
 inline constexpr std::string_view name_not_allowed = "name-not-allowed";
 inline constexpr std::string_view too_many_names = "too-many-names";
 inline constexpr std::string_view needs_restart = "needs-restart";
+inline constexpr std::string_view server_unresolved = "server-unresolved";
 // Advice
 inline constexpr std::string_view certificate_expired = "certificate-expired";
 inline constexpr std::string_view passthrough_resolver = "passthrough-resolver";

@@ -88,7 +88,8 @@ class DataPlane {
                        const certs::CredentialPtr& credential,
                        std::function<void()> done);
     void remove_challenge(const Hostname& name);
-    /// Addresses of a host name used by servers ("db.internal"); literals need none.
+    /// Addresses of a host name used by servers ("db.internal"); literals need none. No addresses:
+    /// the host is forgotten.
     void set_addresses(const std::string& host, const std::vector<std::string>& ip_literals);
 
     /// `done` runs on some worker's thread when every worker has taken a turn since the call; while

@@ -97,7 +97,10 @@ void Worker::set_default_credential(certs::CredentialPtr credential) {
 }
 
 void Worker::set_addresses(const std::string& host, std::vector<SocketAddress> addresses) {
-    addresses_[host] = std::move(addresses);
+    if (addresses.empty())
+        addresses_.erase(host);
+    else
+        addresses_[host] = std::move(addresses);
 }
 
 std::vector<SocketAddress> Worker::addresses_of(const model::Server& server) const {

@@ -3,6 +3,7 @@
 
 import copy
 import signal
+import socket
 import ssl
 
 from mesh_env import Authority, Hammer, refusal, s_client, wait_until
@@ -53,6 +54,29 @@ def test_routes_services_and_names_change_under_a_hammer_of_handshakes(env):
     assert established.receive_line() == "still here"
     established.close()
     mesh.wait_for("reload_applied", count=11)
+
+
+def test_a_server_written_as_a_name_is_reached_as_soon_as_the_reload_is_applied(env):
+    env.backend("app")
+    config = configuration(env, {"plain": {"rule": "HostSNI(`*`)", "service": "app"}})
+    mesh = env.mesh(config)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        config["tcp"]["services"]["named"] = service(f"localhost:{server.getsockname()[1]}")
+        config["tcp"]["routers"]["plain"]["service"] = "named"
+        mesh.write_config(config)
+        mesh.command("reload")
+        with socket.create_connection(env.at(), timeout=30) as client:
+            client.sendall(b"hello\n")
+            accepted, _ = server.accept()
+            with accepted:
+                accepted.settimeout(30)
+                assert accepted.recv(16) == b"hello\n"
+
+    config["tcp"]["services"]["named"] = service("nowhere.invalid:443")
+    mesh.write_config(config)
+    out = mesh.command("reload").stdout
+    assert "nowhere.invalid of a server has no address yet" in out and "applied" in out
 
 
 def test_a_refused_reload_leaves_everything_as_it_was(env):

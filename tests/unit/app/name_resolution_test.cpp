@@ -29,6 +29,12 @@ class Published {
         std::unique_lock lock(mutex_);
         return wake_.wait_for(lock, 10s, [&] { return all_.count(host) != 0; });
     }
+    /// With no literals: it is to be forgotten.
+    [[nodiscard]] bool has(const std::string& host, const std::vector<std::string>& literals) {
+        std::unique_lock lock(mutex_);
+        return wake_.wait_for(
+            lock, 10s, [&] { return all_.count(host) != 0 && all_.at(host) == literals; });
+    }
     [[nodiscard]] std::size_t size() {
         const std::lock_guard lock(mutex_);
         return all_.size();
@@ -110,4 +116,60 @@ TEST_CASE("name resolution: other hosts are asked for at once, those that went n
     resolver->gate.set_value();
     CHECK(published.has("dead.internal"));
     CHECK(resolver->answered == 4);
+}
+
+TEST_CASE("name resolution: hosts asked for ahead are known when they are set") {
+    Published published;
+    const auto resolver = std::make_shared<Resolver>();
+    NameResolution names(
+        {},
+        [&](const std::string& host, auto literals) { published.add(host, std::move(literals)); },
+        ask(resolver));
+
+    const auto unknown = names.ahead().resolve({"a.internal", "dead.internal", "b.internal"}, 1s);
+
+    CHECK(unknown == std::set<std::string>{"dead.internal"});
+    CHECK(published.size() == 2);
+    CHECK(names.set_hosts({"a.internal", "dead.internal"}).has_value());
+    resolver->gate.set_value();
+    CHECK(published.has("dead.internal"));
+    CHECK(names.ahead().resolve({"a.internal", "dead.internal"}, 10s).empty());
+}
+
+TEST_CASE("name resolution: who waits for a silent name server is let go with the end") {
+    const auto resolver = std::make_shared<Resolver>();
+    auto names = std::make_unique<NameResolution>(
+        std::set<std::string>{}, [](const std::string&, auto) {}, ask(resolver));
+    auto waiting = std::async(std::launch::async, [ahead = names->ahead()] {
+        return ahead.resolve({"dead.internal"}, 1h);
+    });
+    resolver->asked.get_future().wait();
+    names.reset();
+
+    REQUIRE(waiting.wait_for(10s) == std::future_status::ready);
+    CHECK(waiting.get() == std::set<std::string>{"dead.internal"});
+    resolver->gate.set_value();
+}
+
+TEST_CASE(
+    "name resolution: a host that is none any more is forgotten, one that comes back is not") {
+    Published published;
+    const auto resolver = std::make_shared<Resolver>();
+    NameResolution names(
+        {"a.internal", "b.internal"},
+        [&](const std::string& host, auto literals) { published.add(host, std::move(literals)); },
+        ask(resolver),
+        {30s, 20ms});
+    CHECK(published.has("a.internal"));
+    CHECK(published.has("b.internal"));
+
+    CHECK(names.set_hosts({"b.internal"}).has_value());
+
+    CHECK(published.has("a.internal", {}));
+    CHECK(published.has("b.internal", {"192.0.2.1"}));
+    CHECK(names.set_hosts({"a.internal"}).has_value());
+    CHECK(published.has("a.internal", {"192.0.2.1"}));
+    // Asked for ahead of a reload that was refused.
+    CHECK(names.ahead().resolve({"c.internal"}, 10s).empty());
+    CHECK(published.has("c.internal", {}));
 }
