@@ -13,15 +13,9 @@ namespace {
 
 using std::chrono::milliseconds;
 using test::Peer;
+using test::plain;
 using test::Pump;
 using test::ScriptedServer;
-
-http::Request plain(const std::string& url) {
-    http::Request request;
-    request.url = url;
-    request.https_only = false;
-    return request;
-}
 
 TEST_CASE("http: cancelling one request under way leaves the others alone") {
     ScriptedServer server([](Peer& peer, const Peer::Request& request) {

@@ -12,14 +12,8 @@ namespace {
 
 using test::exchange;
 using test::Peer;
+using test::plain;
 using test::ScriptedServer;
-
-http::Request plain(const std::string& url) {
-    http::Request request;
-    request.url = url;
-    request.https_only = false;
-    return request;
-}
 
 TEST_CASE("http: a POST carries its fields and body, the answer comes back whole") {
     Peer::Request seen;

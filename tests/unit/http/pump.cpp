@@ -37,6 +37,13 @@ bool Pump::wait_for_tasks(std::size_t count) {
         lock, std::chrono::seconds{20}, [&] { return tasks_.size() >= count; });
 }
 
+http::Request plain(const std::string& url) {
+    http::Request request;
+    request.url = url;
+    request.https_only = false;
+    return request;
+}
+
 Result<http::Response> exchange(http::Client& client, http::Request request) {
     Pump pump;
     std::optional<Result<http::Response>> answer;

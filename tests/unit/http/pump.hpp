@@ -27,6 +27,9 @@ class Pump final : public Executor {
     std::deque<std::function<void()>> tasks_;
 };
 
+/// A request without TLS.
+http::Request plain(const std::string& url);
+
 /// Sends and waits for the answer.
 Result<http::Response> exchange(http::Client& client, http::Request request);
 

@@ -12,15 +12,9 @@ namespace {
 using std::chrono::milliseconds;
 using test::exchange;
 using test::Peer;
+using test::plain;
 using test::Pump;
 using test::ScriptedServer;
-
-http::Request plain(const std::string& url) {
-    http::Request request;
-    request.url = url;
-    request.https_only = false;
-    return request;
-}
 
 bool long_poll_or_answer(Peer& peer, const Peer::Request& request) {
     if (request.line.find("/watch") == std::string::npos) return peer.answer("short");
