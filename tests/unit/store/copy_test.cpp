@@ -4,6 +4,9 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <fstream>
+#include <optional>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +39,18 @@ std::size_t certificates_in(const std::string& path) {
     if (!store) return 0;
     const auto certificates = (*store)->certificates();
     return certificates ? certificates->size() : 0;
+}
+
+/// The nice value of this process's thread of that name; nothing without one.
+std::optional<int> priority_of(const std::string& thread) {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string name;
+        std::ifstream(task.path() / "comm") >> name;
+        if (name != thread) continue;
+        const auto id = static_cast<id_t>(std::stoul(task.path().filename()));
+        return ::getpriority(PRIO_PROCESS, id);
+    }
+    return std::nullopt;
 }
 
 unsigned mode_of(const std::string& path) {
@@ -107,6 +122,19 @@ TEST_CASE("F85: after certificate commits there is a private, whole copy beside 
     const auto copy = open(path + ".last", Access::read, log);
     REQUIRE(copy);
     CHECK((*copy)->accounts()->front().key_pem.reveal() == "k");
+}
+
+TEST_CASE("store: the copy is made at a lower priority than everything else", "[store][copy]") {
+    TempFolder folder;
+    NullLog log;
+    const auto store = open_quick(folder.file("mesh.db"), log);
+    const int ours = ::getpriority(PRIO_PROCESS, 0);
+    if (ours > 0) {
+        WARN("this test runs at a lower priority itself");
+        return;
+    }
+    eventually([] { return priority_of("mesh-copy") == 10; });
+    CHECK(priority_of("mesh-store") == ours);
 }
 
 TEST_CASE("F85: a store without a copy, or with an older one, gets one at its next start",

@@ -139,6 +139,40 @@ TEST_CASE("F85: an empty file beside a log with data is set aside with its log",
     CHECK_THAT(log.line_with("ERROR store_mode"), ContainsSubstring("file=" + path + "-wal"));
 }
 
+TEST_CASE("F85: the log of a killed owner is set aside as it was, with its damaged database",
+          "[store][damage]") {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    std::string log_bytes;
+    std::string bytes;
+    {
+        TestExecutor executor;
+        const auto store = open_own(path);
+        REQUIRE(commit(*store,
+                       executor,
+                       {PutCertificate{a_certificate(name_of(0))},
+                        a_version(name_of(0), "key of " + name_of(0))}));
+        log_bytes = bytes_of(path + "-wal");
+        bytes = bytes_of(path);
+    }
+    REQUIRE_FALSE(log_bytes.empty());
+    bytes.resize(bytes.size() / 2);
+    write(path, bytes);
+    write(path + "-wal", log_bytes);
+
+    RecordingLog log;
+    const auto store = open(path, Access::own, log);
+
+    REQUIRE(store);
+    check_everything_is_there(**store);
+    const auto aside = set_aside(folder.path());
+    REQUIRE(aside.size() == 2);
+    CHECK(bytes_of(aside[0]) == bytes);
+    CHECK(aside[1] == aside[0] + "-wal");
+    CHECK(bytes_of(aside[1]) == log_bytes);
+}
+
 TEST_CASE("F85: a command that only looks leaves the log beside an emptied file",
           "[store][damage]") {
     TempFolder folder;
