@@ -2,6 +2,7 @@
 
 #include "acme/client.hpp"
 #include "acme/link.hpp"
+#include "acme/printable.hpp"
 #include "acme/resources.hpp"
 #include "http/url.hpp"
 
@@ -75,15 +76,6 @@ bool is_acme(std::string_view type) {
 FailureClass by_status(int status) {
     const bool temporary = status >= 500 || status == 408 || status == 425;
     return temporary ? FailureClass::unreachable : FailureClass::protocol;
-}
-
-/// Network bytes for a message: one line of printable ASCII.
-std::string printable(std::string_view text, std::size_t size_max) {
-    std::string shown(text.substr(0, size_max));
-    std::replace_if(
-        shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
-    if (text.size() > size_max) shown += "...";
-    return shown;
 }
 
 std::string subject(const Asked& asked) {

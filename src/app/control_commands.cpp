@@ -2,6 +2,7 @@
 
 #include "app/version.hpp"
 #include "base/time_text.hpp"
+#include "config/finding_json.hpp"
 #include "control/plan_json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -60,18 +61,6 @@ HostPattern name_of(const std::string& text) {
 bool same_file(const std::string& a, const std::string& b) {
     std::error_code unknown;
     return a == b || std::filesystem::equivalent(a, b, unknown);
-}
-
-Json finding_json(const config::Finding& finding) {
-    return {{"severity", config::to_string(finding.severity)},
-            {"code", finding.code},
-            {"file", finding.file},
-            {"line", finding.line},
-            {"column", finding.column},
-            {"path", finding.path},
-            {"message", finding.message},
-            {"hint", finding.hint},
-            {"excerpt", finding.excerpt}};
 }
 
 Json refused_json(const std::optional<RefusedReload>& refused) {
@@ -231,7 +220,7 @@ void answer_reload(Controlled& process, const ipc::Reply& reply) {
     process.reload([reply](const ReloadOutcome& outcome) {
         Json findings = Json::array();
         for (const config::Finding& finding : outcome.findings)
-            findings.push_back(finding_json(finding));
+            findings.push_back(config::to_json(finding));
         reply(text_of({{"version", 1},
                        {"applied", outcome.applied},
                        {"summary", outcome.summary},

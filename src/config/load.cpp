@@ -3,6 +3,7 @@
 #include "base/regular_file.hpp"
 #include "config/codes.hpp"
 #include "config/files.hpp"
+#include "config/finding_json.hpp"
 #include "config/options.hpp"
 #include "config/problems.hpp"
 #include "config/resolve.hpp"
@@ -120,16 +121,7 @@ void add_findings(LoadResult& result,
 
 std::string findings_json(const LoadResult& result) {
     nlohmann::ordered_json findings = nlohmann::ordered_json::array();
-    for (const Finding& finding : result.findings)
-        findings.push_back({{"severity", to_string(finding.severity)},
-                            {"code", finding.code},
-                            {"file", finding.file},
-                            {"line", finding.line},
-                            {"column", finding.column},
-                            {"path", finding.path},
-                            {"message", finding.message},
-                            {"hint", finding.hint},
-                            {"excerpt", finding.excerpt}});
+    for (const Finding& finding : result.findings) findings.push_back(to_json(finding));
     const nlohmann::ordered_json document = {{"version", 1},
                                              {"valid", result.configuration.has_value()},
                                              {"findings", std::move(findings)}};

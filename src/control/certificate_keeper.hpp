@@ -99,6 +99,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     [[nodiscard]] OrderRun::Surroundings surroundings(Ca& ca);
     [[nodiscard]] OrderRun::Subject subject(const CertificateItem& item) const;
     [[nodiscard]] Urgency urgency(const CertificateItem& item) const;
+    void commit_issued(CertificateItem& item, Issued issued, store::VersionFacts facts);
     void committed(ItemId id, const store::Applied& applied, const Issued& issued);
     void serve_uncommitted(CertificateItem& item, const Issued& issued);
     void refused_by_store(ItemId id, const Issued& issued);

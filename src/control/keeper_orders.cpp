@@ -1,4 +1,5 @@
 // How orders begin and how they end.
+#include "acme/printable.hpp"
 #include "base/time_text.hpp"
 #include "control/back_off.hpp"
 #include "control/certificate_keeper.hpp"
@@ -133,6 +134,20 @@ bool is_another_wait(CertificateItem& item, const OrderFailure& failure, WallTim
     return true;
 }
 
+store::VersionFacts facts_of(const Issued& issued, WallTime now) {
+    const tls::CertificateFacts& leaf = issued.credential->facts();
+    store::VersionFacts facts;
+    facts.not_before = leaf.not_before;
+    facts.not_after = leaf.not_after;
+    facts.serial = leaf.serial;
+    facts.sha256 = leaf.sha256;
+    facts.key_type = key_type_text(issued.credential->key());
+    facts.profile = issued.profile;
+    facts.source = "acme";
+    facts.created = now;
+    return facts;
+}
+
 }  // namespace
 
 void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
@@ -165,7 +180,7 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
     }
     if (is_news) {
         change.push_back(store::AddHistory{
-            {record.key, now, "failed", printable(failure.type + ": " + failure.detail)}});
+            {record.key, now, "failed", acme::printable(failure.type + ": " + failure.detail)}});
         tell_failure(record, failure);
     }
     gate_.commit(std::move(change));
@@ -267,41 +282,40 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
     }
     const bool asked_by_a_person = item->renewal_asked;
     end_run(*item);
-    const WallTime now = clock_.now();
-    store::VersionFacts facts;
-    facts.not_before = leaf.not_before;
-    facts.not_after = leaf.not_after;
-    facts.serial = leaf.serial;
-    facts.sha256 = leaf.sha256;
-    facts.key_type = key_type_text(issued.credential->key());
-    facts.profile = issued.profile;
-    facts.source = "acme";
-    facts.created = now;
+    store::VersionFacts facts = facts_of(issued, clock_.now());
     // Who asks for another one has a reason, such as a key that others may know.
-    if (current && !asked_by_a_person && outlives(*current, facts, now)) {
+    if (current && !asked_by_a_person && outlives(*current, facts, facts.created)) {
         keep_current(*item, facts);
         return;
     }
     tell_surprises(*item, leaf.names, facts);
-    store::CertificateRecord& record = item->stored.record;
-    item->worth_renewing_at.reset();
-    item->waits = 0;
-    item->asked_to_wait_until.reset();
+    commit_issued(*item, std::move(issued), std::move(facts));
+    if (Ca* ca = ca_of(*item)) ca->authority->pump();
+}
+
+void CertificateKeeper::commit_issued(CertificateItem& item,
+                                      Issued issued,
+                                      store::VersionFacts facts) {
+    store::CertificateRecord& record = item.stored.record;
+    item.worth_renewing_at.reset();
+    item.waits = 0;
+    item.asked_to_wait_until.reset();
     record.attempts = 0;
     record.next_at.reset();
     record.last_error.reset();
     record.state.clear();
-    item->stored.version = facts;
-    item->committing = true;
+    item.stored.version = facts;
+    item.committing = true;
 
     const auto shared = std::make_shared<const Issued>(std::move(issued));
+    const ItemId id = item.id;
     const auto alive = std::weak_ptr<int>(alive_);
     gate_.commit(
         {store::PutCertificate{record},
          store::PutVersion{record.key, shared->chain_pem, shared->key_pem, facts},
          store::DeleteOrder{record.key},
          store::AddHistory{{record.key,
-                            now,
+                            facts.created,
                             "issued",
                             "serial " + facts.serial + ", until " + rfc3339(facts.not_after)}}},
         [this, alive, id, shared](const store::Applied& applied) {
@@ -314,7 +328,6 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
         [this, alive, id, shared](const Error&) {
             if (!alive.expired()) refused_by_store(id, *shared);
         });
-    if (Ca* ca = ca_of(*item)) ca->authority->pump();
 }
 
 /// The one way to get live: the version is on disk.

@@ -1,4 +1,5 @@
 // What follows from the CA's answers.
+#include "acme/printable.hpp"
 #include "base/time_text.hpp"
 #include "control/identity.hpp"
 #include "control/order_row.hpp"
@@ -30,7 +31,7 @@ void OrderRun::order_answered(const acme::OrderResource& answer) {
     before.expires = order_.expires;  // a CA that moves the end has not moved the order
     if (answer.error && !cause_) {
         cause_ = our_finding("order", answer.error->text());
-        if (!answer.error->type.empty()) cause_->type = printable(answer.error->type);
+        if (!answer.error->type.empty()) cause_->type = acme::printable(answer.error->type);
     }
     const bool asked_before = step_ == Step::order || finalizing;
     if (asked_before && same_row(before, order_)) {
@@ -95,7 +96,7 @@ void OrderRun::note_cause(std::size_t index, const acme::AuthorizationResource& 
     const std::string name = order_.authorizations[index].name + ": ";
     if (answer.error) {
         cause_ = our_finding("authorization", name + answer.error->text());
-        if (!answer.error->type.empty()) cause_->type = printable(answer.error->type);
+        if (!answer.error->type.empty()) cause_->type = acme::printable(answer.error->type);
     } else if (may_still_be_validated(answer.status) && !answer.challenge_url) {
         cause_ = our_finding("challenge",
                              name +

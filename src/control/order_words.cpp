@@ -1,6 +1,7 @@
 #include "control/order_words.hpp"
 
-#include <algorithm>
+#include "acme/printable.hpp"
+
 #include <utility>
 
 namespace mesh::control {
@@ -26,28 +27,21 @@ bool may_still_be_validated(acme::AuthorizationStatus status) {
            status == acme::AuthorizationStatus::unknown;
 }
 
-std::string printable(std::string_view text, std::size_t size_max) {
-    std::string shown(text.substr(0, size_max));
-    std::replace_if(
-        shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, ' ');
-    if (text.size() > size_max) shown += "...";
-    return shown;
-}
-
 std::string words_of(const acme::Failure& failure) {
     constexpr std::size_t half = 2040;  // of what is kept of a failure
     const bool has_type = failure.problem && !failure.problem->type.empty();
-    if (!has_type) return printable(failure.message);
+    if (!has_type) return acme::printable(failure.message);
     const std::string words = failure.problem->text();
     if (failure.link.empty() || words.find(failure.link) != std::string::npos)
-        return printable(words);
-    return printable(words, half) + " (see " + printable(failure.link, half) + ")";
+        return acme::printable(words);
+    return acme::printable(words, half) + " (see " + acme::printable(failure.link, half) + ")";
 }
 
 OrderFailure describe(const acme::Failure& failure) {
     OrderFailure result;
     const bool has_type = failure.problem && !failure.problem->type.empty();
-    result.type = has_type ? printable(failure.problem->type) : std::string(type_of(failure.kind));
+    result.type =
+        has_type ? acme::printable(failure.problem->type) : std::string(type_of(failure.kind));
     result.detail = words_of(failure);
     result.retry_at = failure.retry_at;
     return result;
@@ -63,7 +57,7 @@ acme::Failure our_failure(acme::FailureClass kind, std::string message) {
 OrderFailure our_finding(const std::string& type, std::string_view detail) {
     OrderFailure result;
     result.type = "mesh:" + type;
-    result.detail = printable(detail);
+    result.detail = acme::printable(detail);
     return result;
 }
 

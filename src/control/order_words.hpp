@@ -13,9 +13,6 @@
 namespace mesh::control {
 
 [[nodiscard]] bool may_still_be_validated(acme::AuthorizationStatus status);
-/// Words from the network for a log, a row or a terminal: one line of printable ASCII, other bytes
-/// as blanks, cut at `size_max` with "..." behind.
-[[nodiscard]] std::string printable(std::string_view text, std::size_t size_max = 4096);
 /// The CA's words with the link it gave, printable; without a problem document ours.
 [[nodiscard]] std::string words_of(const acme::Failure& failure);
 [[nodiscard]] OrderFailure describe(const acme::Failure& failure);
