@@ -2,6 +2,7 @@
 
 #include "store/checksum.hpp"
 #include "store/names_text.hpp"
+#include "store/row_damage.hpp"
 #include "store/statement.hpp"
 
 #include <SQLiteCpp/Database.h>
@@ -83,8 +84,8 @@ struct ChangeWriter::Statements {
 
     SQLite::Statement add_version{database, R"sql(
         INSERT INTO version (certificate_id, not_before, not_after, serial, sha256, key_type,
-            profile, source, created)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?))sql"};
+            profile, source, created, checksum)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql"};
     SQLite::Statement add_material{
         database,
         "INSERT INTO version_material (version_id, chain, key, checksum) VALUES (?, ?, ?, ?)"};
@@ -259,6 +260,8 @@ Status ChangeWriter::Visitor::operator()(const DeleteOrder& change) {
 Status ChangeWriter::Visitor::operator()(const PutVersion& change) {
     const Result<std::int64_t> id = require(change.key);
     if (!id) return id.error();
+    const Result<std::string> names = names_key(change.key.names);
+    if (!names) return names.error();
     const VersionFacts& facts = change.facts;
     Execution(sql_.add_version)
         .bind(*id)
@@ -270,6 +273,7 @@ Status ChangeWriter::Visitor::operator()(const PutVersion& change) {
         .bind(facts.profile)
         .bind(facts.source)
         .bind(facts.created)
+        .bind(checksum_of_row(change.key.directory, *names, facts))
         .run();
     const std::int64_t version_id = sql_.database.getLastInsertRowid();
     Execution(sql_.add_material)

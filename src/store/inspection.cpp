@@ -5,6 +5,7 @@
 #include "store/online_copy.hpp"
 #include "store/queries.hpp"
 #include "store/read_pool.hpp"
+#include "store/row_damage.hpp"
 #include "store/schema.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/statement.hpp"
@@ -84,6 +85,9 @@ std::vector<std::string> findings_of(SQLite::Database& database) {
             if (account.damaged)
                 findings.push_back("the account key of " + account.record.directory +
                                    " is damaged");
+        for (const std::int64_t id : find_damaged_rows(database))
+            findings.push_back("names or dates of certificate version " + std::to_string(id) +
+                               " are damaged");
     } catch (const SQLite::Exception& exception) {
         // What stopped the search is a finding too, and perhaps the only one.
         findings.push_back(sqlite_error("the check ended early", exception).message);

@@ -6,6 +6,7 @@
 #include "store/database_file.hpp"
 #include "store/online_copy.hpp"
 #include "store/queries.hpp"
+#include "store/row_damage.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -24,13 +25,20 @@ SteadyTime now() {
     return std::chrono::steady_clock::now();
 }
 
+int schema_version(SQLite::Database& database) {
+    return database.execAndGet("PRAGMA user_version").getInt();
+}
+
 struct DamagedRows {
     std::vector<std::int64_t> versions;
     std::vector<std::string> accounts;
+    std::vector<std::int64_t> rows;
+
+    [[nodiscard]] bool none() const { return versions.empty() && accounts.empty() && rows.empty(); }
 };
 
 DamagedRows find_damaged(SQLite::Database& draft) {
-    DamagedRows damaged{find_damaged_versions(draft), {}};
+    DamagedRows damaged{find_damaged_versions(draft), {}, find_damaged_rows(draft)};
     for (const StoredAccount& account : read_accounts(draft))
         if (account.damaged) damaged.accounts.push_back(account.record.directory);
     return damaged;
@@ -62,6 +70,8 @@ std::optional<Secret> find_good_account_key(SQLite::Database& before,
 }
 
 void mend(const DamagedRows& damaged, SQLite::Database& before, SQLite::Database& after) {
+    if (const auto rows = find_good_rows(before, after, damaged.rows); !rows.empty())
+        write_rows(after, rows);
     for (const std::int64_t id : damaged.versions)
         if (const auto material = find_good_version(before, after, id))
             replace_material(after, id, *material);
@@ -135,7 +145,8 @@ bool LastCopy::is_behind() const {
         if (newest == 0) return false;
         if (file_size(copy_path_) == 0) return true;
         const Connection copy = open_for_reading(copy_path_, Sharing::immutable);
-        return newest_version(*copy) != newest;
+        return newest_version(*copy) != newest ||
+               schema_version(*copy) != schema_version(*database);
     } catch (const SQLite::Exception&) {
         return true;  // whichever cannot be read: the copy that is made now says so
     }
@@ -169,7 +180,7 @@ Status LastCopy::carry_over(const std::string& draft) const {
     if (file_size(copy_path_) == 0) return {};
     try {
         const DamagedRows damaged = find_damaged(*open_for_reading(draft, Sharing::immutable));
-        if (damaged.versions.empty() && damaged.accounts.empty()) return {};
+        if (damaged.none()) return {};
         {
             const Connection before = open_for_reading(copy_path_, Sharing::immutable);
             const Connection after = open_for_writing(draft);

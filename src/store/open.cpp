@@ -1,6 +1,7 @@
 #include "store/change_writer.hpp"
 #include "store/damage.hpp"
 #include "store/database_file.hpp"
+#include "store/row_damage.hpp"
 #include "store/schema.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/sqlite_store.hpp"
@@ -31,6 +32,13 @@ Error not_readable(const std::string& path, const SQLite::Exception& exception) 
 /// what the start reads, unless something of it was found damaged before.
 constexpr std::uint64_t small_store = std::uint64_t{32} << 20;
 
+enum class Look { whole, schedules };
+
+Look look_needed(const std::string& path) {
+    const bool small = file_size(path) + file_size(path + "-wal") <= small_store;
+    return small || is_suspect(path) ? Look::whole : Look::schedules;
+}
+
 /// Whether every table and column is there by its name: SQLite does not know what they should be.
 Status check_names(SQLite::Database& database, const std::string& path) {
     try {
@@ -44,15 +52,15 @@ Status check_names(SQLite::Database& database, const std::string& path) {
     }
 }
 
-Status check_sound(SQLite::Database& database, const std::string& path, SchemaState schema) {
+Status check_sound(SQLite::Database& database,
+                   const std::string& path,
+                   SchemaState schema,
+                   Look look) {
     if (schema == SchemaState::empty) return {};
     if (schema == SchemaState::current)
         if (const Status named = check_names(database, path); !named) return named.error();
-    const bool small = file_size(path) + file_size(path + "-wal") <= small_store;
-    if (!small && !is_suspect(path)) return quick_check_of_schedules(database, path);
-    const Status sound = quick_check(database, path);
-    if (sound) end_suspicion(path);
-    return sound;
+    return look == Look::whole ? quick_check(database, path)
+                               : quick_check_of_schedules(database, path);
 }
 
 Result<Connection> open_writer(const std::string& path, Log& log) {
@@ -62,12 +70,18 @@ Result<Connection> open_writer(const std::string& path, Log& log) {
         move_log_on_close(*writer, false);
         const Result<SchemaState> schema = examine_schema(*writer, path);
         if (!schema) return schema.error();
-        if (const Status sound = check_sound(*writer, path, *schema); !sound) return sound.error();
+        const Look look = look_needed(path);
+        if (const Status sound = check_sound(*writer, path, *schema, look); !sound)
+            return sound.error();
         move_log_on_close(*writer, true);
         narrow_modes(path, log);  // the log made next copies the mode of the database file
         enter_wal_mode(*writer);
         if (*schema != SchemaState::current)
             if (const Status migrated = migrate(*writer, path); !migrated) return migrated.error();
+        const bool indexes = look == Look::whole && !indexes_agree(*writer);
+        if (const Status mended = mend_rows(*writer, path, indexes, log); !mended)
+            return mended.error();
+        if (look == Look::whole) end_suspicion(path);
         return writer;
     } catch (const SQLite::Exception& exception) {
         return not_readable(path, exception);

@@ -119,7 +119,7 @@ class Sweep:
         states = {tuple(line["names"]): line["state"] for line in self.mesh.json("plan")["certificates"]}
         assert set(states.values()) == {"valid"}, f"{flip}: {states}"
         assert not self.mesh.events("order_started", since=since) and orders_at(self.env) == self.orders, flip
-        for event in ("store_restored", "store_begun_anew", "certificate_lost"):
+        for event in ("store_restored", "store_mended", "store_begun_anew", "certificate_lost"):
             self.noticed[event] += len(self.mesh.events(event, since=since))
 
     def _serves(self, name: str) -> None:

@@ -5,6 +5,7 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <map>
 #include <random>
 
 namespace mesh::store {
@@ -349,6 +350,79 @@ TEST_CASE("F85: a command that only looks leaves a damaged store as it is", "[st
     CHECK(store.error().code == Errc::corrupt);
     CHECK(bytes_of(path) == damaged);
     CHECK(set_aside(folder.path()).empty());
+}
+
+namespace {
+
+using Facts = std::map<std::pair<std::int64_t, CertificateKey>, std::vector<std::string>>;
+
+/// Everything a start goes by, of every certificate.
+Facts facts_of(Store& store) {
+    Facts facts;
+    for (const StoredCertificate& certificate : store.certificates().value()) {
+        REQUIRE(certificate.version);
+        const VersionFacts& version = *certificate.version;
+        const auto text = [](WallTime time) {
+            return std::to_string(time.time_since_epoch().count());
+        };
+        facts[{certificate.version_id, certificate.record.key}] = {text(version.not_before),
+                                                                   text(version.not_after),
+                                                                   text(version.created),
+                                                                   version.serial,
+                                                                   version.sha256,
+                                                                   version.key_type,
+                                                                   version.source};
+    }
+    return facts;
+}
+
+std::vector<std::size_t> places_of(const std::string& what, const std::string& bytes) {
+    std::vector<std::size_t> places;
+    for (auto at = bytes.find(what); at != std::string::npos; at = bytes.find(what, at + 1))
+        places.push_back(at);
+    return places;
+}
+
+}  // namespace
+
+TEST_CASE("F87: a name, a date or an index that changed is what was stored again",
+          "[store][damage]") {
+    TempFolder folder;
+    const std::string path = folder.file("mesh.db");
+    make_store(path);
+    const std::string good = bytes_of(path);
+    const std::string copy = bytes_of(path + ".last");
+    const Facts before = facts_of(*open_own(path));
+    // Milliseconds as SQLite writes them: six bytes, big-endian.
+    const auto milliseconds = std::int64_t{1'707'776'000'000};
+    std::string date;
+    for (int shift = 40; shift >= 0; shift -= 8)
+        date += static_cast<char>(milliseconds >> shift & 0xff);
+    const std::string names = name_of(7) + name_of(7);  // as identity and in order
+    const std::string own_serial = "0a1b" + std::string(64, 'f');
+    std::size_t mended = 0;
+    std::size_t tried = 0;
+    for (const std::string& what : {directory + names, directory + name_of(7), date, own_serial}) {
+        const auto places = places_of(what, good);
+        REQUIRE_FALSE(places.empty());
+        const std::size_t at = places.at(places.size() / 2);
+        for (std::size_t byte = at; byte < at + what.size(); ++byte) {
+            INFO("byte " << byte << ", of " << what);
+            std::string damaged = good;
+            damaged[byte] ^= 1;
+            for (const char* ending : {"-wal", "-shm"}) std::filesystem::remove(path + ending);
+            write(path, damaged);
+            write(path + ".last", copy);
+            RecordingLog log;
+            CHECK(facts_of(*open_own(path, log)) == before);
+            mended += log.count("store_mended") + log.count("store_restored");
+            ++tried;
+            RecordingLog again;
+            CHECK(facts_of(*open_own(path, again)) == before);
+            CHECK(again.count("store_mended") == 0);
+        }
+    }
+    CHECK(mended + name_of(7).size() >= tried);
 }
 
 namespace {
