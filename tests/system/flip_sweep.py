@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from contextlib import closing
 
 from mesh_env.certified import config_of, copied, orders_at, started
 from mesh_env.control import ControlSocket
@@ -78,7 +79,8 @@ class Sweep:
         since = self.mesh.mark()
         for name in WARM:
             self._serves(name)
-        with Hammer(self.env.at(), WARM, self.trust) as hammer:
+        self.watch = sqlite3.connect(f"file:{self.env.store}?mode=ro", uri=True)
+        with closing(self.watch), Hammer(self.env.at(), WARM, self.trust) as hammer:
             for i, name in enumerate(COLD):
                 flip, its_own = self._flip(name)
                 self._look_at(flip, its_own, name, spare=i % 2 == 1, hammer=hammer)
@@ -86,22 +88,26 @@ class Sweep:
                     self.not_put_back += 1
             self.handshakes += hammer.handshakes
         assert not self.mesh.events("order_started", since=since)
+        for event in TOLD_ONCE:
+            told = self.mesh.events(event, since=since)
+            assert len(told) <= len(COLD), f"more than one line for a byte: {[line.text for line in told]}"
+            self.noticed[event] += len(told)
         return flip
 
     def _look_at(self, flip: FlippedByte, its_own: bool, name: str, spare: bool, hammer: Hammer) -> None:
-        since, before = self.mesh.mark(), hammer.handshakes
-        self._serves(name)
+        since, before, commits = self.mesh.mark(), hammer.handshakes, self._commits()
         with ControlSocket(self.env.state / "mesh.db.sock") as control:
             self.mesh.write_config(config_of(self.env, NAMES if spare else NAMES[:-1]))
             assert control.ask("reload")["applied"] is True, flip
             assert control.ask("status"), flip
+        # After a commit nobody reads a page from SQLite's cache.
+        wait_until(lambda: self._commits() != commits or self.mesh.events("store_refused", since=since), 20, "a commit")
+        self._serves(name)
         wait_until(lambda: hammer.handshakes > before + 2 or hammer.failures, 20, "handshakes meanwhile")
         assert not hammer.failures, f"{flip}: {hammer.failures[:5]}"
         assert self.mesh.running and orders_at(self.env) == self.orders, flip
-        for event in TOLD_ONCE:
-            told = self.mesh.events(event, since=since)
-            assert len(told) <= 1, f"{flip}: {[line.text for line in told]}"
-            self.noticed[event] += len(told)
+        told = self.mesh.events("certificate_unreadable", since=since, certificate=name)
+        assert len(told) <= 1, f"{flip}: {[line.text for line in told]}"
         if its_own:
             line = self.mesh.wait_for("certificate_unreadable", since=since, level="ERROR", certificate=name, seconds=5)
             assert "copy" in line.text
@@ -121,6 +127,13 @@ class Sweep:
         assert not self.mesh.events("order_started", since=since) and orders_at(self.env) == self.orders, flip
         for event in ("store_restored", "store_mended", "store_begun_anew", "certificate_lost"):
             self.noticed[event] += len(self.mesh.events(event, since=since))
+
+    def _commits(self) -> int:
+        """Changes with every commit of mesh; 0 while the header cannot be read."""
+        try:
+            return self.watch.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.DatabaseError:
+            return 0
 
     def _serves(self, name: str) -> None:
         with self.env.tls(name, self.trust) as client:
