@@ -44,19 +44,23 @@ struct ChangeWriter::Statements {
             email = excluded.email, url = excluded.url, status = excluded.status,
             created = excluded.created, key = excluded.key, checksum = excluded.checksum)sql"};
     SQLite::Statement put_authority{database, R"sql(
-        INSERT INTO authority (directory, retry_not_before, reason) VALUES (?, ?, ?)
+        INSERT INTO authority (directory, retry_not_before, reason, asked_until)
+        VALUES (?, ?, ?, ?)
         ON CONFLICT (directory) DO UPDATE SET
-            retry_not_before = excluded.retry_not_before, reason = excluded.reason)sql"};
+            retry_not_before = excluded.retry_not_before, reason = excluded.reason,
+            asked_until = excluded.asked_until)sql"};
 
     SQLite::Statement find_certificate{
         database, "SELECT id FROM certificate WHERE directory = ? AND names = ?"};
     SQLite::Statement add_certificate{database, R"sql(
         INSERT INTO certificate (directory, names, ordered_names, resolver, state, attempts,
-            next_at, error_type, error_detail, error_at, unwanted_since)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql"};
+            next_at, error_type, error_detail, error_at, unwanted_since, asked_until,
+            renewal_asked)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?))sql"};
     SQLite::Statement update_certificate{database, R"sql(
         UPDATE certificate SET ordered_names = ?, resolver = ?, state = ?, attempts = ?,
-            next_at = ?, error_type = ?, error_detail = ?, error_at = ?, unwanted_since = ?
+            next_at = ?, error_type = ?, error_detail = ?, error_at = ?, unwanted_since = ?,
+            asked_until = ?, renewal_asked = ?
         WHERE id = ?)sql"};
     SQLite::Statement delete_certificate{
         database, "DELETE FROM certificate WHERE directory = ? AND names = ?"};
@@ -168,6 +172,7 @@ Status ChangeWriter::Visitor::operator()(const PutAuthority& change) {
         .bind(authority.directory)
         .bind(authority.retry_not_before)
         .bind(authority.reason)
+        .bind(authority.asked_until)
         .run();
     return {};
 }
@@ -194,7 +199,7 @@ Status ChangeWriter::Visitor::operator()(const PutCertificate& change) {
             .bind(record.last_error->at);
     else
         execution.bind_null().bind_null().bind_null();
-    execution.bind(record.unwanted_since);
+    execution.bind(record.unwanted_since).bind(record.asked_until).bind(record.renewal_asked);
     if (id != 0) execution.bind(id);
     execution.run();
     return {};

@@ -40,6 +40,8 @@ CertificateRecord read_certificate(Row& row) {
     record.next_at = row.optional_time();
     record.last_error = read_last_error(row);
     record.unwanted_since = row.optional_time();
+    record.asked_until = row.optional_time();
+    record.renewal_asked = row.optional_time();
     return record;
 }
 
@@ -94,7 +96,7 @@ std::vector<StoredCertificate> read_certificates(SQLite::Database& database) {
     SQLite::Statement statement(database, R"sql(
         SELECT c.id, c.directory, c.names, c.ordered_names, c.resolver, c.state, c.attempts,
                c.next_at, c.error_type, c.error_detail, c.error_at, c.unwanted_since,
-               v.id, v.not_before, v.not_after, v.serial, v.sha256, v.key_type, v.profile,
+               c.asked_until, c.renewal_asked, v.id, v.not_before, v.not_after, v.serial, v.sha256, v.key_type, v.profile,
                v.source, v.created
         FROM certificate AS c LEFT JOIN version AS v ON v.id = c.current_version
         ORDER BY c.id)sql");
@@ -113,6 +115,27 @@ std::vector<StoredCertificate> read_certificates(SQLite::Database& database) {
         stored.version = read_facts(row);
     }
     return certificates;
+}
+
+std::vector<StoredVersion> read_versions(SQLite::Database& database,
+                                         const std::string& directory,
+                                         const std::string& names) {
+    SQLite::Statement statement(database, R"sql(
+        SELECT v.id, v.id = c.current_version, v.not_before, v.not_after, v.serial, v.sha256,
+               v.key_type, v.profile, v.source, v.created
+        FROM version AS v JOIN certificate AS c ON c.id = v.certificate_id
+        WHERE c.directory = ? AND c.names = ? ORDER BY v.id DESC)sql");
+    Execution execution(statement);
+    execution.bind(directory).bind(names);
+    std::vector<StoredVersion> versions;
+    while (execution.step()) {
+        Row row(statement);
+        StoredVersion& version = versions.emplace_back();
+        version.version_id = row.number();
+        version.current = row.number() != 0;
+        version.facts = read_facts(row);
+    }
+    return versions;
 }
 
 std::optional<VersionMaterial> read_version(SQLite::Database& database, std::int64_t version_id) {
@@ -229,8 +252,9 @@ std::vector<StoredAccount> read_accounts(SQLite::Database& database) {
 }
 
 std::vector<AuthorityRecord> read_authorities(SQLite::Database& database) {
-    SQLite::Statement statement(
-        database, "SELECT directory, retry_not_before, reason FROM authority ORDER BY directory");
+    SQLite::Statement statement(database,
+                                "SELECT directory, retry_not_before, reason, asked_until FROM "
+                                "authority ORDER BY directory");
     std::vector<AuthorityRecord> authorities;
     while (statement.executeStep()) {
         Row row(statement);
@@ -238,6 +262,7 @@ std::vector<AuthorityRecord> read_authorities(SQLite::Database& database) {
         authority.directory = row.text();
         authority.retry_not_before = row.optional_time();
         authority.reason = row.text();
+        authority.asked_until = row.optional_time();
     }
     return authorities;
 }

@@ -13,6 +13,10 @@ class Database;
 namespace mesh::store {
 
 [[nodiscard]] std::vector<StoredCertificate> read_certificates(SQLite::Database& database);
+/// Newest first. `names` as names_key() writes them.
+[[nodiscard]] std::vector<StoredVersion> read_versions(SQLite::Database& database,
+                                                       const std::string& directory,
+                                                       const std::string& names);
 /// Throws, with SQLITE_CORRUPT, also when the row is not what was written into it.
 [[nodiscard]] std::optional<VersionMaterial> read_version(SQLite::Database& database,
                                                           std::int64_t version_id);

@@ -32,6 +32,7 @@ struct AuthorityRecord {
     std::string directory;                     ///< key
     std::optional<WallTime> retry_not_before;  ///< rate limit for the whole CA
     std::string reason;
+    std::optional<WallTime> asked_until = {};  ///< the same time when the CA named it
 };
 
 struct LastError {
@@ -50,6 +51,8 @@ struct CertificateRecord {
     std::optional<WallTime> next_at;
     std::optional<LastError> last_error;
     std::optional<WallTime> unwanted_since;
+    std::optional<WallTime> asked_until;    ///< the CA itself does not want to hear of it before
+    std::optional<WallTime> renewal_asked;  ///< when a person last wanted another version
 };
 
 struct VersionFacts {
@@ -146,6 +149,13 @@ struct StoredCertificate {
     CertificateRecord record;
     std::int64_t version_id = 0;          ///< 0: no version
     std::optional<VersionFacts> version;  ///< of the current version
+};
+
+/// A version that is kept, without key and chain.
+struct StoredVersion {
+    std::int64_t version_id = 0;
+    VersionFacts facts;
+    bool current = false;
 };
 
 struct VersionMaterial {

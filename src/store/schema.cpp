@@ -123,12 +123,13 @@ ALTER TABLE account ADD COLUMN checksum INTEGER;
 ALTER TABLE version_material ADD COLUMN checksum INTEGER;
 )sql";
 
-// Names and dates tell when they are damaged (row_damage.hpp); what a CA asked for is told from
-// what we decided ourselves (an older binary that moves the other time leaves these behind, which
-// is why they are times too).
+// Names and dates tell when they are damaged (row_damage.hpp), what a CA asked for is told from
+// what we decided ourselves, and a person's wish is remembered. All of it are times rather than
+// flags: an older binary does not know to clear them.
 constexpr const char* version_1_2 = R"sql(
 ALTER TABLE version ADD COLUMN checksum INTEGER;
 ALTER TABLE certificate ADD COLUMN asked_until INTEGER;
+ALTER TABLE certificate ADD COLUMN renewal_asked INTEGER;
 ALTER TABLE authority ADD COLUMN asked_until INTEGER;
 )sql";
 

@@ -11,6 +11,10 @@
 
 namespace mesh::store {
 
+Result<std::vector<StoredVersion>> Store::versions(const CertificateKey&) {
+    return std::vector<StoredVersion>();
+}
+
 Result<VersionMaterial> Store::version_of_copy(std::int64_t) {
     return Error{Errc::not_found, Origin::internal, "there is no copy of this store"};
 }
@@ -86,6 +90,13 @@ void SqliteStore::apply(Transition transition,
 
 Result<std::vector<StoredCertificate>> SqliteStore::certificates() {
     return reads_.read(read_certificates);
+}
+
+Result<std::vector<StoredVersion>> SqliteStore::versions(const CertificateKey& key) {
+    const Result<std::string> names = names_key(key.names);
+    if (!names) return names.error();
+    return reads_.read(
+        [&](SQLite::Database& database) { return read_versions(database, key.directory, *names); });
 }
 
 Result<VersionMaterial> SqliteStore::version(std::int64_t version_id) {

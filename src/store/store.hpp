@@ -30,6 +30,8 @@ class Store {
 
     // Thread-safe reads, each a consistent view.
     [[nodiscard]] virtual Result<std::vector<StoredCertificate>> certificates() = 0;
+    /// The current version of a certificate and up to two before it, newest first.
+    [[nodiscard]] virtual Result<std::vector<StoredVersion>> versions(const CertificateKey& key);
     /// Never waits for a write. not_found once the version was superseded three times.
     [[nodiscard]] virtual Result<VersionMaterial> version(std::int64_t version_id) = 0;
     /// The same version as the online copy has it, for when version() gives nothing, or nothing of

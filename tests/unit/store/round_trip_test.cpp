@@ -28,7 +28,8 @@ bool same(const std::optional<LastError>& a, const std::optional<LastError>& b) 
 bool same(const CertificateRecord& a, const CertificateRecord& b) {
     return a.key == b.key && a.ordered_names == b.ordered_names && a.resolver == b.resolver &&
            a.state == b.state && a.attempts == b.attempts && a.next_at == b.next_at &&
-           same(a.last_error, b.last_error) && a.unwanted_since == b.unwanted_since;
+           same(a.last_error, b.last_error) && a.unwanted_since == b.unwanted_since &&
+           a.asked_until == b.asked_until && a.renewal_asked == b.renewal_asked;
 }
 
 bool same(const OrderRecord& a, const OrderRecord& b) {
@@ -103,19 +104,22 @@ TEST_CASE("store: an account put again replaces the one of its directory", "[sto
 
 TEST_CASE("store: a CA's rate limit comes back, and its end too", "[store]") {
     OpenStore opened;
-    opened.put({PutAuthority{{directory, at(1'700'003'600), "too many new orders"}}});
+    const WallTime until = at(1'700'003'600);
+    opened.put({PutAuthority{{directory, until, "too many new orders", until}}});
     auto authorities = opened.store->authorities();
     REQUIRE(authorities);
     REQUIRE(authorities->size() == 1);
     CHECK(authorities->front().directory == directory);
     CHECK(authorities->front().retry_not_before == at(1'700'003'600));
     CHECK(authorities->front().reason == "too many new orders");
+    CHECK(authorities->front().asked_until == until);
 
     opened.put({PutAuthority{{directory, std::nullopt, ""}}});
     authorities = opened.store->authorities();
     REQUIRE(authorities);
     REQUIRE(authorities->size() == 1);
     CHECK_FALSE(authorities->front().retry_not_before);
+    CHECK_FALSE(authorities->front().asked_until);
 }
 
 TEST_CASE("store: a certificate's schedule comes back with and without its optional parts",
@@ -130,6 +134,8 @@ TEST_CASE("store: a certificate's schedule comes back with and without its optio
     full.next_at = WallTime{std::chrono::milliseconds{1'700'000'000'999}};
     full.last_error = LastError{"urn:ietf:params:acme:error:dns", "no \"A\" record\n", at(1'699)};
     full.unwanted_since = at(1'698);
+    full.asked_until = at(1'700);
+    full.renewal_asked = at(1'701);
     const CertificateRecord plain = a_certificate("plain.example");
     opened.put({PutCertificate{full}, PutCertificate{plain}});
     opened.reopen();

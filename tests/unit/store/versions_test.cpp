@@ -45,6 +45,15 @@ TEST_CASE("store: a new version is current, two previous ones are kept, older on
     REQUIRE(certificates);
     REQUIRE(certificates->size() == 1);
     CHECK(certificates->front().version_id == ids[3]);
+    const auto versions = store->versions(key_of({"a.example"}));
+    REQUIRE(versions);
+    REQUIRE(versions->size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK((*versions)[i].version_id == ids[3 - i]);
+        CHECK((*versions)[i].current == (i == 0));
+        CHECK((*versions)[i].facts.not_after == certificates->front().version->not_after);
+    }
+    CHECK(store->versions(key_of({"b.example"}))->empty());
     CHECK_FALSE(store->version(ids[0]));
     for (std::size_t i = 1; i < 4; ++i) {
         const auto material = store->version(ids[i]);
