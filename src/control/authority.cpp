@@ -44,7 +44,7 @@ Authority::Authority(std::string directory,
               until,
               stored_.reason,
               false,
-              !account_.is_stopped());
+              !account_.is_stopped() || stored_.asked_until == stored_.retry_not_before);
 }
 
 std::vector<ItemId> Authority::use(const model::CertResolver& resolver,

@@ -154,7 +154,9 @@ class Authority {
     void own_pause_of(std::chrono::milliseconds wait);
     void hurry_for(ItemId id);
     [[nodiscard]] std::chrono::milliseconds bounded(std::chrono::milliseconds wait) const;
-    void store_pause(std::optional<WallTime> until, const std::string& why);
+    void store_pause(std::optional<WallTime> until,
+                     const std::string& why,
+                     std::optional<WallTime> asked_until = {});
     [[nodiscard]] std::optional<Urgency> next_in_line() const;
 
     std::string url_;

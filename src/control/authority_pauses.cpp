@@ -112,7 +112,7 @@ void Authority::pause(
     pause_asked_for_ = asked_for;
     own_pause_ends_.reset();
     around_.heap.set(around_.key, until);
-    if (stored) store_pause(until, why);
+    if (stored) store_pause(until, why, asked_for ? std::optional(until) : std::nullopt);
 }
 
 void Authority::own_pause_of(milliseconds wait) {
@@ -136,8 +136,11 @@ milliseconds Authority::bounded(milliseconds wait) const {
     return wait;
 }
 
-void Authority::store_pause(std::optional<WallTime> until, const std::string& why) {
+void Authority::store_pause(std::optional<WallTime> until,
+                            const std::string& why,
+                            std::optional<WallTime> asked_until) {
     stored_.retry_not_before = until;
+    stored_.asked_until = asked_until;
     stored_.reason = why;
     around_.gate.commit({store::PutAuthority{stored_}});
 }

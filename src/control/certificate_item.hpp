@@ -36,9 +36,6 @@ struct CertificateItem {
     /// was told.
     std::uint32_t waits = 0;
     std::chrono::milliseconds told_wait{0};
-    /// The CA itself does not want to hear of it before; a person cannot shorten that.
-    std::optional<WallTime> asked_to_wait_until;
-    bool renewal_asked = false;  ///< by a person: its next order does not wait until it is due
     /// The CA's certificates end before the one that is served does, if asked for sooner.
     std::optional<WallTime> worth_renewing_at;
     bool removal_confirmed = false;  ///< its deletion was due an hour ago already

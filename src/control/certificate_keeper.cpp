@@ -81,10 +81,11 @@ Status CertificateKeeper::load() {
             item.worth_renewing_at = record.next_at;
             continue;
         }
-        // Whose wait it was is not stored; a limit's is the CA's, and so is one without a failure.
+        if (record.asked_until) continue;
+        // Of before schema 1.2: a limit's wait is the CA's, and so is one without a failure.
         const bool limited =
             record.last_error && std::string_view{record.last_error->type}.ends_with("rateLimited");
-        if (limited || record.attempts == 0) item.asked_to_wait_until = record.next_at;
+        if (limited || record.attempts == 0) record.asked_until = record.next_at;
     }
     for (store::OrderRecord& order : *orders) {
         const auto found = by_key_.find(order.key);
@@ -201,7 +202,7 @@ void CertificateKeeper::schedule(CertificateItem& item) {
     // The time when another life is worth an order is no wait: it comes from the version's dates.
     if (record.next_at && record.next_at != item.worth_renewing_at)
         record.next_at = std::min(*record.next_at, now + wait_max);
-    if (item.wanted && item.renewal_asked) {
+    if (item.wanted && is_renewal_asked(record, item.stored.version)) {
         heap_.set(item.id, std::max(now, record.next_at.value_or(now)));
     } else if (item.wanted) {
         WallTime due = due_time(record, item.stored.version, item.order_open(), now);

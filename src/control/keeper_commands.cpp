@@ -125,8 +125,9 @@ std::optional<RenewLine> CertificateKeeper::reason_to_wait(const CertificateItem
     line.outcome = RenewOutcome::waits;
     const WallTime now = clock_.now();
     Ca* const ca = ca_of(item);
-    if (item.asked_to_wait_until && *item.asked_to_wait_until > now) {
-        line.until = item.asked_to_wait_until;
+    const auto& asked_until = item.stored.record.asked_until;
+    if (asked_until && *asked_until > now) {
+        line.until = asked_until;
         const auto& error = item.stored.record.last_error;
         line.reason = "the CA asked to wait" + (error ? ": " + error->detail : std::string{});
         return line;
@@ -157,12 +158,12 @@ RenewLine CertificateKeeper::renew_one(CertificateItem& item) {
     } else {
         item.waits = 0;
         item.told_wait = {};
-        const bool is_news = !std::exchange(item.renewal_asked, true);
+        const bool is_news = !is_renewal_asked(record, item.stored.version);
+        const WallTime now = clock_.now();
         record.attempts = 0;
         record.next_at.reset();
-        const WallTime now = clock_.now();
-        if (item.asked_to_wait_until && *item.asked_to_wait_until > now)
-            record.next_at = item.asked_to_wait_until;
+        if (record.asked_until && *record.asked_until > now) record.next_at = record.asked_until;
+        record.renewal_asked = now;
         if (item.has_row && is_news)
             gate_.commit({store::PutCertificate{record},
                           store::AddHistory{{record.key, now, "renewal asked", "by a command"}}});

@@ -143,8 +143,8 @@ void CertificateKeeper::serve_imported(CertificateItem& item,
     item.has_row = true;
     item.order.reset();
     item.waits = 0;
-    item.renewal_asked = false;
-    item.asked_to_wait_until.reset();
+    item.stored.record.renewal_asked.reset();
+    item.stored.record.asked_until.reset();
     item.stored.certificate_id = applied.certificate_id;
     item.stored.version_id = applied.version_id;
     publish(item, applied.certificate_id, applied.version_id, issued, true);

@@ -113,7 +113,7 @@ void CertificateKeeper::resume(CertificateItem& item, Ca& ca) {
 void CertificateKeeper::end_run(CertificateItem& item) {
     heap_.cancel(item.id);
     item.run.reset();
-    item.renewal_asked = false;
+    item.stored.record.renewal_asked.reset();
     if (Ca* ca = ca_of(item)) --ca->open_orders;
 }
 
@@ -168,7 +168,7 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
         record.next_at =
             next_wait(item->waits, item->stored.version, failure.retry_at, now, jitter_);
     }
-    item->asked_to_wait_until = failure.retry_at;
+    record.asked_until = failure.retry_at;
     const bool is_news = failure.counted || is_another_wait(*item, failure, now);
     record.state = asked_as(*item->wanted);
     record.last_error = store::LastError{failure.type, failure.detail, now};
@@ -280,7 +280,7 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
         order_failed(id, std::move(failure));
         return;
     }
-    const bool asked_by_a_person = item->renewal_asked;
+    const bool asked_by_a_person = is_renewal_asked(item->stored.record, current);
     end_run(*item);
     store::VersionFacts facts = facts_of(issued, clock_.now());
     // Who asks for another one has a reason, such as a key that others may know.
@@ -299,7 +299,7 @@ void CertificateKeeper::commit_issued(CertificateItem& item,
     store::CertificateRecord& record = item.stored.record;
     item.worth_renewing_at.reset();
     item.waits = 0;
-    item.asked_to_wait_until.reset();
+    record.asked_until.reset();
     record.attempts = 0;
     record.next_at.reset();
     record.last_error.reset();

@@ -58,9 +58,6 @@ void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
     const bool asked_otherwise = record.attempts > 0 && record.state != asked_as(wanted);
     if (asked_otherwise) {
         ask_otherwise(record);
-        const auto& theirs = item.asked_to_wait_until;
-        if (theirs && *theirs > clock_.now())
-            record.next_at = std::max(record.next_at.value_or(*theirs), *theirs);
         item.waits = 0;
         item.told_wait = {};
     }

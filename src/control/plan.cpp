@@ -47,6 +47,7 @@ std::string why(const store::CertificateRecord& record,
     if (order_open) return "its order is open and goes on";
     if (!version) return "there is no certificate yet";
     if (now >= version->not_after) return "it has expired";
+    if (is_renewal_asked(record, version)) return "mesh certs renew asked for it";
     return lifetime(*version) < short_lifetime ? "half of its life is over then"
                                                : "two thirds of its life are over then";
 }

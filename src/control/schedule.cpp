@@ -40,11 +40,18 @@ WallTime renewal_time(const store::VersionFacts& version) {
     return std::max(nominal, earliest);
 }
 
+bool is_renewal_asked(const store::CertificateRecord& record,
+                      const std::optional<store::VersionFacts>& version) {
+    // An older binary may have renewed it and left the wish where it was.
+    return record.renewal_asked && (!version || version->created <= *record.renewal_asked);
+}
+
 WallTime due_time(const store::CertificateRecord& record,
                   const std::optional<store::VersionFacts>& version,
                   bool order_open,
                   WallTime now) {
-    const bool at_once = order_open || !version || now >= version->not_after;
+    const bool at_once =
+        order_open || !version || now >= version->not_after || is_renewal_asked(record, version);
     const WallTime due = at_once ? now : renewal_time(*version);
     return record.next_at ? std::max(due, *record.next_at) : due;
 }
@@ -53,7 +60,7 @@ void ask_otherwise(store::CertificateRecord& record) {
     const bool limited =
         record.last_error && std::string_view{record.last_error->type}.ends_with("rateLimited");
     record.attempts = 0;
-    if (!limited) record.next_at.reset();
+    if (!limited) record.next_at = record.asked_until;
 }
 
 bool came_shorter(const store::CertificateRecord& record) {

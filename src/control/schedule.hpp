@@ -30,15 +30,21 @@ inline constexpr Milliseconds unwanted_retention = std::chrono::days{30};
 /// a CA that dates certificates back cannot make mesh order in a circle.
 [[nodiscard]] WallTime renewal_time(const store::VersionFacts& version);
 
-/// When to look at a wanted certificate next: at once without a valid version or with an open
-/// order, else at its renewal time; in either case not before the stored wait is over.
+/// Whether a person wants another version than the one that is there: it does not wait until it is
+/// due.
+[[nodiscard]] bool is_renewal_asked(const store::CertificateRecord& record,
+                                    const std::optional<store::VersionFacts>& version);
+
+/// When to look at a wanted certificate next: at once without a valid version, with an open order
+/// or when a person asked for it, else at its renewal time; in either case not before the stored
+/// wait is over.
 [[nodiscard]] WallTime due_time(const store::CertificateRecord& record,
                                 const std::optional<store::VersionFacts>& version,
                                 bool order_open,
                                 WallTime now);
 
 /// Forgets the wait after a refusal, because now something else is asked for: attempts start anew.
-/// What the CA itself asked to wait when it limits the rate goes on.
+/// What the CA itself asked to wait, or limits the rate, goes on.
 void ask_otherwise(store::CertificateRecord& record);
 
 /// True if the last order brought a certificate that ends before the one that is served, which

@@ -155,6 +155,79 @@ TEST_CASE("commands: after a restart renew respects a wait that came without a l
     CHECK(world.ca.asked[Step::authorization] == 1);
 }
 
+TEST_CASE("commands: after a restart renew respects the wait that came with a counted failure") {
+    World world;
+    world.add({"a.example"});
+    acme::Failure refused = a_failure(acme::FailureClass::name, "rejectedIdentifier", "tomorrow");
+    refused.retry_at = world.clock.now() + 20h;
+    world.ca.refuse = [refused](Step step, const std::vector<std::string>&) {
+        return step == Step::place ? std::optional(refused) : std::nullopt;
+    };
+    world.start();
+    world.run_for(1h);
+    REQUIRE(world.ca.asked[Step::place] == 1);
+    REQUIRE(world.store.find("a.example")->record.attempts == 1);
+    for (int starts = 0; starts < 2; ++starts) {
+        world.kill();
+        world.start();
+        world.run_for(1min);
+
+        const auto lines = world.reconciler->renew(renew("a.example"));
+
+        REQUIRE(lines.size() == 1);
+        CHECK(lines[0].outcome == RenewOutcome::waits);
+        CHECK(lines[0].until == refused.retry_at);
+        world.run_for(1h);
+        CHECK(world.ca.asked[Step::place] == 1);
+    }
+    world.ca.refuse = {};
+    CHECK(world.run_until([&] { return world.all_live(); }, 20h));
+    CHECK(world.clock.now() >= *refused.retry_at);
+}
+
+TEST_CASE("commands: after a restart renew still ends a wait of our own") {
+    World world;
+    world.add({"a.example"});
+    world.ca.fails_validation = nothing_validates();
+    world.start();
+    world.run_for(2h);
+    world.ca.fails_validation = {};
+    world.kill();
+    world.start();
+    world.run_for(1s);
+    REQUIRE_FALSE(world.all_live());
+
+    CHECK(world.reconciler->renew(renew("a.example")).at(0).outcome == RenewOutcome::asked);
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 1min));
+}
+
+TEST_CASE("commands: the wish for a renewal outlives a restart, and a plan knows of it") {
+    World world;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+    world.ca.down = true;
+    (void)world.reconciler->renew(renew("a.example"));
+    world.run_for(1h);
+    REQUIRE(world.ca.orders_made == 1);
+    world.kill();
+
+    const auto stored = world.store.certificates().value();
+    const PlanLine line = plan(world.wanted, stored, {}, {}, world.clock.now()).certificates.at(0);
+    CHECK(line.next_action == NextAction::renew);
+    CHECK(line.next_at == world.clock.now());
+    CHECK_THAT(line.why, ContainsSubstring("certs renew"));
+
+    world.ca.down = false;
+    world.start();
+    REQUIRE(world.run_until([&] { return world.ca.issued == 2; }, 1h));
+    world.kill();
+    world.start();
+    world.run_for(24h);
+    CHECK(world.ca.orders_made == 2);  // it came true once
+}
+
 TEST_CASE("commands: renew probes a CA that is away at once") {
     World world;
     world.add({"a.example"});

@@ -86,6 +86,19 @@ TEST_CASE("schedule: a stored wait holds for orders and renewals alike") {
     CHECK(due_time(record, a_version(start - days{80}, days{90}), true, start) == start + 10min);
 }
 
+TEST_CASE("schedule: a wish for a renewal makes it due at once, but not one that came true") {
+    store::CertificateRecord record;
+    auto version = a_version(start - days{1}, days{90});
+    version.created = start - 1h;
+    record.renewal_asked = start;
+    CHECK(due_time(record, version, false, start) == start);
+    record.next_at = start + 10min;
+    CHECK(due_time(record, version, false, start) == start + 10min);
+    record.next_at.reset();
+    version.created = start + 1h;  // by an older mesh, which does not know of wishes
+    CHECK(due_time(record, version, false, start + 2h) == renewal_time(version));
+}
+
 TEST_CASE("schedule: without a stored wait, missing and expired certificates are due now") {
     const store::CertificateRecord record;
 
