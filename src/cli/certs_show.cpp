@@ -1,6 +1,5 @@
-#include "base/time_text.hpp"
 #include "cli/commands.hpp"
-#include "cli/plan_text.hpp"
+#include "cli/story.hpp"
 #include "cli/world.hpp"
 
 #include <algorithm>
@@ -18,17 +17,17 @@ bool concerns(const control::PlanLine& line, const HostPattern& asked) {
     });
 }
 
-void print_history(const World& world, const control::PlanLine& line) {
-    if (!world.store) return;
+/// What the store knows beyond the line. It is looked at beside a running process too; a part that
+/// cannot be read is missing.
+Story story_of(const World& world, const control::PlanLine& line) {
+    Story story{line, {}, {}};
+    if (!world.store) return story;
     store::CertificateKey key{line.directory, line.names};
     std::sort(key.names.begin(), key.names.end());
-    const auto history = world.store->history(key, history_shown);
-    if (!history) return;
-    for (const store::HistoryRecord& record : *history)
-        std::printf("    %s  %s  %s\n",
-                    rfc3339(record.at).c_str(),
-                    record.event.c_str(),
-                    record.detail.c_str());
+    if (auto versions = world.store->versions(key)) story.versions = *std::move(versions);
+    if (auto history = world.store->history(key, history_shown))
+        story.history = *std::move(history);
+    return story;
 }
 
 }  // namespace
@@ -45,14 +44,14 @@ int certs_show(const Common& common, const std::string& name) {
     control::Plan plan = world->certificates();
     std::erase_if(plan.certificates,
                   [&](const control::PlanLine& line) { return !concerns(line, *asked); });
-    plan.not_ordered.clear();
+    std::vector<Story> stories;
+    for (const control::PlanLine& line : plan.certificates)
+        stories.push_back(story_of(*world, line));
     if (common.json) {
-        std::printf("%s\n", plan_json(*world, plan).c_str());
+        std::printf("%s\n", stories_json(*world, stories).c_str());
     } else {
-        for (const control::PlanLine& line : plan.certificates) {
-            std::fputs(describe_line(line, world->now).c_str(), stdout);
-            print_history(*world, line);
-        }
+        for (const Story& story : stories)
+            std::fputs(describe_story(story, world->now).c_str(), stdout);
         if (plan.certificates.empty())
             std::fprintf(stderr,
                          "mesh: no certificate for %s is wanted or stored (%s)\n",

@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import re
 import socket
 import sqlite3
 import stat
@@ -163,6 +164,13 @@ def test_renew_orders_at_once_and_no_handshake_fails(env):
     assert mesh.command("certs", "renew", "nobody.example", expect=1).stderr
     story = mesh.command("certs", "show", "www.shop.example").stdout
     assert "issued" in story and "renewal asked" in story and "routers" in story
+    serials = [f"{serial:x}" for serial in reversed(hammer.serials("shop.example"))]
+    assert re.search(rf"versions  current   0*{serials[0]}, .* issued .*\n +previous  0*{serials[1]}, ", story), story
+    told, = mesh.json("certs", "show", "www.shop.example")["certificates"]
+    assert [version["serial"].lstrip("0") for version in told["versions"]] == serials
+    assert [version["current"] for version in told["versions"]] == [True, False]
+    assert told["versions"][0]["not_after"] == told["not_after"]
+    assert told["history"][0]["event"] == "issued"
 
 
 def test_certificates_are_imported_into_a_running_mesh(env):
