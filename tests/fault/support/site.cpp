@@ -1,8 +1,8 @@
 #include "fault/support/site.hpp"
 
-#include "control/identity.hpp"
 #include "support/catch.hpp"
 #include "unit/control/support/memory_store.hpp"
+#include "unit/control/support/served.hpp"
 
 #include <openssl/x509.h>
 
@@ -141,13 +141,8 @@ CaPlace& Site::add_other() {
 
 model::WantedCertificate& Site::add(const std::vector<std::string>& names,
                                     const std::string& resolver) {
-    model::WantedCertificate certificate;
-    certificate.key = {resolvers.at(resolver).ca_server, control::identity_names(names)};
-    for (const std::string& name : names)
-        certificate.names.push_back(HostPattern::parse(name).value());
-    certificate.resolver = resolver;
-    certificate.routers = {"router"};
-    wanted.certificates.push_back(certificate);
+    wanted.certificates.push_back(
+        control::test::wanted_certificate(resolvers.at(resolver).ca_server, names, resolver));
     return wanted.certificates.back();
 }
 
@@ -172,31 +167,11 @@ void Site::open_http() {
     http_ = std::move(direct);
 }
 
-/// What the application does at start: stored certificates are served at once.
-void Site::serve_stored() {
-    publisher = std::make_unique<control::test::FakePublisher>(tasks);
-    const auto certificates = store->certificates().value();
-    for (const store::StoredCertificate& stored : certificates) {
-        if (!stored.version) continue;
-        auto entry = std::make_shared<certs::CertificateEntry>();
-        entry->id = stored.certificate_id;
-        entry->version = stored.version_id;
-        entry->directory = stored.record.key.directory;
-        for (const std::string& name : stored.record.key.names)
-            entry->names.push_back(HostPattern::parse(name).value());
-        entry->not_before = stored.version->not_before;
-        entry->not_after = stored.version->not_after;
-        const auto material = store->version(stored.version_id).value();
-        publisher->served[entry->id] = {
-            entry,
-            tls::Credential::from_pem(material.chain_pem, material.key_pem.reveal()).value()};
-    }
-}
-
 void Site::start() {
     open_store();
     open_http();
-    serve_stored();
+    publisher = std::make_unique<control::test::FakePublisher>(tasks);
+    control::test::serve_stored(*store, *publisher);
     control::ReconcilerSettings settings;
     settings.make_client = [this](const model::CertResolver& resolver) {
         acme::ClientSettings client;
@@ -233,17 +208,11 @@ std::size_t Site::in_flight_max() const {
 }
 
 bool Site::live(const std::string& name) const {
-    const auto* served = publisher->find(name);
-    return served != nullptr && served->entry->not_before <= clock.now() &&
-           clock.now() < served->entry->not_after;
+    return control::test::is_live(*publisher, name, clock.now());
 }
 
 bool Site::all_live() const {
-    return std::all_of(wanted.certificates.begin(),
-                       wanted.certificates.end(),
-                       [this](const model::WantedCertificate& certificate) {
-                           return live(certificate.key.names.front());
-                       });
+    return control::test::all_live(*publisher, wanted, clock.now());
 }
 
 store::StoredCertificate Site::stored(const std::string& name) {

@@ -120,7 +120,6 @@ class Site {
     void add_resolver(const std::string& name, const CaPlace& at_place);
     void open_store();
     void open_http();
-    void serve_stored();
     [[nodiscard]] std::optional<Json> judge_challenge(const std::string& name,
                                                       const std::string& key_authorization) const;
 

@@ -1,5 +1,6 @@
 // A CA that is away, asks for patience, or refuses our account.
 #include "support/catch.hpp"
+#include "unit/control/support/refusals.hpp"
 #include "unit/control/support/world.hpp"
 
 using namespace mesh;
@@ -7,17 +8,6 @@ using namespace mesh::control;
 using namespace mesh::control::test;
 
 namespace {
-
-auto refusing(Step step, acme::Failure failure, std::size_t times) {
-    return [step, failure, left = times](Step asked, const std::vector<std::string>&) mutable {
-        std::optional<acme::Failure> result;
-        if (asked == step && left > 0) {
-            --left;
-            result = failure;
-        }
-        return result;
-    };
-}
 
 std::size_t total(const std::map<Step, std::size_t>& asked) {
     std::size_t sum = 0;
@@ -281,6 +271,28 @@ TEST_CASE("authority: a deactivated account stops its CA with one error and a da
     CHECK(world.all_live());
     CHECK(world.log.count("ca_up") == 1);
     CHECK(world.store.accounts().value().at(0).status == "valid");
+}
+
+TEST_CASE("authority: a stored account key that is damaged stops the CA and stays as it is") {
+    World world;
+    store::AccountRecord account;
+    account.directory = directory;
+    account.url = "https://ca.test/account/1";
+    account.key_pem = Secret{"not a key any more"};
+    account.status = "valid";
+    world.store.apply({store::PutAccount{account}}, world.executor, [](const auto&) {});
+    world.run_for(1s);
+    world.add({"a.example"});
+    world.start();
+    world.run_for(days{3});
+
+    CHECK_THAT(world.log.last("ca_down").fields.at("error"),
+               ContainsSubstring("the stored account key does not parse"));
+    CHECK(world.ca.account_keys.empty());
+    // Written back it would get a checksum of its own, and the copy be lost with it.
+    const auto stored = world.store.accounts().value().at(0);
+    CHECK(stored.key_pem.reveal() == "not a key any more");
+    CHECK(stored.status == "valid");
 }
 
 TEST_CASE("authority: a CA that wants an external account is told nothing") {

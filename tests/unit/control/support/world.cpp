@@ -1,9 +1,7 @@
 #include "unit/control/support/world.hpp"
 
-#include "control/identity.hpp"
 #include "support/catch.hpp"
-
-#include <algorithm>
+#include "unit/control/support/served.hpp"
 
 namespace mesh::control::test {
 
@@ -27,35 +25,14 @@ FakeCa& World::ca_at(const std::string& url) {
 
 model::WantedCertificate& World::add(const std::vector<std::string>& names,
                                      const std::string& of_directory) {
-    model::WantedCertificate certificate;
-    certificate.key = {of_directory, identity_names(names)};
-    for (const std::string& name : names)
-        certificate.names.push_back(HostPattern::parse(name).value());
-    certificate.resolver = "le";
-    certificate.routers = {"router"};
-    wanted.certificates.push_back(certificate);
+    wanted.certificates.push_back(wanted_certificate(of_directory, names, "le"));
     return wanted.certificates.back();
 }
 
 void World::start() {
     publisher = std::make_unique<FakePublisher>(executor);
     for (auto& [url, authority] : cas) authority->set_publisher(*publisher);
-    // What the application does at start: the stored certificates are served at once.
-    const auto certificates = store.certificates().value();
-    for (const auto& stored : certificates) {
-        if (!stored.version) continue;
-        auto entry = std::make_shared<certs::CertificateEntry>();
-        entry->id = stored.certificate_id;
-        entry->version = stored.version_id;
-        entry->directory = stored.record.key.directory;
-        for (const std::string& name : stored.record.key.names)
-            entry->names.push_back(HostPattern::parse(name).value());
-        entry->not_before = stored.version->not_before;
-        entry->not_after = stored.version->not_after;
-        const auto material = store.version(stored.version_id).value();
-        auto credential = tls::Credential::from_pem(material.chain_pem, material.key_pem.reveal());
-        publisher->served[entry->id] = {entry, credential.value()};
-    }
+    serve_stored(store, *publisher);
     ReconcilerSettings settings;
     settings.make_client = [this](const model::CertResolver& resolver) {
         ++clients_made;
@@ -80,17 +57,11 @@ void World::want() {
 }
 
 bool World::live(const std::string& name) const {
-    const FakePublisher::Served* served = publisher->find(name);
-    return served != nullptr && served->entry->not_before <= clock.now() &&
-           clock.now() < served->entry->not_after;
+    return is_live(*publisher, name, clock.now());
 }
 
 bool World::all_live() const {
-    return std::all_of(wanted.certificates.begin(),
-                       wanted.certificates.end(),
-                       [this](const model::WantedCertificate& certificate) {
-                           return live(certificate.key.names.front());
-                       });
+    return test::all_live(*publisher, wanted, clock.now());
 }
 
 }  // namespace mesh::control::test
