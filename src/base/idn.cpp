@@ -40,4 +40,10 @@ Result<std::string> to_a_labels(std::string_view name) {
     return (wildcard ? "*." : "") + std::string(converted.get());
 }
 
+Result<HostPattern> parse_written_name(std::string_view name) {
+    const auto ascii = to_a_labels(name);
+    if (!ascii) return ascii.error();
+    return HostPattern::parse(*ascii);
+}
+
 }  // namespace mesh

@@ -1,4 +1,5 @@
 #pragma once
+#include "base/hostname.hpp"
 #include "base/result.hpp"
 
 #include <string>
@@ -15,5 +16,8 @@ namespace mesh {
 /// `name`: UTF-8, at most 1 KiB. Errors: no international name that DNS holds; the message says
 /// why, without the name.
 [[nodiscard]] Result<std::string> to_a_labels(std::string_view name);
+
+/// HostPattern::parse of a name as people write it.
+[[nodiscard]] Result<HostPattern> parse_written_name(std::string_view name);
 
 }  // namespace mesh
