@@ -1,6 +1,7 @@
 #include "app/control_commands.hpp"
 
 #include "app/version.hpp"
+#include "base/idn.hpp"
 #include "base/time_text.hpp"
 #include "config/finding_json.hpp"
 #include "control/plan_json.hpp"
@@ -53,7 +54,7 @@ std::string string_of(const Json& request, const char* key) {
 }
 
 HostPattern name_of(const std::string& text) {
-    auto parsed = HostPattern::parse(text);
+    auto parsed = parse_written_name(text);
     if (!parsed) throw Refusal{"bad_request", parsed.error().message};
     return std::move(*parsed);
 }

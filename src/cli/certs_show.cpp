@@ -1,3 +1,4 @@
+#include "base/idn.hpp"
 #include "cli/commands.hpp"
 #include "cli/story.hpp"
 #include "cli/world.hpp"
@@ -33,7 +34,7 @@ Story story_of(const World& world, const control::PlanLine& line) {
 }  // namespace
 
 int certs_show(const Common& common, const std::string& name) {
-    const auto asked = HostPattern::parse(name);
+    const auto asked = parse_written_name(name);
     if (!asked) {
         std::fprintf(stderr, "mesh: %s\n", asked.error().message.c_str());
         return 2;

@@ -30,7 +30,7 @@ constexpr Code table[] = {
      "share"},
     {no_challenge, "a resolver has no challenge"},
     {bad_rule, "the rule cannot be parsed; the excerpt shows where"},
-    {rule_needs_tls, "a rule names a host, but the router has no `tls`"},
+    {rule_needs_tls, "a rule names a host or a protocol, but the router has no `tls`"},
     {options_need_host, "TLS options on a router whose rule has no HostSNI"},
     {wildcard_needs_dns, "a wildcard name is wanted, which takes a DNS challenge"},
     {name_not_public, "Let's Encrypt would refuse this name"},
@@ -50,6 +50,19 @@ constexpr Code table[] = {
      "warning: the rule matches a name for which `domains` orders no certificate"},
     {domain_not_routed, "warning: a certificate is ordered for a name that no router matches"},
     {same_rule, "warning: two routers of an entry point have the same rule"},
+    {never_reached,
+     "warning: no connection reaches a router, because its rule never matches or those that "
+     "outrank "
+     "it take all"},
+    {equal_rank,
+     "warning: two routers of one priority can match the same connection, so their names decide"},
+    {host_alias, "note: `Host` in a rule means `HostSNI`"},
+    {regexp_unanchored, "warning: a regular expression also matches longer names"},
+    {regexp_never_matches,
+     "warning: a regular expression holds a character that no server name has"},
+    {regexp_not_ordered, "note: no certificate is ordered for what a regular expression matches"},
+    {alpn_not_allowed,
+     "warning: a rule asks for a protocol that the router's `alpnProtocols` do not list"},
     {resolver_unused, "warning: no router uses this resolver"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
 };

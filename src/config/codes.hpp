@@ -49,6 +49,13 @@ inline constexpr std::string_view domains_unused = "domains-unused";
 inline constexpr std::string_view name_not_in_domains = "name-not-in-domains";
 inline constexpr std::string_view domain_not_routed = "domain-not-routed";
 inline constexpr std::string_view same_rule = "same-rule";
+inline constexpr std::string_view never_reached = "never-reached";
+inline constexpr std::string_view equal_rank = "equal-rank";
+inline constexpr std::string_view host_alias = "host-alias";
+inline constexpr std::string_view regexp_unanchored = "regexp-unanchored";
+inline constexpr std::string_view regexp_never_matches = "regexp-never-matches";
+inline constexpr std::string_view regexp_not_ordered = "regexp-not-ordered";
+inline constexpr std::string_view alpn_not_allowed = "alpn-not-allowed";
 inline constexpr std::string_view resolver_unused = "resolver-unused";
 inline constexpr std::string_view challenge_port = "challenge-port";
 

@@ -1,3 +1,4 @@
+#include "base/idn.hpp"
 #include "config/codes.hpp"
 #include "config/public_names.hpp"
 #include "config/resolve.hpp"
@@ -5,19 +6,13 @@
 #include "rules/sni_index.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
-#include <tuple>
 #include <utility>
 
 namespace mesh::config {
 namespace {
 
 constexpr std::uint16_t https_port = 443;
-
-rules::Rank rank_of(const model::Router& router) {
-    return {router.rule, router.priority, router.provider, router.name};
-}
 
 bool wants_certificate(const model::Router& router) {
     return router.tls && router.tls->cert_resolver;
@@ -27,7 +22,7 @@ bool wants_certificate(const model::Router& router) {
 rules::SniIndex tls_routers(const model::Configuration& configuration) {
     std::vector<rules::RankedRule> ranked;
     for (const auto& [name, router] : configuration.routers)
-        if (router.tls) ranked.push_back({router.rule, rank_of(router), 0});
+        if (router.tls) ranked.push_back({router.rule, {router.rule, {}, {}, name}, 0});
     return rules::SniIndex(std::move(ranked));
 }
 
@@ -60,8 +55,8 @@ void domains_not_routed(Resolution& resolution,
                         const model::Router& router,
                         const rules::SniIndex& routes) {
     const auto check = [&](const Text& text) {
-        const auto name = Hostname::parse(text.value);
-        if (text.unknown || !name || routes.lookup({*name})) return;
+        const auto name = parse_written_name(text.value);
+        if (text.unknown || !name || name->is_wildcard() || routes.may_route(name->name())) return;
         resolution.problems().warning(
             codes::domain_not_routed,
             text.at,
@@ -83,41 +78,48 @@ void lint_domains(Resolution& resolution) {
     }
 }
 
-/// A resolver that gets no certificate for a router: `*` and negated names name nobody.
+/// A resolver that gets no certificate for a router, or not for all of its names: `*`, negated
+/// names and regular expressions name nobody.
 void lint_nothing_to_order(Resolution& resolution) {
     for (const auto& [name, router] : resolution.out.routers) {
-        if (!wants_certificate(router) || !model::wanted_names(router).empty()) continue;
-        resolution.problems().note(codes::nothing_to_order,
-                                   router.tls->cert_resolver->at,
-                                   "no certificate is ordered for this router: its rule names no "
-                                   "host",
-                                   "list the names in tls.domains");
+        if (!wants_certificate(router)) continue;
+        const model::Location& at = router.tls->cert_resolver->at;
+        if (model::wanted_names(router).empty())
+            resolution.problems().note(codes::nothing_to_order,
+                                       at,
+                                       "no certificate is ordered for this router: its rule names "
+                                       "no host",
+                                       "list the names in tls.domains");
+        else if (router.tls->domains.empty() && router.rule.has_positive_regexp())
+            resolution.problems().note(codes::regexp_not_ordered,
+                                       at,
+                                       "no certificate is ordered for the names that HostSNIRegexp "
+                                       "matches",
+                                       "list all names in tls.domains");
     }
 }
 
-/// Of two routers with one rule on one entry point only one ever gets a connection. A TLS and a
-/// plain router do not compete.
-void lint_same_rules(Resolution& resolution) {
-    using Key = std::tuple<std::string_view, bool, std::string_view>;
-    std::map<Key, const model::Router*> winners;
-    std::map<std::string, std::pair<const model::Router*, std::string>> losers;
+/// An ALPN in the rule that the TLS options then refuse.
+void lint_protocols(Resolution& resolution) {
     for (const auto& [name, router] : resolution.out.routers) {
-        for (const std::string& entry_point : router.entry_points) {
-            const Key key{entry_point, router.tls.has_value(), router.rule.text()};
-            const auto [known, fresh] = winners.try_emplace(key, &router);
-            if (fresh) continue;
-            const model::Router* loser = &router;
-            if (rank_of(router).outranks(rank_of(*known->second)))
-                loser = std::exchange(known->second, &router);
-            losers.try_emplace(loser->name, known->second, entry_point);
+        if (!router.tls || router.tls->passthrough) continue;
+        const auto options = resolution.out.tls_options.find(
+            router.tls->options ? router.tls->options->value : "default");
+        if (options == resolution.out.tls_options.end()) continue;
+        const auto& allowed = options->second.alpn_protocols;
+        if (allowed.empty()) continue;
+        const Text& rule = *resolution.draft().tcp.routers.at(name).rule;
+        for (const std::string& protocol : router.rule.positive_protocols()) {
+            if (std::find(allowed.begin(), allowed.end(), protocol) != allowed.end()) continue;
+            const std::string shown = rule.hidden ? "a protocol in the substituted rule"
+                                                  : '"' + rules::excerpt(protocol) + '"';
+            resolution.problems().warning(codes::alpn_not_allowed,
+                                          rule.at,
+                                          shown + " is not in alpnProtocols of TLS options \"" +
+                                              options->first + "\" and will not be selected",
+                                          "add it there");
         }
     }
-    for (const auto& [name, lost] : losers)
-        resolution.problems().warning(codes::same_rule,
-                                      resolution.draft().tcp.routers.at(name).rule->at,
-                                      "router \"" + lost.first->name +
-                                          "\" has the same rule on entry point \"" + lost.second +
-                                          "\" and takes every connection there");
 }
 
 void lint_resolvers(Resolution& resolution) {
@@ -153,7 +155,8 @@ void lint_resolvers(Resolution& resolution) {
 void lint(Resolution& resolution) {
     lint_nothing_to_order(resolution);
     lint_domains(resolution);
-    lint_same_rules(resolution);
+    lint_protocols(resolution);
+    lint_routers(resolution);
     lint_resolvers(resolution);
 }
 

@@ -60,6 +60,8 @@ void resolve_routers(Resolution& resolution);
 
 /// Advice on a configuration that works, but perhaps not as meant.
 void lint(Resolution& resolution);
+/// The part of it that compares routers with each other.
+void lint_routers(Resolution& resolution);
 
 /// All of the above.
 [[nodiscard]] model::Configuration resolve(const Source& source, const Draft& draft);

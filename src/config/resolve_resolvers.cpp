@@ -1,3 +1,4 @@
+#include "base/idn.hpp"
 #include "config/address.hpp"
 #include "config/codes.hpp"
 #include "config/files.hpp"
@@ -74,7 +75,7 @@ std::string profile_of(Resolution& resolution, const AcmeDraft& draft) {
 std::vector<HostPattern> allowed_domains_of(Resolution& resolution, const AcmeDraft& draft) {
     std::vector<HostPattern> allowed;
     for (const Text& text : draft.allowed_domains) {
-        if (auto pattern = HostPattern::parse(text.value)) {
+        if (auto pattern = parse_written_name(text.value)) {
             allowed.push_back(std::move(*pattern));
         } else {
             resolution.problems().error(codes::bad_value,

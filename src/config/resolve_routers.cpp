@@ -1,3 +1,4 @@
+#include "base/idn.hpp"
 #include "config/codes.hpp"
 #include "config/public_names.hpp"
 #include "config/resolve.hpp"
@@ -89,23 +90,56 @@ class RouterResolution {
     std::optional<rules::Rule> resolve_rule() {
         if (!draft_.rule || draft_.rule->unknown) return std::nullopt;
         auto rule = rules::Rule::parse(draft_.rule->value);
-        if (rule) return std::move(*rule);
-        report(rule.error());
-        return std::nullopt;
+        if (!rule) {
+            report(rule.error());
+            return std::nullopt;
+        }
+        for (const rules::Advice& advice : rule->advice()) report(advice);
+        return std::move(*rule);
     }
 
     void report(const rules::RuleError& error) {
-        const Text& text = *draft_.rule;
-        if (text.hidden) {
-            problems().error(codes::bad_rule, text.at, "the substituted value is not a rule");
+        if (draft_.rule->hidden) {
+            problems().error(
+                codes::bad_rule, draft_.rule->at, "the substituted value is not a rule");
             return;
         }
-        Finding finding =
-            finding_at(Severity::error, codes::bad_rule, text.at, error.message, error.hint);
-        if (text.verbatim_column != 0)
-            finding.column = text.verbatim_column + static_cast<int>(error.offset);
-        finding.excerpt = excerpt_of(error, text.value);
+        problems().add(finding_in_rule(Severity::error, codes::bad_rule, error));
+    }
+
+    void report(const rules::Advice& advice) {
+        switch (advice.kind) {
+            case rules::Advice::Kind::host_alias:
+                return report(Severity::note, codes::host_alias, advice.remark);
+            case rules::Advice::Kind::regexp_unanchored:
+                return report(Severity::warning, codes::regexp_unanchored, advice.remark);
+            case rules::Advice::Kind::regexp_never_matches:
+                return report(Severity::warning, codes::regexp_never_matches, advice.remark);
+        }
+    }
+
+    void report(Severity severity, std::string_view code, const rules::RuleError& remark) {
+        Finding finding = finding_in_rule(severity, code, remark);
+        if (draft_.rule->hidden) finding.excerpt.clear();
         problems().add(std::move(finding));
+    }
+
+    [[nodiscard]] Finding finding_in_rule(Severity severity,
+                                          std::string_view code,
+                                          const rules::RuleError& remark) const {
+        const Text& text = *draft_.rule;
+        Finding finding = finding_at(severity, code, text.at, remark.message, remark.hint);
+        if (text.verbatim_column != 0)
+            finding.column = text.verbatim_column + characters(text.value.substr(0, remark.offset));
+        finding.excerpt = excerpt_of(remark, text.value);
+        return finding;
+    }
+
+    /// Columns count characters, of which UTF-8 bytes behind the first of one are none.
+    static int characters(std::string_view text) {
+        return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
+            return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+        }));
     }
 
     /// The line of the rule with a caret under the place.
@@ -185,13 +219,13 @@ class RouterResolution {
 
     void add_name(const Text& text, WantedNames& names) {
         if (text.unknown) return;
-        if (auto name = HostPattern::parse(text.value)) {
+        if (auto name = parse_written_name(text.value)) {
             names.push_back({std::move(*name), &text, true});
         } else {
             problems().error(codes::bad_value,
                              text.at,
                              config::shown(text) + " is not a host name",
-                             "write it like shop.example, an international name in its xn-- form");
+                             "write it like shop.example");
         }
     }
 
@@ -200,6 +234,12 @@ class RouterResolution {
             problems().error(codes::rule_needs_tls,
                              draft_.rule->at,
                              "a rule that names a host needs TLS: plain TCP carries no server name",
+                             "add tls: {} to terminate TLS here, or tls: { passthrough: true } to "
+                             "pass it on");
+        else if (rule.asks_for_protocol() && !draft_.tls)
+            problems().error(codes::rule_needs_tls,
+                             draft_.rule->at,
+                             "a rule with ALPN needs TLS: plain TCP offers no protocols",
                              "add tls: {} to terminate TLS here, or tls: { passthrough: true } to "
                              "pass it on");
         if (draft_.tls && draft_.tls->options && !rule.mentions_host_sni())

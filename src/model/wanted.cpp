@@ -166,8 +166,8 @@ class ResolverSets {
 };
 
 constexpr std::string_view names_nobody =
-    "its rule names no host to order for: HostSNI(`*`) and negated names give none; list the "
-    "names in tls.domains";
+    "its rule names no host to order for: HostSNI(`*`), HostSNIRegexp and negated names give none; "
+    "list the names in tls.domains";
 constexpr std::string_view covered_by_files =
     "every name is covered by a certificate from tls.certificates";
 

@@ -18,10 +18,11 @@ constexpr std::chrono::seconds linger_time{1};
 /// What it may send meanwhile: the rest of what was on its way.
 constexpr std::size_t linger_bytes = std::size_t{1} << 20;
 
-tls::ExpectedHello expected_of(const ClientHello& hello) {
+tls::ExpectedHello expected_of(const ClientHello& hello, std::string routed_protocol) {
     tls::ExpectedHello expected;
     if (hello.server_name) expected.server_name = hello.server_name->text();
     expected.alpn = hello.alpn;
+    expected.routed_protocol = std::move(routed_protocol);
     return expected;
 }
 
@@ -109,14 +110,18 @@ Task<ClientHelloReader::State> Connection::read_hello() {
 
 RoutePtr Connection::plain_route() const {
     const EntryPointRoutes& routes = worker_.routes(entry_point_);
-    const auto found = routes.plain.lookup({});
-    return found ? routes.plain_routes[*found] : nullptr;
+    const auto found = routes.plain.lookup({nullptr, IpAddress(peer_.ip()), {}});
+    return found ? routes.plain_routes[found->payload] : nullptr;
 }
 
-RoutePtr Connection::tls_route() const {
+RoutePtr Connection::tls_route() {
     const EntryPointRoutes& routes = worker_.routes(entry_point_);
-    const auto found = routes.tls.lookup({reader_.hello().server_name});
-    return found ? routes.tls_routes[*found] : nullptr;
+    const ClientHello& hello = reader_.hello();
+    const Hostname* const name = hello.server_name ? &*hello.server_name : nullptr;
+    const auto found = routes.tls.lookup({name, IpAddress(peer_.ip()), hello.alpn});
+    if (!found) return nullptr;
+    routed_protocol_ = found->protocol;
+    return routes.tls_routes[found->payload];
 }
 
 certs::CredentialPtr Connection::challenge_answer() const {
@@ -223,8 +228,8 @@ void Connection::wrap_in_tls() {
 
 bool Connection::open_session(const tls::Policy& policy, certs::CredentialPtr credential) {
     wrap_in_tls();
-    auto session =
-        tls::Session::accept(policy, std::move(credential), expected_of(reader_.hello()), *stream_);
+    auto session = tls::Session::accept(
+        policy, std::move(credential), expected_of(reader_.hello(), routed_protocol_), *stream_);
     if (!session) {
         worker_.log().error(
             "", "cannot start a TLS session", {{"reason", session.error().message}});

@@ -60,7 +60,7 @@ class Connection final : public ReadinessTarget {
     Task<> refuse(std::uint8_t alert, std::string_view cause, std::string_view why);
 
     [[nodiscard]] RoutePtr plain_route() const;
-    [[nodiscard]] RoutePtr tls_route() const;
+    [[nodiscard]] RoutePtr tls_route();
     [[nodiscard]] certs::CredentialPtr challenge_answer() const;
     Task<certs::CredentialPtr> credential_for(const Route& route);
     [[nodiscard]] bool open_session(const tls::Policy& policy, certs::CredentialPtr credential);
@@ -96,6 +96,7 @@ class Connection final : public ReadinessTarget {
     bool end_logged_ = false;
 
     ClientHelloReader reader_;
+    std::string routed_protocol_;        ///< by which an ALPN() found the route; mostly empty
     DescriptorPtr client_;               ///< until TLS takes it
     std::unique_ptr<TlsStream> stream_;  ///< from then on
 

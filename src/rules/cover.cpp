@@ -7,11 +7,11 @@ namespace mesh::rules {
 namespace {
 
 Cover cover_of_node(const Leaf& leaf) {
-    const auto& pattern = leaf.matcher.pattern;
-    if (!pattern && leaf.negated) return {false, {}, true};  // never true
-    if (!pattern) return {true, {}, true};
-    if (leaf.negated) return {true, {}, false};
-    return {false, {&*pattern}, true};
+    if (leaf.is_star() && leaf.negated) return {false, {}, true};  // never true
+    if (leaf.is_star()) return {true, {}, true};
+    const HostPattern* const host = leaf.host();
+    if (host == nullptr || leaf.negated) return {true, {}, false};
+    return {false, {host}, true};
 }
 
 bool narrower(const Cover& a, const Cover& b) {

@@ -14,7 +14,8 @@ struct Cover {
     bool exact = false;
 };
 
-/// `||` unites, `&&` takes the side with fewer names, exclusions and `*` may be true anywhere.
+/// `||` unites, `&&` takes the side with fewer names; `*`, exclusions and other matchers than
+/// HostSNI may be true anywhere.
 [[nodiscard]] Cover cover_of(const Expression& expression);
 
 }  // namespace mesh::rules

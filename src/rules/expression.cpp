@@ -9,9 +9,11 @@ namespace {
 constexpr int class_size = 100;
 
 int specificity_of(const Leaf& leaf) {
+    if (leaf.is_star()) return 0;
     if (leaf.negated) return 1 * class_size;
-    if (!leaf.matcher.pattern) return 0;
-    return (leaf.matcher.pattern->is_wildcard() ? 2 : 3) * class_size;
+    if (const HostPattern* const host = leaf.host())
+        return (host->is_wildcard() ? 3 : 4) * class_size;
+    return (std::holds_alternative<HostSniRegexp>(leaf.matcher) ? 2 : 1) * class_size;
 }
 
 int specificity_of(const All& all) {
@@ -33,16 +35,49 @@ int specificity_of(const Any& any) {
     return widest;
 }
 
+/// `expression` with `holds(const Leaf&)` in the place of its leaves.
+template <class Holds>
+bool evaluate(const Expression& expression, const Holds& holds) {
+    const auto operand_holds = [&holds](const Expression& operand) {
+        return evaluate(operand, holds);
+    };
+    if (const auto* const leaf = std::get_if<Leaf>(&expression.node)) return holds(*leaf);
+    if (const auto* const all = std::get_if<All>(&expression.node))
+        return std::all_of(all->operands.begin(), all->operands.end(), operand_holds);
+    const auto& any = std::get<Any>(expression.node);
+    return std::any_of(any.operands.begin(), any.operands.end(), operand_holds);
+}
+
 }  // namespace
 
 bool matches(const Expression& expression, const ConnectionFacts& facts) {
-    const auto holds = [&facts](const Expression& operand) { return matches(operand, facts); };
-    if (const auto* const leaf = std::get_if<Leaf>(&expression.node))
-        return leaf->matcher.matches(facts) != leaf->negated;
-    if (const auto* const all = std::get_if<All>(&expression.node))
-        return std::all_of(all->operands.begin(), all->operands.end(), holds);
-    const auto& any = std::get<Any>(expression.node);
-    return std::any_of(any.operands.begin(), any.operands.end(), holds);
+    return evaluate(expression, [&facts](const Leaf& leaf) { return leaf.matches(facts); });
+}
+
+bool may_match(const Expression& expression, const Hostname& name) {
+    const ConnectionFacts named{&name, {}, {}};
+    return evaluate(expression, [&named](const Leaf& leaf) {
+        const bool about_the_name = std::holds_alternative<HostSni>(leaf.matcher) ||
+                                    std::holds_alternative<HostSniRegexp>(leaf.matcher);
+        return !about_the_name || leaf.matches(named);
+    });
+}
+
+std::string_view protocol_matched(const Expression& expression, const ConnectionFacts& facts) {
+    if (const auto* const leaf = std::get_if<Leaf>(&expression.node)) {
+        const auto* const alpn = std::get_if<Alpn>(&leaf->matcher);
+        return alpn != nullptr && !leaf->negated ? std::string_view(alpn->protocol)
+                                                 : std::string_view();
+    }
+    const auto* const all = std::get_if<All>(&expression.node);
+    const auto& operands = all ? all->operands : std::get<Any>(expression.node).operands;
+    for (const Expression& operand : operands) {
+        // Of `&&` every side holds; of `||` one that does not must not decide.
+        if (all == nullptr && !matches(operand, facts)) continue;
+        const std::string_view protocol = protocol_matched(operand, facts);
+        if (!protocol.empty()) return protocol;
+    }
+    return {};
 }
 
 int specificity(const Expression& expression) {

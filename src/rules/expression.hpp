@@ -1,27 +1,31 @@
 #pragma once
-#include "base/hostname.hpp"
 #include "rules/connection_facts.hpp"
+#include "rules/matchers.hpp"
 
-#include <optional>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 namespace mesh::rules {
 
-/// `HostSNI(...)`. Without a pattern it is `*`, which every connection matches, also one that
-/// names no host.
-struct HostSni {
-    std::optional<HostPattern> pattern;
-
-    [[nodiscard]] bool matches(const ConnectionFacts& facts) const {
-        return !pattern || (facts.sni && pattern->matches(*facts.sni));
-    }
-};
-
 /// A matcher, or its opposite.
 struct Leaf {
-    HostSni matcher;
+    Matcher matcher;
     bool negated = false;
+
+    [[nodiscard]] bool matches(const ConnectionFacts& facts) const {
+        return std::visit([&](const auto& m) { return m.matches(facts); }, matcher) != negated;
+    }
+    /// The name or wildcard of a HostSNI; null for HostSNI(`*`) and for other matchers.
+    [[nodiscard]] const HostPattern* host() const {
+        const auto* const sni = std::get_if<HostSni>(&matcher);
+        return sni != nullptr && sni->pattern ? &*sni->pattern : nullptr;
+    }
+    /// HostSNI(`*`), negated or not.
+    [[nodiscard]] bool is_star() const {
+        const auto* const sni = std::get_if<HostSni>(&matcher);
+        return sni != nullptr && !sni->pattern;
+    }
 };
 
 struct Expression;
@@ -45,9 +49,19 @@ struct Expression {
 
 [[nodiscard]] bool matches(const Expression& expression, const ConnectionFacts& facts);
 
+/// False only if no connection that names `name` matches, whoever sends it and whatever protocols
+/// it offers.
+[[nodiscard]] bool may_match(const Expression& expression, const Hostname& name);
+
+/// The protocol by which `facts` match: that of the first ALPN, in the order of the text, which is
+/// not negated and holds in a side that does. Empty without one. Only for facts that match.
+[[nodiscard]] std::string_view protocol_matched(const Expression& expression,
+                                                const ConnectionFacts& facts);
+
 /// How narrow a rule is, for the order of rules of equal priority: an exact name before a
-/// wildcard, that before an exclusion, that before `*`; further conditions joined by `&&` add
-/// within the class; `||` is as narrow as its widest side.
+/// wildcard, that before a regular expression, that before ClientIP, ALPN and exclusions, and
+/// those before `*`; further conditions joined by `&&` add within the class; `||` is as narrow as
+/// its widest side.
 [[nodiscard]] int specificity(const Expression& expression);
 
 /// Calls `visit(const Leaf&)` for every leaf in the order of the text.

@@ -10,18 +10,23 @@
 namespace mesh::rules {
 namespace {
 
-constexpr std::string_view enforced = "HostSNI";
+constexpr std::string_view host_example =
+    "HostSNI(`shop.example`), or HostSNI(`*`) for every connection";
 
-struct Planned {
-    std::string_view name;
-    std::string_view hint;
-};
-constexpr std::array planned{
-    Planned{"HostSNIRegexp",
-            "list the names with ||, or use a wildcard: HostSNI(`*.shop.example`)"},
-    Planned{"Host", "write HostSNI, which is what it means for TCP"},
-    Planned{"ClientIP", ""},
-    Planned{"ALPN", ""},
+constexpr std::array names{
+    MatcherName{"HostSNI", MatcherKind::host_sni, "a host name", "one name", host_example},
+    MatcherName{"Host", MatcherKind::host_sni, "a host name", "one name", host_example},
+    MatcherName{"HostSNIRegexp",
+                MatcherKind::host_sni_regexp,
+                "a regular expression",
+                "one regular expression",
+                "HostSNIRegexp(`^[a-z]+\\.shop\\.example$`)"},
+    MatcherName{"ClientIP",
+                MatcherKind::client_ip,
+                "an address or a network",
+                "one address or network",
+                "ClientIP(`192.0.2.7`) or ClientIP(`192.0.2.0/24`)"},
+    MatcherName{"ALPN", MatcherKind::alpn, "a protocol", "one protocol", "ALPN(`h2`)"},
 };
 
 constexpr std::array<std::string_view, 11> http_matchers{"Path",
@@ -39,60 +44,43 @@ constexpr std::array<std::string_view, 11> http_matchers{"Path",
 char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
-char upper(char c) {
-    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+
+bool same_word(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+        return lower(x) == lower(y);
+    });
 }
 
-std::string mapped(std::string_view text, char (*map)(char)) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), map);
-    return out;
+RuleError at(const Token& word, std::string message, std::string hint) {
+    return {word.offset, word.length, std::move(message), std::move(hint)};
 }
 
-/// The four spellings Traefik accepts, and no other.
-bool spells(std::string_view typed, std::string_view canonical) {
-    if (typed == canonical || typed == mapped(canonical, upper)) return true;
-    std::string spelling = mapped(canonical, lower);
-    if (typed == spelling) return true;
-    spelling.front() = upper(spelling.front());
-    return typed == spelling;
-}
-
-RuleError at(const Token& name, std::string message, std::string_view hint) {
-    return {name.offset, name.length, std::move(message), std::string(hint)};
-}
-
-RuleError unknown(const Token& name) {
+RuleError unknown(const Token& word) {
     static const std::vector<std::string> candidates{
         "HostSNI", "HostSNIRegexp", "ClientIP", "ALPN"};
-    const auto meant = nearest(name.value, candidates);
-    return at(name,
-              "unknown matcher \"" + excerpt(name.value) + "\"",
-              meant ? "did you mean " + *meant + "?" : "this version knows HostSNI");
+    const auto meant = nearest(word.value, candidates);
+    return at(word,
+              "unknown matcher \"" + excerpt(word.value) + "\"",
+              meant ? "did you mean " + *meant + "?"
+                    : "there are HostSNI, HostSNIRegexp, ClientIP and ALPN");
 }
 
 }  // namespace
 
-bool is_matcher_name(std::string_view name) {
-    return spells(name, enforced) ||
-           std::any_of(planned.begin(), planned.end(), [&](const Planned& p) {
-               return spells(name, p.name);
-           });
+const MatcherName* matcher_named(std::string_view word) {
+    const auto* const found = std::find_if(
+        names.begin(), names.end(), [&](const MatcherName& n) { return same_word(word, n.name); });
+    return found == names.end() ? nullptr : found;
 }
 
-std::optional<RuleError> refuse_matcher(const Token& name) {
-    if (spells(name.value, enforced)) return std::nullopt;
-    for (const Planned& matcher : planned)
-        if (spells(name.value, matcher.name))
-            return at(name,
-                      std::string(matcher.name) + " is not supported in this version",
-                      matcher.hint);
+Parsed<const MatcherName*> find_matcher(const Token& word) {
+    if (const MatcherName* const name = matcher_named(word.value)) return name;
     for (const std::string_view http : http_matchers)
-        if (mapped(name.value, lower) == mapped(http, lower))
-            return at(name,
+        if (same_word(word.value, http))
+            return at(word,
                       std::string(http) + " is an HTTP matcher: TCP routing sees no requests",
                       "match the server name with HostSNI(`shop.example`)");
-    return unknown(name);
+    return unknown(word);
 }
 
 }  // namespace mesh::rules

@@ -1,7 +1,7 @@
 #include "rules/parser.hpp"
 
-#include "rules/host_argument.hpp"
 #include "rules/lexer.hpp"
+#include "rules/matcher_argument.hpp"
 #include "rules/matcher_name.hpp"
 
 #include <algorithm>
@@ -55,14 +55,14 @@ class Parser {
  public:
     explicit Parser(std::string_view text) : lexer_(text) {}
 
-    Parsed<Expression> whole() {
+    Parsed<ParsedRule> whole_rule() {
         if (auto first = advance(); !first) return first.error();
         if (token_.kind == TokenKind::end)
             return at(token_, "the rule is empty", "write for example HostSNI(`shop.example`)");
         auto expression = disjunction({});
-        if (!expression) return expression;
+        if (!expression) return expression.error();
         if (token_.kind != TokenKind::end) return after_operand();
-        return expression;
+        return ParsedRule{std::move(*expression), first_of_each_kind(std::move(advice_))};
     }
 
  private:
@@ -133,30 +133,48 @@ class Parser {
     }
 
     Parsed<Expression> matcher(Place place) {
-        const Token name = token_;
-        if (const auto meant = operator_meant_by(name); !meant.empty()) return word_operator(meant);
+        const Token word = token_;
+        if (const auto meant = operator_meant_by(word); !meant.empty()) return word_operator(meant);
         if (auto next = advance(); !next) return next.error();
-        if (token_.kind != TokenKind::open) return bare_word(name);
-        if (auto refused = refuse_matcher(name)) return std::move(*refused);
-        auto argument = host_argument();
-        if (!argument) return argument.error();
-        return Expression{Leaf{std::move(*argument), place.negated}};
+        if (token_.kind != TokenKind::open) return bare_word(word);
+        const auto name = find_matcher(word);
+        if (!name) return name.error();
+        if ((*name)->name == "Host") note_alias(word);
+        auto matcher = argument(**name);
+        if (!matcher) return matcher.error();
+        return Expression{Leaf{std::move(*matcher), place.negated}};
     }
 
     /// From the opening parenthesis to behind the closing one.
-    Parsed<HostSni> host_argument() {
+    Parsed<Matcher> argument(const MatcherName& name) {
         if (auto next = advance(); !next) return next.error();
-        if (token_.kind != TokenKind::literal) return no_literal();
+        if (token_.kind != TokenKind::literal) return no_literal(name);
         const Token literal = token_;
         if (auto next = advance(); !next) return next.error();
-        if (token_.kind == TokenKind::comma) return several_arguments(literal);
+        if (token_.kind == TokenKind::comma) return several_arguments(name, literal);
         if (token_.kind != TokenKind::close)
             return at(token_.kind == TokenKind::end ? token_ : behind(literal),
-                      "the closing parenthesis of HostSNI is missing");
-        auto host = parse_host_argument(literal);
-        if (!host) return host;
+                      "the closing parenthesis of " + std::string(name.name) + " is missing");
+        auto matcher = parse_argument(name, literal, advice_);
+        if (!matcher) return matcher;
         if (auto next = advance(); !next) return next.error();
-        return host;
+        return matcher;
+    }
+
+    void note_alias(const Token& word) {
+        advice_.push_back({Advice::Kind::host_alias,
+                           at(word,
+                              "Host means HostSNI here: TCP routing sees the server name only",
+                              "write HostSNI")});
+    }
+
+    static std::vector<Advice> first_of_each_kind(std::vector<Advice> all) {
+        std::vector<Advice> kept;
+        for (Advice& advice : all) {
+            const auto same = [&](const Advice& other) { return other.kind == advice.kind; };
+            if (std::none_of(kept.begin(), kept.end(), same)) kept.push_back(std::move(advice));
+        }
+        return kept;
     }
 
     /// Just behind `token`, where something is missing.
@@ -164,31 +182,32 @@ class Parser {
         return {TokenKind::end, token.offset + token.length, 0, {}, true};
     }
 
-    [[nodiscard]] RuleError no_literal() const {
+    [[nodiscard]] RuleError no_literal(const MatcherName& name) const {
+        const std::string matcher(name.name);
+        const std::string needs = matcher + " needs " + std::string(name.needs);
         switch (token_.kind) {
             case TokenKind::close:
-                return at(token_,
-                          "HostSNI needs a host name",
-                          "write HostSNI(`shop.example`), or HostSNI(`*`) for every connection");
+                return at(token_, needs, "write " + std::string(name.example));
             case TokenKind::word:
                 return at(token_,
                           "a value must be quoted",
-                          "use backticks: HostSNI(`" + excerpt(token_.value) + "`)");
+                          "use backticks: " + matcher + "(`" + excerpt(token_.value) + "`)");
             case TokenKind::end:
-                return at(token_, "the argument of HostSNI is missing");
+                return at(token_, "the argument of " + matcher + " is missing");
             default:
-                return at(token_, "HostSNI needs a host name in backticks");
+                return at(token_, needs + " in backticks");
         }
     }
 
-    RuleError several_arguments(const Token& first) {
+    RuleError several_arguments(const MatcherName& name, const Token& first) {
         const Token comma = token_;
-        std::string hint = "HostSNI(`" + excerpt(first.value) + "`)";
+        const std::string matcher(name.name);
+        std::string hint = matcher + "(`" + excerpt(first.value) + "`)";
         if (advance() && token_.kind == TokenKind::literal)
-            hint += " || HostSNI(`" + excerpt(token_.value) + "`)";
+            hint += " || " + matcher + "(`" + excerpt(token_.value) + "`)";
         else
-            hint += " || HostSNI(...)";
-        return at(comma, "HostSNI takes one name", "join them with ||: " + hint);
+            hint += " || " + matcher + "(...)";
+        return at(comma, matcher + " takes " + std::string(name.one), "join them with ||: " + hint);
     }
 
     [[nodiscard]] RuleError word_operator(std::string_view meant) const {
@@ -231,31 +250,32 @@ class Parser {
         }
     }
 
-    /// `name` is not followed by a parenthesis.
-    [[nodiscard]] static RuleError bare_word(const Token& name) {
-        if (is_matcher_name(name.value))
-            return at(behind(name),
-                      excerpt(name.value) + " needs an argument",
-                      "write " + excerpt(name.value) + "(`shop.example`)");
-        return at(name,
-                  "\"" + excerpt(name.value) + "\" is not a rule",
-                  "to match a host name write HostSNI(`" + excerpt(name.value) + "`)");
+    /// `word` is not followed by a parenthesis.
+    [[nodiscard]] static RuleError bare_word(const Token& word) {
+        if (const MatcherName* const name = matcher_named(word.value))
+            return at(behind(word),
+                      excerpt(word.value) + " needs an argument",
+                      "write " + std::string(name->example));
+        return at(word,
+                  "\"" + excerpt(word.value) + "\" is not a rule",
+                  "to match a host name write HostSNI(`" + excerpt(word.value) + "`)");
     }
 
     Lexer lexer_;
     Token token_;
     Token last_operator_;
+    std::vector<Advice> advice_;
 };
 
 }  // namespace
 
-Parsed<Expression> parse_expression(std::string_view text) {
+Parsed<ParsedRule> parse_rule(std::string_view text) {
     if (text.size() > rule_size_max)
         return RuleError{rule_size_max,
                          text.size() - rule_size_max,
                          "the rule is longer than " + std::to_string(rule_size_max) + " bytes",
                          {}};
-    return Parser(text).whole();
+    return Parser(text).whole_rule();
 }
 
 }  // namespace mesh::rules

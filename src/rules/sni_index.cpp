@@ -20,7 +20,8 @@ SniIndex::SniIndex(std::vector<RankedRule> rules) {
         const auto position = static_cast<Position>(entries_.size());
         const Cover cover = cover_of(ranked.rule.expression());
         if (!cover.everything && cover.names.empty()) continue;
-        entries_.push_back({std::move(ranked.rule), ranked.payload, cover.exact});
+        const bool selects = !ranked.rule.positive_protocols().empty();
+        entries_.push_back({std::move(ranked.rule), ranked.payload, cover.exact, selects});
         if (cover.everything) unnamed_.push_back(position);
         // Nothing behind a rule that always matches can ever be asked.
         if (cover.everything && cover.exact) break;
@@ -55,16 +56,28 @@ SniIndex::Names SniIndex::group(std::vector<NamedCandidate> named) {
     return names;
 }
 
-std::optional<std::size_t> SniIndex::lookup(const ConnectionFacts& facts) const {
+std::optional<Found> SniIndex::lookup(const ConnectionFacts& facts) const {
     constexpr Position none = std::numeric_limits<Position>::max();
     Position best = none;
-    if (facts.sni) {
+    if (facts.sni != nullptr) {
         best = best_of(candidates(exact_, facts.sni->text()), facts, best);
         best = best_of(candidates(wildcard_, facts.sni->parent()), facts, best);
     }
     best = best_of(unnamed_, facts, best);
     if (best == none) return std::nullopt;
-    return entries_[best].payload;
+    const Entry& entry = entries_[best];
+    return Found{entry.payload,
+                 entry.selects_protocol ? entry.rule.protocol_matched(facts) : std::string_view()};
+}
+
+bool SniIndex::may_route(const Hostname& name) const {
+    const auto any_of = [&](std::span<const Position> candidates) {
+        return std::any_of(candidates.begin(), candidates.end(), [&](Position position) {
+            return entries_[position].rule.may_match(name);
+        });
+    };
+    return any_of(candidates(exact_, name.text())) ||
+           any_of(candidates(wildcard_, name.parent())) || any_of(unnamed_);
 }
 
 std::span<const SniIndex::Position> SniIndex::candidates(const Names& names,

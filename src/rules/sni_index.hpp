@@ -19,6 +19,14 @@ struct RankedRule {
     std::size_t payload = 0;
 };
 
+/// What a look-up found.
+struct Found {
+    std::size_t payload = 0;
+    /// What the rule's ALPN matched and the server selects; empty if no ALPN decided. Lives as long
+    /// as the rule.
+    std::string_view protocol;
+};
+
 /// All rules of an entry point, compiled for look-up by server name: a hash for exact names, a
 /// hash for the parents of wildcards, and an ordered list for rules that no name narrows down.
 /// Candidates of the three are compared by rank, so the answer is always that of evaluating every
@@ -29,9 +37,13 @@ class SniIndex {
     /// At most 2^32 - 1 rules. Of rules that neither outranks the other the earlier one wins.
     explicit SniIndex(std::vector<RankedRule> rules);
 
-    /// The payload of the highest-ranked rule that matches. Never allocates; two hash look-ups
-    /// plus the rules that no name narrows down and that outrank what the hashes found.
-    [[nodiscard]] std::optional<std::size_t> lookup(const ConnectionFacts& facts) const;
+    /// The highest-ranked rule that matches. Allocates no more than Rule::matches; two hash
+    /// look-ups plus the rules that no name narrows down and that outrank what the hashes found.
+    [[nodiscard]] std::optional<Found> lookup(const ConnectionFacts& facts) const;
+
+    /// False only if no connection that names `name` matches any rule, whoever sends it and
+    /// whatever protocols it offers.
+    [[nodiscard]] bool may_route(const Hostname& name) const;
 
     /// True if no connection can match anything.
     [[nodiscard]] bool empty() const { return entries_.empty(); }
@@ -43,7 +55,8 @@ class SniIndex {
     struct Entry {
         Rule rule;
         std::size_t payload;
-        bool exact;  ///< found by name means matched
+        bool exact;             ///< found by name means matched
+        bool selects_protocol;  ///< by an ALPN that is not negated
     };
     struct Range {
         Position first = 0;

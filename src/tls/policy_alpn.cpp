@@ -32,8 +32,12 @@ struct Choice {
     std::string_view protocol;
 };
 
-Choice choose(const std::vector<std::string>& ours, const Offer& offer) {
+/// `routed`: what an ALPN() of the route matched, or empty. It decides among the protocols that may
+/// be selected, never against them.
+Choice choose(const std::vector<std::string>& ours, const Offer& offer, std::string_view routed) {
     const bool sole = offer.size() == 1;
+    const bool allowed = ours.empty() || std::find(ours.begin(), ours.end(), routed) != ours.end();
+    if (!routed.empty() && allowed && holds(offer, routed)) return {Choice::Kind::selected, routed};
     if (ours.empty()) {
         // Without a pending validation nobody may believe that mesh answers one (RFC 8737 §4).
         if (sole && offer.front() == acme_protocol) return {Choice::Kind::refused, {}};
@@ -57,7 +61,8 @@ int select(SSL* ssl,
     try {
         const auto offer = read_offer(ByteView(in, in_size));
         if (!offer) return SSL_TLSEXT_ERR_ALERT_FATAL;
-        const Choice choice = choose(PolicyState::of(ssl).settings.alpn_protocols, *offer);
+        const Choice choice =
+            choose(PolicyState::of(ssl).settings.alpn_protocols, *offer, routed_protocol(ssl));
         switch (choice.kind) {
             case Choice::Kind::nothing:
                 return SSL_TLSEXT_ERR_NOACK;
@@ -66,7 +71,7 @@ int select(SSL* ssl,
             case Choice::Kind::selected:
                 break;
         }
-        // The view is into the settings or into `in`; both outlive the copy OpenSSL makes.
+        // The view is into the settings, the session or `in`; all outlive the copy OpenSSL makes.
         *out = as_bytes(choice.protocol).data();
         *out_size = static_cast<unsigned char>(choice.protocol.size());
         return SSL_TLSEXT_ERR_OK;

@@ -42,4 +42,7 @@ struct PolicyState {
 [[nodiscard]] Status configure_tickets(SSL_CTX* context, PolicyState& state);
 void configure_session_callbacks(SSL_CTX* context);  ///< session.cpp
 
+/// ExpectedHello::routed_protocol of the session; empty when it has none.
+[[nodiscard]] std::string_view routed_protocol(const SSL* ssl);
+
 }  // namespace mesh::tls

@@ -11,6 +11,7 @@
 #include <vector>
 
 struct ssl_ctx_st;
+struct ssl_st;
 
 namespace mesh::tls {
 
@@ -19,6 +20,9 @@ namespace mesh::tls {
 struct ExpectedHello {
     std::optional<std::string> server_name;  ///< canonical; absent: no SNI extension
     std::vector<std::string> alpn;           ///< protocols offered, in order
+    /// The one of them that routing was decided by, which is then selected where the policy allows
+    /// it; may be empty.
+    std::string routed_protocol{};
 };
 
 /// The socket's side of a session. Implemented by the data path over a non-blocking descriptor.
@@ -97,6 +101,7 @@ class Session {
  private:
     explicit Session(Transport& transport);
     friend void configure_session_callbacks(ssl_ctx_st* context);
+    friend std::string_view routed_protocol(const ssl_st* ssl);
     static void configure(ssl_ctx_st* context);
     struct State;
     std::unique_ptr<State> state_;

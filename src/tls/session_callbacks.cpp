@@ -43,6 +43,12 @@ int Session::State::on_client_hello(SSL* ssl, int* alert, void*) noexcept {
     return SSL_CLIENT_HELLO_ERROR;
 }
 
+std::string_view routed_protocol(const SSL* ssl) {
+    const auto* const state = Session::State::of(ssl);
+    return state != nullptr && state->handshake ? state->handshake->expected.routed_protocol
+                                                : std::string_view();
+}
+
 /// Tells the client that its name was used (RFC 6066 §3).
 int Session::State::on_server_name(SSL*, int*, void*) noexcept {
     return SSL_TLSEXT_ERR_OK;

@@ -60,6 +60,8 @@ LIBRARIES = [
     Library("SQLite", r"SQLiteCpp/|sqlite3\.h$", ("store",)),
     Library("Asio", r"boost/asio", ("proxy", "app")),
     Library("yaml-cpp", r"yaml-cpp/", ("config",)),
+    Library("RE2", r"re2/", ("rules",)),
+    Library("libidn2", r"idn2\.h$", ("base",)),
     Library("CLI11", r"CLI/", ("cli",)),
     Library("nlohmann/json.hpp", r"nlohmann/json\.hpp$"),
 ]

@@ -1,9 +1,11 @@
 // A text is either a rule, whose index agrees with its evaluation and whose negation is its
 // opposite, or an error that points into the text and can be shown on a terminal.
 #include "fuzz/fuzz.hpp"
+#include "rules/expression.hpp"
 #include "rules/parser.hpp"
 #include "rules/rule.hpp"
 #include "rules/sni_index.hpp"
+#include "support/facts.hpp"
 
 #include <algorithm>
 #include <string>
@@ -13,15 +15,18 @@ namespace {
 
 using mesh::Hostname;
 using mesh::fuzz::require;
-using mesh::rules::ConnectionFacts;
+using mesh::rules::Advice;
+using mesh::rules::Leaf;
 using mesh::rules::Rule;
 using mesh::rules::RuleError;
+using mesh::test::Facts;
 
-/// Every name of the rule, a name below it, and one that no rule knows.
-std::vector<ConnectionFacts> connections_for(const Rule& rule) {
-    std::vector<ConnectionFacts> out(1);
+/// Every name of the rule, a name below it, and one that no rule knows; clients of its networks;
+/// all protocols it asks for, or none.
+std::vector<Facts> connections_for(const Rule& rule) {
+    std::vector<Facts> out(1);
     const auto add = [&out](const std::string& name) {
-        if (auto host = Hostname::parse(name)) out.push_back({std::move(*host)});
+        if (auto host = Hostname::parse(name)) out.push_back({std::move(*host), {}, {}});
     };
     add("nobody.test");
     for (const mesh::HostPattern& name : rule.positive_names()) {
@@ -29,23 +34,40 @@ std::vector<ConnectionFacts> connections_for(const Rule& rule) {
         add(name.name().text());
         add("x." + name.name().text());
     }
+    std::size_t next = 0;
+    for_each_leaf(rule.expression(), [&](const Leaf& leaf) {
+        Facts& facts = out[next++ % out.size()];
+        if (const auto* const ip = std::get_if<mesh::rules::ClientIp>(&leaf.matcher))
+            facts.client = ip->network.first();
+        if (const auto* const alpn = std::get_if<mesh::rules::Alpn>(&leaf.matcher))
+            facts.alpn.push_back(alpn->protocol);
+    });
     return out;
 }
+
+void check_place(const RuleError& remark, std::string_view text);
 
 void check_rule(const Rule& rule) {
     const mesh::rules::SniIndex index({{rule, {rule, {}, "file", "r"}, 7}});
     const auto negation = Rule::parse("!(" + rule.text() + ")");
-    for (const ConnectionFacts& facts : connections_for(rule)) {
+    for (const Facts& facts : connections_for(rule)) {
         const bool matched = rule.matches(facts);
-        require(index.lookup(facts).has_value() == matched);
+        const auto found = index.lookup(facts);
+        require(found.has_value() == matched);
+        if (found) require(found->protocol == rule.protocol_matched(facts));
+        if (found && !found->protocol.empty())
+            require(std::find(facts.alpn.begin(), facts.alpn.end(), found->protocol) !=
+                    facts.alpn.end());
+        if (matched && facts.sni) require(index.may_route(*facts.sni));
         if (negation) require(negation->matches(facts) != matched);
     }
-    require(rule.is_catch_all() ? !rule.names_a_host() : rule.mentions_host_sni());
+    require(!rule.is_catch_all() || (!rule.names_a_host() && rule.mentions_host_sni()));
     require(rule.positive_names().empty() || rule.names_a_host());
     require(rule.specificity() >= 0);
+    for (const Advice& advice : rule.advice()) check_place(advice.remark, rule.text());
 }
 
-void check_error(const RuleError& error, std::string_view text) {
+void check_place(const RuleError& error, std::string_view text) {
     require(error.offset <= text.size());
     require(error.length <= text.size() - error.offset);
     require(!error.message.empty() && error.message.size() < 400 && error.hint.size() < 400);
@@ -68,7 +90,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(rule->text() == text && size <= mesh::rules::rule_size_max);
         check_rule(*rule);
     } else {
-        check_error(rule.error(), text);
+        check_place(rule.error(), text);
     }
     return 0;
 }

@@ -119,6 +119,7 @@ TEST_CASE("files: the summary counts no certificate for names that a file covers
     folder.write_certificate("file", now);
     CHECK(folder.check(routed).summary ==
           "mesh.yaml: valid: 1 entry point, 1 router, 0 certificates");
+    // An expired one covers nothing (D59 of tests/traefik).
     folder.write_certificate("file", now - std::chrono::hours(24 * 400));
     CHECK(folder.check(routed).summary ==
           "mesh.yaml: valid: 1 entry point, 1 router, 1 certificate, 1 warning");

@@ -1,84 +1,10 @@
-#include "model/wanted.hpp"
-
 #include "support/catch.hpp"
+#include "wanted_build.hpp"
 
 #include <ctime>
 
 using namespace mesh::model;
-using mesh::HostPattern;
-using Names = std::vector<std::string>;
-
-namespace {
-
-HostPattern pattern(const std::string& text) {
-    return *HostPattern::parse(text);
-}
-
-std::vector<HostPattern> patterns(const Names& texts) {
-    std::vector<HostPattern> out;
-    for (const std::string& text : texts) out.push_back(pattern(text));
-    return out;
-}
-
-Domain domain(const Names& names) {
-    return {pattern(names.front()), patterns(Names(names.begin() + 1, names.end())), {}};
-}
-
-/// A configuration under construction; resolver "le" exists from the start.
-class Build {
- public:
-    Build() { resolver("le", "https://ca.example/dir"); }
-    Build& resolver(const std::string& name,
-                    const std::string& url,
-                    KeyType type = KeyType::ec256) {
-        CertResolver added;
-        added.name = name;
-        added.ca_server = url;
-        added.key_type = type;
-        added.profile = "p-" + name;
-        configuration_.resolvers[name] = added;
-        return *this;
-    }
-    Build& router(const std::string& name,
-                  const std::string& rule,
-                  const std::vector<Names>& domains = {},
-                  const std::string& resolver = "le") {
-        RouterTls tls;
-        if (!resolver.empty()) tls.cert_resolver = Located<std::string>{resolver, {}};
-        for (const Names& names : domains) tls.domains.push_back(domain(names));
-        add(name, rule, tls);
-        return *this;
-    }
-    Build& plain(const std::string& name, const std::string& rule) {
-        add(name, rule, std::nullopt);
-        return *this;
-    }
-    [[nodiscard]] WantedSet wanted(const std::vector<Names>& files = {}) const {
-        std::vector<std::vector<HostPattern>> covered;
-        for (const Names& names : files) covered.push_back(patterns(names));
-        return wanted_certificates(configuration_, covered);
-    }
-
- private:
-    void add(const std::string& name, const std::string& rule, std::optional<RouterTls> tls) {
-        Router router{name, "file", {"web"}, *mesh::rules::Rule::parse(rule), {}, {}, tls, {}};
-        configuration_.routers.emplace(name, std::move(router));
-    }
-    Configuration configuration_;
-};
-
-/// The names of every order, each in the order to request.
-std::vector<Names> orders(const WantedSet& wanted) {
-    std::vector<Names> out;
-    for (const WantedCertificate& certificate : wanted.certificates) {
-        Names names;
-        for (const HostPattern& name : certificate.names) names.push_back(name.text());
-        out.push_back(names);
-    }
-    return out;
-}
-
-}  // namespace
+using namespace mesh::model::test;
 
 TEST_CASE("wanted: a rule's positive names make one certificate, in order", "[wanted]") {
     struct Row {
@@ -100,6 +26,12 @@ TEST_CASE("wanted: a rule's positive names make one certificate, in order", "[wa
         {"!HostSNI(`a.x`)", {}},
         {"HostSNI(`*`)", {}},
         {"!HostSNI(`*`)", {}},
+        {"HostSNIRegexp(`^[a-z]+\\.x$`)", {}},
+        {"!HostSNIRegexp(`^[a-z]+\\.x$`)", {}},
+        {"ClientIP(`10.0.0.0/8`) || ALPN(`h2`)", {}},
+        {"HostSNI(`a.x`) || HostSNIRegexp(`b`)", {{"a.x"}}},
+        {"HostSNI(`a.x`) && ClientIP(`10.0.0.0/8`) && !ALPN(`h2`)", {{"a.x"}}},
+        {"Host(`a.x`) || HostSNI(`b\u00fccher.x`)", {{"a.x", "xn--bcher-kva.x"}}},
     };
     for (const Row& row : rows) {
         CAPTURE(row.rule);
@@ -117,8 +49,8 @@ TEST_CASE("wanted: a router that names nobody is reported with the reason", "[wa
     CHECK(wanted.not_ordered[0].router == "all");
     CHECK(wanted.not_ordered[0].resolver == "le");
     CHECK(wanted.not_ordered[0].reason ==
-          "its rule names no host to order for: HostSNI(`*`) and negated names give none; list "
-          "the names in tls.domains");
+          "its rule names no host to order for: HostSNI(`*`), HostSNIRegexp and negated names give "
+          "none; list the names in tls.domains");
 }
 
 TEST_CASE("wanted: domains replace the names of the rule, entry by entry", "[wanted]") {
@@ -266,6 +198,7 @@ TEST_CASE("wanted: certificates from files cover names", "[wanted]") {
 }
 
 TEST_CASE("wanted: the certificate of another directory covers nothing", "[wanted]") {
+    // D60 of tests/traefik.
     const WantedSet wanted = Build()
                                  .resolver("other", "https://other.example/dir")
                                  .router("one", "HostSNI(`a.x`)")

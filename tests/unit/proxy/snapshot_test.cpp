@@ -3,6 +3,7 @@
 
 #include "proxy/routing_view.hpp"
 #include "support/catch.hpp"
+#include "support/facts.hpp"
 #include "support/plane.hpp"
 
 using namespace mesh;
@@ -22,9 +23,9 @@ std::shared_ptr<const Snapshot> snapshot_of(const PlaneBuilder& builder,
 
 const Route& tls_route(const Snapshot& snapshot, const char* name) {
     const auto& entry = snapshot.entry_points.at(0);
-    const auto found = entry.tls.lookup({*Hostname::parse(name)});
+    const auto found = entry.tls.lookup(test::facts(name));
     REQUIRE(found.has_value());
-    return *entry.tls_routes.at(*found);
+    return *entry.tls_routes.at(found->payload);
 }
 
 }  // namespace
@@ -57,7 +58,7 @@ TEST_CASE("snapshot: options become the route's policy", "[snapshot]") {
     CHECK_FALSE(d.policy);
     CHECK(d.names == std::vector<std::string>{"d.example"});
     CHECK(snapshot->entry_points[0].plain.lookup({}).has_value());
-    CHECK_FALSE(snapshot->entry_points[0].tls.lookup({*Hostname::parse("x.example")}).has_value());
+    CHECK_FALSE(snapshot->entry_points[0].tls.lookup(test::facts("x.example")).has_value());
 }
 
 TEST_CASE("snapshot: the higher-ranked router answers", "[snapshot]") {

@@ -2,11 +2,11 @@
 
 #include "rules/parser.hpp"
 #include "support/catch.hpp"
+#include "support/facts.hpp"
 
-using mesh::Hostname;
 using mesh::HostPattern;
-using mesh::rules::ConnectionFacts;
 using mesh::rules::Rule;
+using mesh::test::facts;
 
 namespace {
 
@@ -14,12 +14,6 @@ Rule rule(std::string_view text) {
     auto parsed = Rule::parse(text);
     if (!parsed) FAIL(render(parsed.error(), text));
     return *parsed;
-}
-
-ConnectionFacts facts(std::string_view sni) {
-    ConnectionFacts out;
-    if (!sni.empty()) out.sni = *Hostname::parse(sni);
-    return out;
 }
 
 std::vector<std::string> names(const Rule& rule) {
@@ -95,15 +89,14 @@ TEST_CASE("rule: decides as documented", "[rule]") {
     }
 }
 
-TEST_CASE("rule: a matcher has four spellings", "[rule]") {
-    for (const char* spelling : {"HostSNI", "hostsni", "HOSTSNI", "Hostsni"}) {
+TEST_CASE("rule: a matcher may be spelled in any case", "[rule]") {
+    for (const char* spelling : {"HostSNI", "hostsni", "HOSTSNI", "Hostsni", "hostSNI", "host"}) {
         CAPTURE(spelling);
         CHECK(rule(std::string(spelling) + "(`a.b`)").matches(facts("a.b")));
     }
-    for (const char* spelling : {"hostSNI", "HostSni", "HOSTsni", "hostsnI"}) {
-        CAPTURE(spelling);
-        CHECK_FALSE(Rule::parse(std::string(spelling) + "(`a.b`)").has_value());
-    }
+    CHECK(rule("clientip(`10.0.0.0/8`)").matches(facts("", "10.1.2.3")));
+    CHECK(rule("alpn(`h2`)").matches(facts("", "", {"h2"})));
+    CHECK(rule("hostSniRegexp(`^a`)").matches(facts("a.b")));
 }
 
 TEST_CASE("rule: white space means nothing outside quotes", "[rule]") {
@@ -160,6 +153,42 @@ TEST_CASE("rule: knows whether it names a host", "[rule]") {
     CHECK_FALSE(rule("HostSNI(`*`)").names_a_host());
     CHECK_FALSE(rule("HostSNI(`*`) && !HostSNI(`*`)").names_a_host());
     CHECK(rule("HostSNI(`*`)").mentions_host_sni());
+    CHECK(rule("HostSNIRegexp(`^a`)").names_a_host());
+    CHECK(rule("HostSNIRegexp(`^a`)").mentions_host_sni());
+    CHECK_FALSE(rule("ClientIP(`::1`) && !ALPN(`h2`)").names_a_host());
+    CHECK_FALSE(rule("ClientIP(`::1`) && !ALPN(`h2`)").mentions_host_sni());
+}
+
+TEST_CASE("rule: knows the protocols it asks for", "[rule]") {
+    using Protocols = std::vector<std::string>;
+    const Rule both = rule("ALPN(`h2`) || HostSNI(`a.b`) && !ALPN(`mqtt`)");
+
+    CHECK(both.asks_for_protocol());
+    CHECK(both.positive_protocols() == Protocols{"h2"});
+    CHECK(rule("!ALPN(`mqtt`)").asks_for_protocol());
+    CHECK(rule("!ALPN(`mqtt`)").positive_protocols().empty());
+    CHECK(rule("!(!ALPN(`mqtt`))").positive_protocols() == Protocols{"mqtt"});
+    CHECK_FALSE(rule("HostSNI(`a.b`)").asks_for_protocol());
+}
+
+TEST_CASE("rule: a regular expression is bounded in text and in memory", "[rule]") {
+    const auto refused = [](const std::string& pattern) {
+        const auto parsed = Rule::parse("HostSNIRegexp(`" + pattern + "`)");
+        return parsed ? std::string("accepted") : parsed.error().message;
+    };
+
+    CHECK(refused(std::string(1024, 'a')) == "accepted");
+    CHECK(refused(std::string(1025, 'a')) == "the regular expression is longer than 1024 bytes");
+    CHECK(refused("(?:" + std::string(1000, 'a') + "){1000}") ==
+          "the regular expression is too large once compiled");
+}
+
+TEST_CASE("rule: a U-label in a rule is the A-label that clients send", "[rule]") {
+    CHECK(rule("HostSNI(`b\u00fccher.example`)").matches(facts("xn--bcher-kva.example")));
+    CHECK(rule("HostSNI(`B\u00dcCHER.example.`)").matches(facts("xn--bcher-kva.example")));
+    CHECK(rule("HostSNI(`*.b\u00fccher.example`)").matches(facts("a.xn--bcher-kva.example")));
+    CHECK(names(rule("HostSNI(`b\u00fccher.x`) || HostSNI(`xn--bcher-kva.x`)")) ==
+          std::vector<std::string>{"xn--bcher-kva.x"});
 }
 
 TEST_CASE("rule: specificity puts the narrower rule first", "[rule]") {
@@ -169,6 +198,9 @@ TEST_CASE("rule: specificity puts the narrower rule first", "[rule]") {
         "HostSNI(`*.x`) && !HostSNI(`a.x`) && !HostSNI(`b.x`)",
         "HostSNI(`*.x`) && !HostSNI(`a.x`)",
         "HostSNI(`*.x`) || HostSNI(`a.y`)",
+        "HostSNIRegexp(`^a`) && ClientIP(`10.0.0.0/8`)",
+        "HostSNIRegexp(`^a`) || HostSNI(`a.y`)",
+        "ClientIP(`10.0.0.0/8`) && ALPN(`h2`)",
         "!HostSNI(`a.x`)",
         "HostSNI(`*`)",
     };

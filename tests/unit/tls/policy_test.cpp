@@ -17,10 +17,12 @@ struct Offered {
     std::string server;
 };
 
-Offered offer(const std::shared_ptr<const Policy>& policy, const std::vector<std::string>& alpn) {
+Offered offer(const std::shared_ptr<const Policy>& policy,
+              const std::vector<std::string>& alpn,
+              const std::string& routed_protocol = {}) {
     ClientOptions options = shop_client();
     options.alpn = alpn;
-    Pair pair(policy, options);
+    Pair pair(policy, options, the_credential(), routed_protocol);
     Offered result;
     result.established = pair.connect();
     result.alert = pair.client.alert();
@@ -79,6 +81,16 @@ TEST_CASE("ALPN: with a list the server's order decides, and no match is refused
     const Offered silent = offer(policy, {});
     CHECK(silent.established);
     CHECK(silent.client.empty());
+}
+
+TEST_CASE("ALPN: what the rule was matched by is selected, where the options allow it") {
+    const std::vector<std::string> both{"mqtt", "h2"};
+    CHECK(offer(make_policy(), both, "h2").client == "h2");
+    CHECK(offer(with_alpn({"mqtt", "h2"}), both, "h2").client == "h2");
+
+    // The options have the last word.
+    CHECK(offer(with_alpn({"mqtt"}), both, "h2").client == "mqtt");
+    CHECK(offer(with_alpn({"http/1.1"}), both, "h2").alert == no_application_protocol);
 }
 
 TEST_CASE("ALPN: acme-tls/1 on its own is refused where nothing is being validated") {

@@ -41,9 +41,12 @@ struct Pair {
 
     explicit Pair(const std::shared_ptr<const Policy>& policy,
                   const ClientOptions& options = shop_client(),
-                  const std::shared_ptr<const Credential>& credential = the_credential())
+                  const std::shared_ptr<const Credential>& credential = the_credential(),
+                  std::string routed_protocol = {})
         : client(options) {
-        auto session = Session::accept(*policy, credential, expected_of(options), link);
+        ExpectedHello expected = expected_of(options);
+        expected.routed_protocol = std::move(routed_protocol);
+        auto session = Session::accept(*policy, credential, std::move(expected), link);
         REQUIRE(session.has_value());
         server = std::move(*session);
     }
