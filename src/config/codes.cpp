@@ -26,8 +26,8 @@ constexpr Code table[] = {
     {certificate_file, "a file with certificates, a key or CAs cannot be read or used"},
     {storage_conflict, "resolvers name different stores; all share one"},
     {resolver_conflict,
-     "resolvers of one CA differ in `email`, `caCertificates` or `clientTimeout`, which they "
-     "share"},
+     "resolvers of one CA differ in `email`, `caCertificates`, `caSystemCertPool` or "
+     "`clientTimeout`, which they share"},
     {no_challenge, "a resolver has no challenge"},
     {bad_rule, "the rule cannot be parsed; the excerpt shows where"},
     {rule_needs_tls, "a rule names a host, but the router has no `tls`"},
@@ -49,6 +49,10 @@ constexpr Code table[] = {
      "warning: the rule matches a name for which `domains` orders no certificate"},
     {domain_not_routed, "warning: a certificate is ordered for a name that no router matches"},
     {same_rule, "warning: two routers of an entry point have the same rule"},
+    {entry_points_differ, "a router leaves an option to entry points that fill it in differently"},
+    {old_name, "note: an option is written by a name that has been replaced; both work"},
+    {suites_unused, "warning: `cipherSuites` holds suites of a TLS version that is not spoken"},
+    {generated_unused, "warning: `defaultGeneratedCert` has no effect beside `defaultCertificate`"},
     {resolver_unused, "warning: no router uses this resolver"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
 };

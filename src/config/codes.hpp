@@ -48,6 +48,10 @@ inline constexpr std::string_view domains_unused = "domains-unused";
 inline constexpr std::string_view name_not_in_domains = "name-not-in-domains";
 inline constexpr std::string_view domain_not_routed = "domain-not-routed";
 inline constexpr std::string_view same_rule = "same-rule";
+inline constexpr std::string_view entry_points_differ = "entry-points-differ";
+inline constexpr std::string_view old_name = "old-name";
+inline constexpr std::string_view suites_unused = "suites-unused";
+inline constexpr std::string_view generated_unused = "generated-unused";
 inline constexpr std::string_view resolver_unused = "resolver-unused";
 inline constexpr std::string_view challenge_port = "challenge-port";
 

@@ -53,6 +53,10 @@ class Build {
         add(name, rule, std::nullopt);
         return *this;
     }
+    Build& by_default(const Names& names, const std::string& resolver = "le") {
+        configuration_.generated_default = GeneratedCertificate{resolver, domain(names), {}};
+        return *this;
+    }
     [[nodiscard]] WantedSet wanted(const std::vector<Names>& files = {}) const {
         std::vector<std::vector<HostPattern>> covered;
         for (const Names& names : files) covered.push_back(patterns(names));
@@ -214,6 +218,26 @@ TEST_CASE("wanted: a set that another set of the resolver covers makes no order"
         CHECK(orders(one.wanted()) == row.orders);
         CHECK(orders(many.wanted()) == row.orders);
     }
+}
+
+TEST_CASE("wanted: the default certificate is one like any other", "[wanted]") {
+    const WantedSet alone = Build().by_default({"main.example", "more.example"}).wanted();
+    REQUIRE(alone.certificates.size() == 1);
+    CHECK(alone.certificates[0].routers == Names{"tls.stores.default"});
+    CHECK(alone.certificates[0].names == patterns({"main.example", "more.example"}));
+
+    const WantedSet shared =
+        Build().router("a", "HostSNI(`main.example`)").by_default({"main.example"}).wanted();
+    REQUIRE(shared.certificates.size() == 1);
+    CHECK(shared.certificates[0].routers == Names{"a", "tls.stores.default"});
+
+    const WantedSet covered = Build()
+                                  .router("a", "HostSNI(`main.example`) || HostSNI(`b.example`)")
+                                  .by_default({"main.example"})
+                                  .wanted();
+    CHECK(covered.certificates.size() == 1);
+    REQUIRE(covered.not_ordered.size() == 1);
+    CHECK(covered.not_ordered[0].router == "tls.stores.default");
 }
 
 TEST_CASE("wanted: a covered router is reported with the certificate that serves it", "[wanted]") {
