@@ -60,6 +60,8 @@ class Reader {
 
     /// What the TLS library says to options whose files are right.
     void try_options(const model::TlsOptions& options, const std::string& client_ca_pem) {
+        for (const auto& curve : options.curve_preferences)
+            if (!tls::has_group(curve.value)) return lacks_curve(curve);
         auto made = tls::Policy::make(proxy::policy_settings(options, client_ca_pem), nullptr);
         if (!made)
             files_.findings.push_back(config::finding_at(config::Severity::error,
@@ -77,6 +79,15 @@ class Reader {
               "cannot read " + path + ": " + read.error().message,
               "check the path and that the user mesh runs as may read it");
         return std::nullopt;
+    }
+
+    void lacks_curve(const model::Located<std::string>& curve) {
+        files_.findings.push_back(config::finding_at(
+            config::Severity::error,
+            config::codes::bad_value,
+            curve.at,
+            tls::runtime_version() + " does not have the curve " + curve.value,
+            "leave it out; without curvePreferences mesh uses X25519MLKEM768 where it is there"));
     }
 
     void error(const model::Location& at, std::string message, std::string hint) {

@@ -26,8 +26,8 @@ constexpr Code table[] = {
     {certificate_file, "a file with certificates, a key or CAs cannot be read or used"},
     {storage_conflict, "resolvers name different stores; all share one"},
     {resolver_conflict,
-     "resolvers of one CA differ in `email`, `caCertificates` or `clientTimeout`, which they "
-     "share"},
+     "resolvers of one CA differ in `email`, `caCertificates`, `caSystemCertPool` or "
+     "`clientTimeout`, which they share"},
     {no_challenge, "a resolver has no challenge"},
     {bad_rule, "the rule cannot be parsed; the excerpt shows where"},
     {rule_needs_tls, "a rule names a host or a protocol, but the router has no `tls`"},
@@ -63,6 +63,10 @@ constexpr Code table[] = {
     {regexp_not_ordered, "note: no certificate is ordered for what a regular expression matches"},
     {alpn_not_allowed,
      "warning: a rule asks for a protocol that the router's `alpnProtocols` do not list"},
+    {entry_points_differ, "a router leaves an option to entry points that fill it in differently"},
+    {old_name, "note: an option is written by a name that has been replaced; both work"},
+    {suites_unused, "warning: `cipherSuites` holds suites of a TLS version that is not spoken"},
+    {generated_unused, "warning: `defaultGeneratedCert` has no effect beside `defaultCertificate`"},
     {resolver_unused, "warning: no router uses this resolver"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
 };

@@ -56,6 +56,10 @@ inline constexpr std::string_view regexp_unanchored = "regexp-unanchored";
 inline constexpr std::string_view regexp_never_matches = "regexp-never-matches";
 inline constexpr std::string_view regexp_not_ordered = "regexp-not-ordered";
 inline constexpr std::string_view alpn_not_allowed = "alpn-not-allowed";
+inline constexpr std::string_view entry_points_differ = "entry-points-differ";
+inline constexpr std::string_view old_name = "old-name";
+inline constexpr std::string_view suites_unused = "suites-unused";
+inline constexpr std::string_view generated_unused = "generated-unused";
 inline constexpr std::string_view resolver_unused = "resolver-unused";
 inline constexpr std::string_view challenge_port = "challenge-port";
 

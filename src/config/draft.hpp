@@ -13,20 +13,16 @@
 /// one struct per section, every reference still a text.
 namespace mesh::config {
 
-struct EntryPointDraft {
-    model::Location at;
-    std::optional<Text> address;
-    bool reuse_port = false;
-};
-
 struct AcmeDraft {
     model::Location at;
     std::optional<Text> email;
     std::optional<Text> ca_server;
     std::vector<Text> ca_certificates;
+    bool ca_system_pool = true;
     std::optional<Text> storage;
     model::KeyType key_type = model::KeyType::ec256;
     std::optional<Text> profile;
+    std::optional<Text> preferred_chain;
     bool tls_challenge = false;
     bool other_challenge = false;  ///< one of a later version was asked for
     std::vector<Text> allowed_domains;
@@ -58,7 +54,18 @@ struct RouterDraft {
     std::optional<Text> rule;
     std::optional<std::int64_t> priority;
     std::optional<Text> service;
+    std::vector<Text> middlewares;
     std::optional<RouterTlsDraft> tls;
+};
+
+struct EntryPointDraft {
+    model::Location at;
+    std::optional<Text> address;
+    bool reuse_port = false;
+    bool as_default = false;
+    std::optional<Text> default_server_name;
+    model::EntryPointLimits limits;
+    std::optional<RouterTlsDraft> tls;  ///< never passes through
 };
 
 struct ServerDraft {
@@ -77,7 +84,25 @@ struct ServiceDraft {
     std::optional<LoadBalancerDraft> load_balancer;
 };
 
+struct AllowListDraft {
+    model::Location at;
+    std::vector<Text> source_range;
+};
+
+struct InFlightDraft {
+    model::Location at;
+    std::size_t amount = 1;
+};
+
+struct MiddlewareDraft {
+    model::Location at;
+    std::optional<AllowListDraft> allow_list;
+    std::optional<AllowListDraft> white_list;  ///< the same under its old name
+    std::optional<InFlightDraft> in_flight;
+};
+
 struct TcpDraft {
+    std::map<std::string, MiddlewareDraft> middlewares;
     std::map<std::string, RouterDraft> routers;
     std::map<std::string, ServiceDraft> services;
 };
@@ -89,6 +114,13 @@ struct ClientAuthDraft {
     std::optional<model::ClientAuthType> type;
 };
 
+/// A list of which some names may not have been readable.
+struct NamesDraft {
+    model::Location at;
+    bool given = false;  ///< and readable as a whole
+    std::vector<Text> names;
+};
+
 struct TlsOptionsDraft {
     model::Location at;
     model::TlsVersion min_version = model::TlsVersion::tls12;
@@ -96,6 +128,9 @@ struct TlsOptionsDraft {
     bool sni_strict = false;
     std::optional<model::OnMissingCertificate> on_missing_certificate;
     std::vector<Text> alpn_protocols;
+    NamesDraft cipher_suites;
+    NamesDraft curve_preferences;
+    bool session_tickets = true;
     ClientAuthDraft client_auth;
 };
 
@@ -105,8 +140,15 @@ struct CertificateDraft {
     std::optional<Text> key_file;
 };
 
+struct GeneratedCertificateDraft {
+    model::Location at;
+    std::optional<Text> resolver;
+    std::optional<DomainDraft> domain;
+};
+
 struct StoreDraft {
     std::optional<CertificateDraft> default_certificate;
+    std::optional<GeneratedCertificateDraft> generated;
 };
 
 struct StoresDraft {

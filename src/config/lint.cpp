@@ -131,6 +131,11 @@ void lint_resolvers(Resolution& resolution) {
         used.insert(draft.tls->cert_resolver->value);
         all_known = all_known && !draft.tls->cert_resolver->unknown;
     }
+    if (const auto& generated = resolution.draft().tls.stores.default_store.generated;
+        generated && generated->resolver) {
+        used.insert(generated->resolver->value);
+        all_known = all_known && !generated->resolver->unknown;
+    }
 
     const bool listens_on_443 =
         std::any_of(out.entry_points.begin(), out.entry_points.end(), [](const auto& entry) {

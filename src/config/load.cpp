@@ -92,7 +92,8 @@ LoadResult load_text(std::string_view text,
                         options.no_secrets,
                         problems};
     std::optional<model::Configuration> configuration;
-    if (const auto draft = decode_text(source, problems)) configuration = resolve(source, *draft);
+    if (auto draft = decode_text(source, problems))
+        configuration = resolve(source, std::move(*draft));
     return finish(std::move(configuration), file_name, problems);
 }
 

@@ -13,12 +13,19 @@ namespace mesh::config {
 // The tables, by section. Each file options_*.cpp holds those of one part.
 [[nodiscard]] const Section<Draft>& root_section();
 [[nodiscard]] const Section<EntryPointDraft>& entry_point_section();
+[[nodiscard]] const Section<RouterTlsDraft>& entry_point_tls_section();
+[[nodiscard]] const Section<EntryPointDraft>& transport_section();
+[[nodiscard]] const Section<EntryPointDraft>& responding_timeouts_section();
+[[nodiscard]] const Section<EntryPointDraft>& life_cycle_section();
 [[nodiscard]] const Section<ResolverDraft>& resolver_section();
 [[nodiscard]] const Section<AcmeDraft>& acme_section();
 [[nodiscard]] const Section<TcpDraft>& tcp_section();
 [[nodiscard]] const Section<RouterDraft>& router_section();
 [[nodiscard]] const Section<RouterTlsDraft>& router_tls_section();
 [[nodiscard]] const Section<DomainDraft>& domain_section();
+[[nodiscard]] const Section<MiddlewareDraft>& middleware_section();
+[[nodiscard]] const Section<AllowListDraft>& allow_list_section();
+[[nodiscard]] const Section<InFlightDraft>& in_flight_section();
 [[nodiscard]] const Section<ServiceDraft>& service_section();
 [[nodiscard]] const Section<LoadBalancerDraft>& load_balancer_section();
 [[nodiscard]] const Section<ServerDraft>& server_section();
@@ -28,6 +35,7 @@ namespace mesh::config {
 [[nodiscard]] const Section<CertificateDraft>& certificate_section();
 [[nodiscard]] const Section<StoresDraft>& stores_section();
 [[nodiscard]] const Section<StoreDraft>& store_section();
+[[nodiscard]] const Section<GeneratedCertificateDraft>& generated_certificate_section();
 [[nodiscard]] const Section<LogDraft>& log_section();
 
 /// Every section, in the order of the documentation.

@@ -40,6 +40,13 @@ void read_tls_challenge(const Field& field, AcmeDraft& out) {
     }
 }
 
+/// What cannot be read must not count as "no": that would bring a second complaint.
+void read_system_pool(const Field& field, AcmeDraft& out) {
+    const std::size_t errors_before = field.problems().errors();
+    const bool given = field.boolean();
+    if (field.problems().errors() == errors_before) out.ca_system_pool = given;
+}
+
 /// Refused by name, but it is a challenge: no second complaint that there is none.
 void note_other_challenge(const Field&, AcmeDraft& out) {
     out.other_challenge = true;
@@ -76,6 +83,13 @@ constexpr Option<AcmeDraft> acme_options[] = {
         "PEM files with certificates to trust when speaking to the CA, beside the system's.",
         [](const Field& field, AcmeDraft& out) { out.ca_certificates = field.texts(); }),
     option<AcmeDraft>(
+        "caSystemCertPool",
+        "boolean",
+        "true",
+        "Whether the certificates that the system trusts are trusted too when speaking to the CA. "
+        "`false` leaves `caCertificates` alone.",
+        read_system_pool),
+    option<AcmeDraft>(
         "storage",
         "path",
         "mesh.db",
@@ -94,6 +108,13 @@ constexpr Option<AcmeDraft> acme_options[] = {
                       "the CA's default",
                       "The certificate profile to ask the CA for.",
                       [](const Field& field, AcmeDraft& out) { out.profile = field.text(); }),
+    option<AcmeDraft>(
+        "preferredChain",
+        "text",
+        "the chain the CA offers first",
+        "Common name of the root that the chain should end in, where the CA offers several. When "
+        "none does, the first one is taken. A change applies from the next renewal on.",
+        [](const Field& field, AcmeDraft& out) { out.preferred_chain = field.text(); }),
     option<AcmeDraft>(
         "tlsChallenge",
         "empty section",
@@ -117,8 +138,6 @@ constexpr Option<AcmeDraft> acme_options[] = {
                       }),
     later<AcmeDraft>("httpChallenge", use_tls_challenge, note_other_challenge),
     later<AcmeDraft>("dnsChallenge", use_tls_challenge, note_other_challenge),
-    later<AcmeDraft>("caSystemCertPool"),
-    later<AcmeDraft>("preferredChain"),
     later<AcmeDraft>("eab"),
     later<AcmeDraft>("fallback"),
     foreign<AcmeDraft>("caServerName"),

@@ -140,12 +140,19 @@ Draft decode(const Source& source, TreeNode node) {
 std::vector<SectionText> all_sections() {
     return {text_of(root_section()),
             text_of(entry_point_section()),
+            text_of(transport_section()),
+            text_of(life_cycle_section()),
+            text_of(responding_timeouts_section()),
+            text_of(entry_point_tls_section()),
             text_of(resolver_section()),
             text_of(acme_section()),
             text_of(tcp_section()),
             text_of(router_section()),
             text_of(router_tls_section()),
             text_of(domain_section()),
+            text_of(middleware_section()),
+            text_of(allow_list_section()),
+            text_of(in_flight_section()),
             text_of(service_section()),
             text_of(load_balancer_section()),
             text_of(server_section()),
@@ -155,6 +162,7 @@ std::vector<SectionText> all_sections() {
             text_of(certificate_section()),
             text_of(stores_section()),
             text_of(store_section()),
+            text_of(generated_certificate_section()),
             text_of(log_section())};
 }
 

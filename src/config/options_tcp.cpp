@@ -9,16 +9,6 @@ namespace {
 
 constexpr std::int64_t priority_max = std::numeric_limits<std::int64_t>::max();
 
-/// `tls:` with nothing behind it turns TLS on, as it does in Traefik; say so.
-void read_tls(const Field& field, RouterDraft& out) {
-    read_section(field, router_tls_section(), out.tls);
-    if (field.kind() != NodeKind::null) return;
-    field.problems().note(codes::empty_section,
-                          field.at(),
-                          "\"tls\" with nothing behind it counts as tls: {}",
-                          "write tls: {}");
-}
-
 /// An empty value means the option is not there.
 void read_unless_empty(const Field& field, std::optional<Text>& out) {
     if (field.kind() == NodeKind::null) return;
@@ -52,7 +42,13 @@ constexpr Option<TcpDraft> tcp_options[] = {
                      [](const Field& field, TcpDraft& out) {
                          read_named(field, "service", service_section(), out.services);
                      }),
-    later<TcpDraft>("middlewares"),
+    option<TcpDraft>("middlewares",
+                     "map",
+                     "",
+                     "What clients must pass before they reach a service.",
+                     [](const Field& field, TcpDraft& out) {
+                         read_named(field, "middleware", middleware_section(), out.middlewares);
+                     }),
     later<TcpDraft>("serversTransports"),
 };
 constexpr Section<TcpDraft> tcp{"tcp", tcp_options};
@@ -61,7 +57,7 @@ constexpr Option<RouterDraft> router_options[] = {
     option<RouterDraft>(
         "entryPoints",
         "list of names",
-        "all entry points",
+        "the entry points with `asDefault`; all when none has it",
         "Where this router takes connections from.",
         [](const Field& field, RouterDraft& out) { out.entry_points = field.texts(); }),
     required<RouterDraft>("rule",
@@ -84,13 +80,39 @@ constexpr Option<RouterDraft> router_options[] = {
                         "section",
                         "plain TCP",
                         "Takes TLS connections only. `tls: {}` terminates TLS.",
-                        read_tls),
-    later<RouterDraft>("middlewares"),
+                        [](const Field& field, RouterDraft& out) {
+                            read_tls(field, router_tls_section(), out.tls);
+                        }),
+    option<RouterDraft>(
+        "middlewares",
+        "list of names",
+        "none",
+        "The middlewares a client must pass, in this order.",
+        [](const Field& field, RouterDraft& out) { out.middlewares = field.texts(); }),
     later<RouterDraft>("onRemove"),
     foreign<RouterDraft>("observability"),
     foreign<RouterDraft>("ruleSyntax"),
 };
 constexpr Section<RouterDraft> router{"tcp.routers.<name>", router_options};
+
+constexpr auto tls_options = option<RouterTlsDraft>(
+    "options",
+    "name",
+    "default",
+    "The entry of `tls.options` that applies.",
+    [](const Field& field, RouterTlsDraft& out) { read_unless_empty(field, out.options); });
+constexpr auto tls_cert_resolver = option<RouterTlsDraft>(
+    "certResolver",
+    "name",
+    "none",
+    "The resolver that gets and renews this router's certificates.",
+    [](const Field& field, RouterTlsDraft& out) { read_unless_empty(field, out.cert_resolver); });
+constexpr auto tls_domains = option<RouterTlsDraft>(
+    "domains",
+    "list of sections",
+    "the names of the rule",
+    "The certificates to order: one for each entry, instead of one for the rule's names.",
+    read_domains);
 
 constexpr Option<RouterTlsDraft> router_tls_options[] = {
     option<RouterTlsDraft>(
@@ -99,27 +121,25 @@ constexpr Option<RouterTlsDraft> router_tls_options[] = {
         "false",
         "Passes the encrypted bytes on to the server instead of terminating TLS.",
         [](const Field& field, RouterTlsDraft& out) { out.passthrough = field.boolean(); }),
-    option<RouterTlsDraft>(
-        "options",
-        "name",
-        "default",
-        "The entry of `tls.options` that applies.",
-        [](const Field& field, RouterTlsDraft& out) { read_unless_empty(field, out.options); }),
-    option<RouterTlsDraft>("certResolver",
-                           "name",
-                           "none",
-                           "The resolver that gets and renews this router's certificates.",
-                           [](const Field& field, RouterTlsDraft& out) {
-                               read_unless_empty(field, out.cert_resolver);
-                           }),
-    option<RouterTlsDraft>(
-        "domains",
-        "list of sections",
-        "the names of the rule",
-        "The certificates to order: one for each entry, instead of one for the rule's names.",
-        read_domains),
+    tls_options,
+    tls_cert_resolver,
+    tls_domains,
 };
 constexpr Section<RouterTlsDraft> router_tls{"tcp.routers.<name>.tls", router_tls_options};
+
+constexpr Option<RouterTlsDraft> documented_as(Option<RouterTlsDraft> row, std::string_view type) {
+    row.text.type = type;
+    return row;
+}
+
+/// What an entry point may fill in for its routers.
+constexpr Option<RouterTlsDraft> entry_point_tls_options[] = {
+    tls_options,
+    tls_cert_resolver,
+    documented_as(tls_domains, "as in `tcp.routers.<name>.tls`"),
+};
+constexpr Section<RouterTlsDraft> entry_point_tls{"entryPoints.<name>.tls",
+                                                  entry_point_tls_options};
 
 constexpr Option<DomainDraft> domain_options[] = {
     required<DomainDraft>("main",
@@ -178,6 +198,9 @@ const Section<RouterDraft>& router_section() {
 }
 const Section<RouterTlsDraft>& router_tls_section() {
     return router_tls;
+}
+const Section<RouterTlsDraft>& entry_point_tls_section() {
+    return entry_point_tls;
 }
 const Section<DomainDraft>& domain_section() {
     return domain;

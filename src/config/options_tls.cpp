@@ -55,6 +55,15 @@ constexpr Option<TlsDraft> tls_options[] = {
 };
 constexpr Section<TlsDraft> tls{"tls", tls_options};
 
+/// An empty list counts as none, which is the opposite of what it looks like, and is reported.
+void read_names(const Field& field, NamesDraft& out) {
+    const std::size_t errors_before = field.problems().errors();
+    out.at = field.key_at();
+    out.names = field.some_texts();
+    const bool all_known = field.kind() != NodeKind::list || out.names.size() == field.size();
+    out.given = all_known && field.problems().errors() == errors_before;
+}
+
 constexpr Option<TlsOptionsDraft> options_options[] = {
     option<TlsOptionsDraft>("minVersion",
                             "VersionTLS12 or VersionTLS13",
@@ -101,9 +110,27 @@ constexpr Option<TlsOptionsDraft> options_options[] = {
                                 out.client_auth.at = field.key_at();
                                 decode_section(field, client_auth_section(), out.client_auth);
                             }),
-    later<TlsOptionsDraft>("cipherSuites"),
-    later<TlsOptionsDraft>("curvePreferences"),
-    later<TlsOptionsDraft>("disableSessionTickets"),
+    option<TlsOptionsDraft>(
+        "cipherSuites",
+        "list of cipher suites",
+        "Mozilla's intermediate profile",
+        "The only suites to use, by their IANA names (`TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`). "
+        "Without one of TLS 1.3 among them, that version keeps its own three. The client's order "
+        "counts.",
+        [](const Field& field, TlsOptionsDraft& out) { read_names(field, out.cipher_suites); }),
+    option<TlsOptionsDraft>(
+        "curvePreferences",
+        "list of curves",
+        "X25519MLKEM768 (where OpenSSL has it), X25519, CurveP256, CurveP384",
+        "The only key exchange groups to use: those, `CurveP521`, `SecP256r1MLKEM768`, "
+        "`SecP384r1MLKEM1024`; IANA's spellings (`secp256r1`) too. The client's order counts.",
+        [](const Field& field, TlsOptionsDraft& out) { read_names(field, out.curve_preferences); }),
+    option<TlsOptionsDraft>(
+        "disableSessionTickets",
+        "boolean",
+        "false",
+        "Lets no client resume a session: each handshake is a whole one.",
+        [](const Field& field, TlsOptionsDraft& out) { out.session_tickets = !field.boolean(); }),
     foreign<TlsOptionsDraft>("preferServerCipherSuites"),
 };
 constexpr Section<TlsOptionsDraft> tls_options_entry{"tls.options.<name>", options_options};
@@ -165,9 +192,33 @@ constexpr Option<StoreDraft> store_options[] = {
                        [](const Field& field, StoreDraft& out) {
                            read_section(field, certificate_section(), out.default_certificate);
                        }),
-    later<StoreDraft>("defaultGeneratedCert"),
+    option<StoreDraft>(
+        "defaultGeneratedCert",
+        "section",
+        "",
+        "A certificate to order for the same purpose. Until it is there, the self-signed one is "
+        "presented.",
+        [](const Field& field, StoreDraft& out) {
+            read_section(field, generated_certificate_section(), out.generated);
+        }),
 };
 constexpr Section<StoreDraft> store{"tls.stores.default", store_options};
+
+constexpr Option<GeneratedCertificateDraft> generated_options[] = {
+    required<GeneratedCertificateDraft>(
+        "resolver",
+        "name",
+        "The resolver that gets and renews it.",
+        [](const Field& field, GeneratedCertificateDraft& out) { out.resolver = field.text(); }),
+    required<GeneratedCertificateDraft>("domain",
+                                        "as in `tcp.routers.<name>.tls.domains[]`",
+                                        "Its names: `main` and `sans`.",
+                                        [](const Field& field, GeneratedCertificateDraft& out) {
+                                            read_section(field, domain_section(), out.domain);
+                                        }),
+};
+constexpr Section<GeneratedCertificateDraft> generated{"tls.stores.default.defaultGeneratedCert",
+                                                       generated_options};
 
 }  // namespace
 
@@ -185,6 +236,9 @@ const Section<CertificateDraft>& certificate_section() {
 }
 const Section<StoresDraft>& stores_section() {
     return stores;
+}
+const Section<GeneratedCertificateDraft>& generated_certificate_section() {
+    return generated;
 }
 const Section<StoreDraft>& store_section() {
     return store;

@@ -6,7 +6,15 @@
 
 namespace mesh::config {
 
+bool Problems::is_known(const Finding& finding) {
+    if (kept_.size() >= kept_max) return false;
+    return !known_
+                .emplace(finding.file, finding.line, finding.column, finding.path, finding.message)
+                .second;
+}
+
 void Problems::add(Finding finding) {
+    if (is_known(finding)) return;
     const bool is_error = finding.severity == Severity::error;
     if (is_error) ++errors_;
     if (finding.severity == Severity::warning) ++warnings_;

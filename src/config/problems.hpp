@@ -3,13 +3,16 @@
 #include "model/location.hpp"
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace mesh::config {
 
-/// Collects findings while a configuration is read. Keeps the first `kept_max` and counts the
+/// Collects findings while a configuration is read. The same finding twice is one, as when many
+/// routers take a wrong value from one place. Keeps the first `kept_max` and counts the
 /// rest, so that a broken file of many megabytes costs neither memory nor a screen.
 class Problems {
  public:
@@ -36,7 +39,10 @@ class Problems {
     [[nodiscard]] std::vector<Finding> take();
 
  private:
+    [[nodiscard]] bool is_known(const Finding& finding);
+
     std::vector<Finding> kept_;
+    std::set<std::tuple<std::string, int, int, std::string, std::string>> known_;
     std::size_t errors_ = 0;
     std::size_t warnings_ = 0;
     std::size_t left_out_ = 0;

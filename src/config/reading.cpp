@@ -32,4 +32,12 @@ bool is_usable_name(const Field& named, std::string_view name, std::string_view 
     return false;
 }
 
+void note_empty_tls(const Field& field) {
+    if (field.kind() != NodeKind::null) return;
+    field.problems().note(codes::empty_section,
+                          field.at(),
+                          "\"tls\" with nothing behind it counts as tls: {}",
+                          "write tls: {}");
+}
+
 }  // namespace mesh::config

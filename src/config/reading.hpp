@@ -52,4 +52,13 @@ void read_section(const Field& field, const Section<T>& section, std::optional<T
     decode_section(field, section, *out);
 }
 
+/// `tls:` with nothing behind it turns TLS on, as it does in Traefik; says so.
+void note_empty_tls(const Field& field);
+
+template <class T>
+void read_tls(const Field& field, const Section<T>& section, std::optional<T>& out) {
+    read_section(field, section, out);
+    note_empty_tls(field);
+}
+
 }  // namespace mesh::config

@@ -4,6 +4,7 @@
 #include "base/regular_file.hpp"
 #include "config/codes.hpp"
 #include "config/files.hpp"
+#include "config/inherit.hpp"
 
 #include <utility>
 
@@ -78,11 +79,13 @@ void resolve_log(Resolution& resolution) {
         log.file_path = absolute_path(draft.file_path->value, resolution.source().folder);
 }
 
-model::Configuration resolve(const Source& source, const Draft& draft) {
+model::Configuration resolve(const Source& source, Draft draft) {
+    inherit_from_entry_points(draft, source.problems);
     Resolution resolution(source, draft);
     resolve_entry_points(resolution);
     resolve_resolvers(resolution);
     resolve_services(resolution);
+    resolve_middlewares(resolution);
     resolve_tls(resolution);
     resolve_log(resolution);
     resolution.out.workers = draft.workers;

@@ -53,8 +53,13 @@ class Resolution {
 void resolve_entry_points(Resolution& resolution);
 void resolve_resolvers(Resolution& resolution);
 void resolve_services(Resolution& resolution);
+void resolve_middlewares(Resolution& resolution);
 void resolve_tls(Resolution& resolution);
 void resolve_log(Resolution& resolution);
+[[nodiscard]] std::vector<std::string> resolve_cipher_suites(Resolution& resolution,
+                                                             const TlsOptionsDraft& draft);
+[[nodiscard]] std::vector<model::Located<std::string>> resolve_curves(Resolution& resolution,
+                                                                      const TlsOptionsDraft& draft);
 /// After the others: routers refer to all of them.
 void resolve_routers(Resolution& resolution);
 
@@ -63,7 +68,7 @@ void lint(Resolution& resolution);
 /// The part of it that compares routers with each other.
 void lint_routers(Resolution& resolution);
 
-/// All of the above.
-[[nodiscard]] model::Configuration resolve(const Source& source, const Draft& draft);
+/// All of the above, after routers have taken what they leave to their entry points.
+[[nodiscard]] model::Configuration resolve(const Source& source, Draft draft);
 
 }  // namespace mesh::config

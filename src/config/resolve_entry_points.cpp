@@ -38,6 +38,18 @@ void report_conflicts(Resolution& resolution, const model::EntryPoint& entry_poi
     }
 }
 
+std::optional<Hostname> server_name_of(Resolution& resolution, const EntryPointDraft& draft) {
+    const auto& text = draft.default_server_name;
+    if (!text || text->unknown) return std::nullopt;
+    auto name = Hostname::parse(text->value);
+    if (name) return std::move(*name);
+    resolution.problems().error(codes::bad_value,
+                                text->at,
+                                shown(*text) + " is not a host name",
+                                "write it like shop.example");
+    return std::nullopt;
+}
+
 }  // namespace
 
 void resolve_entry_points(Resolution& resolution) {
@@ -55,6 +67,8 @@ void resolve_entry_points(Resolution& resolution) {
         }
         model::EntryPoint entry_point{
             name, {std::move(address->host), address->port}, draft.reuse_port, draft.at};
+        entry_point.limits = draft.limits;
+        entry_point.default_server_name = server_name_of(resolution, draft);
         report_conflicts(resolution, entry_point);
         resolution.out.entry_points.emplace(name, std::move(entry_point));
     }

@@ -167,6 +167,8 @@ class SharedAuthorities {
             report("caCertificates",
                    draft.ca_certificates.empty() ? draft.at : draft.ca_certificates.front().at,
                    first);
+        if (resolver.ca_system_pool != first.ca_system_pool)
+            report("caSystemCertPool", draft.at, first);
         if (resolver.client_timeout != first.client_timeout)
             report("clientTimeout", draft.at, first);
     }
@@ -212,8 +214,18 @@ model::CertResolver resolve_resolver(Resolution& resolution,
     resolver.ca_server = directory_of(resolution, draft);
     for (const Text& file : draft.ca_certificates)
         resolver.ca_certificates.push_back(resolution.readable_file(file, false));
+    resolver.ca_system_pool = draft.ca_system_pool;
+    if (!draft.ca_system_pool && draft.ca_certificates.empty())
+        resolution.problems().error(codes::missing,
+                                    draft.at,
+                                    "without the system's certificates and without "
+                                    "\"caCertificates\" no CA can be trusted",
+                                    "leave caSystemCertPool out, or name the CA's root in "
+                                    "caCertificates");
     resolver.key_type = draft.key_type;
     resolver.profile = profile_of(resolution, draft);
+    if (draft.preferred_chain && !draft.preferred_chain->unknown)
+        resolver.preferred_chain = draft.preferred_chain->value;
     resolver.tls_challenge = draft.tls_challenge;
     resolver.allowed_domains = allowed_domains_of(resolution, draft);
     resolver.client_timeout = draft.client_timeout;

@@ -1,6 +1,6 @@
 #include "base/idn.hpp"
 #include "config/codes.hpp"
-#include "config/public_names.hpp"
+#include "config/orderable.hpp"
 #include "config/resolve.hpp"
 #include "rules/rule.hpp"
 
@@ -10,7 +10,6 @@
 namespace mesh::config {
 namespace {
 
-constexpr std::size_t names_max = 100;
 constexpr std::string_view own_provider = "@file";
 
 /// "name" and "name@file" are the same; the sections of a file are provider `file`.
@@ -18,19 +17,6 @@ Text in_own_provider(Text reference) {
     if (reference.value.ends_with(own_provider))
         reference.value.resize(reference.value.size() - own_provider.size());
     return reference;
-}
-
-/// A name of a certificate to order, with the text it was written in.
-struct WantedName {
-    HostPattern name;
-    const Text* text;
-    bool is_whole_text;  ///< the text is the name, not a rule that holds it
-};
-
-std::string shown(const WantedName& wanted) {
-    if (wanted.is_whole_text) return config::shown(*wanted.text);
-    if (wanted.text->hidden) return "a name in the substituted rule";
-    return '"' + wanted.name.text() + '"';
 }
 
 class RouterResolution {
@@ -42,6 +28,7 @@ class RouterResolution {
     std::optional<model::Router> run() {
         auto entry_points = resolve_entry_points();
         auto service = resolve_service();
+        auto middlewares = resolve_middlewares();
         auto rule = resolve_rule();
         auto tls = resolve_tls();
         if (rule) check_rule(*rule);
@@ -54,7 +41,8 @@ class RouterResolution {
                              draft_.priority,
                              std::move(*service),
                              std::move(tls),
-                             draft_.at};
+                             draft_.at,
+                             std::move(middlewares)};
     }
 
  private:
@@ -71,8 +59,6 @@ class RouterResolution {
             else if (!repeated)
                 names.push_back(reference.value);
         }
-        if (draft_.entry_points.empty())
-            for (const auto& [name, ignored] : defined) names.push_back(name);
         return names;
     }
 
@@ -85,6 +71,22 @@ class RouterResolution {
             return std::nullopt;
         }
         return model::Located<std::string>{reference.value, reference.at};
+    }
+
+    std::vector<std::string> resolve_middlewares() {
+        const auto& defined = shared_.draft().tcp.middlewares;
+        std::vector<std::string> names;
+        for (const Text& given : draft_.middlewares) {
+            const Text reference = in_own_provider(given);
+            if (!defined.contains(reference.value))
+                shared_.report_unknown(reference, "middleware", defined);
+            else if (std::find(names.begin(), names.end(), reference.value) != names.end())
+                problems().error(
+                    codes::bad_value, reference.at, "the middleware stands twice in the list");
+            else
+                names.push_back(reference.value);
+        }
+        return names;
     }
 
     std::optional<rules::Rule> resolve_rule() {
@@ -202,31 +204,12 @@ class RouterResolution {
         std::vector<model::Domain> domains;
         for (const DomainDraft& draft : draft_.tls->domains) {
             WantedNames names;
-            if (draft.main) add_name(*draft.main, names);
-            const bool has_main = !names.empty();
-            for (const Text& san : draft.sans) add_name(san, names);
-            if (!has_main) continue;
-            model::Domain domain{names.front().name, {}, draft.at};
-            for (auto it = names.begin() + 1; it != names.end(); ++it)
-                domain.sans.push_back(it->name);
-            domains.push_back(std::move(domain));
+            auto domain = resolve_domain(shared_, draft, names);
+            if (!domain) continue;
+            domains.push_back(std::move(*domain));
             domain_names_.push_back(std::move(names));
         }
         return domains;
-    }
-
-    using WantedNames = std::vector<WantedName>;
-
-    void add_name(const Text& text, WantedNames& names) {
-        if (text.unknown) return;
-        if (auto name = parse_written_name(text.value)) {
-            names.push_back({std::move(*name), &text, true});
-        } else {
-            problems().error(codes::bad_value,
-                             text.at,
-                             config::shown(text) + " is not a host name",
-                             "write it like shop.example");
-        }
     }
 
     void check_rule(const rules::Rule& rule) {
@@ -260,45 +243,7 @@ class RouterResolution {
             for (HostPattern& name : rule.positive_names())
                 sets.back().push_back({std::move(name), &*draft_.rule, false});
         }
-        for (const WantedNames& names : sets) check_set(names, resolver->second);
-    }
-
-    void check_set(const WantedNames& names, const model::CertResolver& resolver) {
-        if (names.size() > names_max)
-            problems().error(codes::too_many_names,
-                             names.front().text->at,
-                             "a certificate for " + std::to_string(names.size()) +
-                                 " names, more than the " + std::to_string(names_max) +
-                                 " a CA puts into one",
-                             "list the names in several entries of tls.domains");
-        for (const WantedName& wanted : names) check_name(wanted, resolver);
-    }
-
-    void check_name(const WantedName& wanted, const model::CertResolver& resolver) {
-        const auto refuse = [&](std::string_view code, std::string message, std::string hint) {
-            problems().error(code, wanted.text->at, std::move(message), std::move(hint));
-        };
-        const auto& allowed = resolver.allowed_domains;
-        const bool is_allowed =
-            allowed.empty() || std::any_of(allowed.begin(), allowed.end(), [&](auto& pattern) {
-                return pattern.covers(wanted.name);
-            });
-        const std::string_view not_public =
-            is_lets_encrypt(resolver.ca_server) ? not_public_reason(wanted.name.name()) : "";
-        if (wanted.name.is_wildcard())
-            refuse(codes::wildcard_needs_dns,
-                   "a certificate for " + shown(wanted) +
-                       " needs a DNS challenge, which is not supported in this version",
-                   "list the names it stands for in tls.domains");
-        else if (!is_allowed)
-            refuse(codes::name_not_allowed,
-                   shown(wanted) + " is not in allowedDomains of resolver \"" + resolver.name + '"',
-                   {});
-        else if (!not_public.empty())
-            refuse(codes::name_not_public,
-                   "Let's Encrypt issues no certificate for " + shown(wanted) + ": " +
-                       std::string(not_public),
-                   "use a public name, or a CA of your own");
+        for (const WantedNames& names : sets) check_orderable(shared_, names, resolver->second);
     }
 
     Resolution& shared_;

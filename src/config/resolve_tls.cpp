@@ -1,4 +1,5 @@
 #include "config/codes.hpp"
+#include "config/orderable.hpp"
 #include "config/resolve.hpp"
 
 #include <set>
@@ -74,6 +75,9 @@ model::TlsOptions resolve_options(Resolution& resolution,
     options.name = name;
     options.min_version = draft.min_version;
     options.max_version = draft.max_version;
+    options.cipher_suites = resolve_cipher_suites(resolution, draft);
+    options.curve_preferences = resolve_curves(resolution, draft);
+    options.session_tickets = draft.session_tickets;
     options.sni_strict = draft.sni_strict;
     options.on_missing_certificate = draft.on_missing_certificate;
     options.alpn_protocols = resolve_protocols(resolution, draft);
@@ -92,6 +96,28 @@ std::optional<model::CertificateFile> resolve_certificate(Resolution& resolution
     return file;
 }
 
+void resolve_generated(Resolution& resolution, const GeneratedCertificateDraft& draft) {
+    WantedNames names;
+    std::optional<model::Domain> domain;
+    if (draft.domain) domain = resolve_domain(resolution, *draft.domain, names);
+    if (!draft.resolver || draft.resolver->unknown) return;
+    const auto resolver = resolution.out.resolvers.find(draft.resolver->value);
+    if (resolver == resolution.out.resolvers.end()) {
+        if (!resolution.draft().resolvers.contains(draft.resolver->value))
+            resolution.report_unknown(*draft.resolver, "resolver", resolution.draft().resolvers);
+        return;
+    }
+    check_orderable(resolution, names, resolver->second);
+    if (resolution.draft().tls.stores.default_store.default_certificate)
+        resolution.problems().warning(codes::generated_unused,
+                                      draft.at,
+                                      "\"defaultGeneratedCert\" has no effect beside "
+                                      "\"defaultCertificate\": nothing is ordered");
+    else if (domain)
+        resolution.out.generated_default =
+            model::GeneratedCertificate{draft.resolver->value, std::move(*domain), draft.at};
+}
+
 }  // namespace
 
 void resolve_tls(Resolution& resolution) {
@@ -104,8 +130,11 @@ void resolve_tls(Resolution& resolution) {
     for (const CertificateDraft& certificate : draft.certificates)
         if (auto file = resolve_certificate(resolution, certificate))
             resolution.out.certificates.push_back(std::move(*file));
-    if (const auto& certificate = draft.stores.default_store.default_certificate)
-        resolution.out.default_certificate = resolve_certificate(resolution, *certificate);
+    const StoreDraft& store = draft.stores.default_store;
+    if (store.default_certificate)
+        resolution.out.default_certificate =
+            resolve_certificate(resolution, *store.default_certificate);
+    if (store.generated) resolve_generated(resolution, *store.generated);
 }
 
 }  // namespace mesh::config

@@ -66,6 +66,7 @@ OrderRun::Subject CertificateKeeper::subject(const CertificateItem& item) const 
     subject.key = item.stored.record.key;
     subject.names = item.wanted->names;
     subject.key_type = to_tls(item.wanted->key_type);
+    subject.preferred_chain = item.wanted->preferred_chain;
     subject.urgency = urgency(item);
     subject.longest_wait = longest_wait(item.stored.version, clock_.now());
     return subject;

@@ -5,7 +5,9 @@
 #include "control/order_row.hpp"
 #include "control/order_run.hpp"
 #include "control/order_words.hpp"
+#include "tls/chain_root.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mesh::control {
@@ -20,6 +22,8 @@ using std::chrono::seconds;
 constexpr milliseconds held_at_most = hours{24};
 /// Counted failures after which a step that makes no sense costs the order.
 constexpr std::uint32_t attempts_on_one_order = 2;
+/// More chains than any CA has roots.
+constexpr std::size_t alternates_max = 10;
 
 }  // namespace
 
@@ -121,8 +125,39 @@ void OrderRun::responded(std::size_t index, std::optional<WallTime> retry_at) {
 }
 
 void OrderRun::downloaded(const acme::DownloadedChain& answer) {
+    const auto chosen = choose_chain(answer);
+    if (chosen)
+        take_chain(*chosen);
+    else
+        advance();
+}
+
+/// A CA may offer chains that end in other roots (RFC 8555 §7.4.2). Nothing: another one is to be
+/// looked at first. Without a match the one that came first is taken.
+std::optional<std::string> OrderRun::choose_chain(const acme::DownloadedChain& answer) {
+    const std::string& preferred = subject_.preferred_chain;
+    if (preferred.empty()) return answer.pem;
+    if (!chain_choice_) {
+        std::vector<std::string> others = answer.alternates;
+        others.resize(std::min(others.size(), alternates_max));
+        chain_choice_ = ChainChoice{answer.pem, std::move(others)};
+    }
+    const auto chain = tls::CertificateChain::from_pem(answer.pem);
+    if (chain && tls::root_name(*chain) == preferred) {
+        chain_choice_.reset();
+        return answer.pem;
+    }
+    if (chain_choice_->asked < chain_choice_->alternates.size()) return std::nullopt;
+    around_.log.warn("preferred_chain_missing",
+                     "the CA offers no chain that ends in the preferred root; its first one is "
+                     "taken",
+                     {{"names", names_text(order_.names)}, {"preferred", preferred}});
+    return std::exchange(chain_choice_, std::nullopt)->offered;
+}
+
+void OrderRun::take_chain(std::string_view pem) {
     const WallTime now = around_.clock.now();
-    auto chain = tls::CertificateChain::from_pem(answer.pem);
+    auto chain = tls::CertificateChain::from_pem(pem);
     if (!chain) {
         OrderFailure failure =
             our_finding("answer", "the downloaded certificate: " + chain.error().message);
@@ -167,6 +202,11 @@ void OrderRun::request_failed(const acme::Failure& failure, Authority::Verdict v
     using acme::FailureClass;
     if (verdict == Authority::Verdict::authority) {
         advance();
+        return;
+    }
+    if (chain_choice_ && step_ == Step::download) {
+        // The certificate is here; only the other chains for it are not.
+        take_chain(std::exchange(chain_choice_, std::nullopt)->offered);
         return;
     }
     const bool asked_to_wait = failure.kind == FailureClass::rate_limited;

@@ -138,9 +138,10 @@ void OrderRun::send_finalize() {
 }
 
 void OrderRun::download() {
+    const bool another = chain_choice_ && chain_choice_->asked < chain_choice_->alternates.size();
     around_.authority.client().download(
         around_.authority.account(),
-        order_.certificate_url,
+        another ? chain_choice_->alternates[chain_choice_->asked++] : order_.certificate_url,
         expect<acme::DownloadedChain>(Step::download, 0, [](OrderRun& self, const auto& answer) {
             self.downloaded(answer);
         }));

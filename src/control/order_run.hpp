@@ -64,6 +64,7 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
         store::CertificateKey key;
         std::vector<HostPattern> names;  ///< main first
         tls::KeyType key_type = tls::KeyType::ec256;
+        std::string preferred_chain;  ///< name of a root; empty: the chain offered first
         Urgency urgency;
         /// No poll waits longer than this of our own accord: what is left of a valid certificate.
         std::optional<std::chrono::milliseconds> longest_wait;
@@ -117,6 +118,8 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     void cause_answered(std::size_t index, const acme::AuthorizationResource& answer);
     void responded(std::size_t index, std::optional<WallTime> retry_at);
     void downloaded(const acme::DownloadedChain& chain);
+    [[nodiscard]] std::optional<std::string> choose_chain(const acme::DownloadedChain& answer);
+    void take_chain(std::string_view pem);
     void request_failed(const acme::Failure& failure, Authority::Verdict verdict);
     [[nodiscard]] OrderFailure judge(const acme::Failure& failure) const;
     void settle_refusal();
@@ -159,6 +162,14 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     bool finalize_committed_ = false;
     unsigned begun_anew_ = 0;
     std::size_t requests_ = 0;
+
+    /// The chains of one certificate, while they are looked through for the preferred one.
+    struct ChainChoice {
+        std::string offered;  ///< the one that came first
+        std::vector<std::string> alternates;
+        std::size_t asked = 0;  ///< so many of them
+    };
+    std::optional<ChainChoice> chain_choice_;
 
     std::optional<SteadyTime> not_before_;     ///< of the next poll or download
     std::optional<SteadyTime> waiting_since_;  ///< the CA has not moved since

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/hostname.hpp"
+#include "base/ip_network.hpp"
 #include "base/log.hpp"
 #include "model/location.hpp"
 #include "rules/rule.hpp"
@@ -23,11 +24,25 @@ struct ListenAddress {
     auto operator<=>(const ListenAddress&) const = default;
 };
 
+/// What an entry point may set for itself; what is absent is mesh's default.
+struct EntryPointLimits {
+    std::optional<std::size_t> max_connections;
+    std::optional<std::size_t> max_connections_per_ip;
+    std::optional<std::size_t> max_handshakes;
+    std::optional<std::chrono::milliseconds> handshake_timeout;
+    std::optional<std::chrono::milliseconds> idle_timeout;
+    std::optional<std::chrono::milliseconds> accept_grace;  ///< requestAcceptGraceTimeout
+    std::optional<std::chrono::milliseconds> grace;         ///< graceTimeOut
+    bool operator==(const EntryPointLimits&) const = default;
+};
+
 struct EntryPoint {
     std::string name;
     ListenAddress address;
     bool reuse_port = false;  ///< another process may bind the same address too
     Location at;
+    EntryPointLimits limits = {};
+    std::optional<Hostname> default_server_name = {};  ///< of TLS clients that name none
 };
 
 enum class KeyType { ec256, ec384, rsa2048, rsa4096 };
@@ -41,7 +56,8 @@ struct CertResolver {
     std::vector<std::string> ca_certificates;  ///< absolute paths of PEM files
     bool ca_system_pool = true;                ///< trust the system store as well
     KeyType key_type = KeyType::ec256;
-    std::string profile;  ///< empty: the CA's default
+    std::string profile;          ///< empty: the CA's default
+    std::string preferred_chain;  ///< name of a root; empty: the chain the CA offers first
     bool tls_challenge = false;
     std::vector<HostPattern> allowed_domains;  ///< empty: no limit
     std::chrono::milliseconds client_timeout{30'000};
@@ -71,6 +87,7 @@ struct Router {
     Located<std::string> service;
     std::optional<RouterTls> tls;  ///< absent: plain TCP
     Location at;
+    std::vector<std::string> middlewares = {};  ///< in the order they are asked
 };
 
 struct Server {
@@ -106,6 +123,9 @@ struct TlsOptions {
     std::string name;
     TlsVersion min_version = TlsVersion::tls12;
     TlsVersion max_version = TlsVersion::tls13;
+    std::vector<std::string> cipher_suites;               ///< IANA names; empty: mesh's own
+    std::vector<Located<std::string>> curve_preferences;  ///< IANA names; empty: mesh's own
+    bool session_tickets = true;
     bool sni_strict = false;
     std::optional<OnMissingCertificate> on_missing_certificate;
     std::vector<std::string> alpn_protocols;
@@ -117,6 +137,21 @@ struct TlsOptions {
 struct CertificateFile {
     std::string cert_file;  ///< absolute path, PEM chain
     std::string key_file;   ///< absolute path, PEM
+    Location at;
+};
+
+/// tls.stores.default.defaultGeneratedCert
+struct GeneratedCertificate {
+    std::string resolver;
+    Domain domain;
+    Location at;
+};
+
+/// tcp.middlewares.<name>: one of the two.
+struct Middleware {
+    std::string name;
+    std::vector<IpNetwork> source_range;   ///< ipAllowList; empty: it is an inFlightConn
+    std::size_t in_flight_per_source = 0;  ///< inFlightConn; 0 lets nobody through
     Location at;
 };
 
@@ -134,9 +169,12 @@ struct Configuration {
     std::string storage;  ///< absolute path of the one store; set even without resolvers
     std::map<std::string, Router> routers;
     std::map<std::string, Service> services;
+    std::map<std::string, Middleware> middlewares;
     std::map<std::string, TlsOptions> tls_options;  ///< "default" is always present
     std::vector<CertificateFile> certificates;
     std::optional<CertificateFile> default_certificate;
+    /// Ordered, and presented where no other certificate fits; not beside `default_certificate`.
+    std::optional<GeneratedCertificate> generated_default;
     std::optional<unsigned> workers;  ///< absent: from affinity and cgroup quota
     LogSettings log;
 };

@@ -165,6 +165,8 @@ class ResolverSets {
     std::unordered_map<std::string, std::vector<std::size_t>> holders_;
 };
 
+/// Who wants the default certificate, where routers stand for others.
+constexpr std::string_view default_store = "tls.stores.default";
 constexpr std::string_view names_nobody =
     "its rule names no host to order for: HostSNI(`*`), HostSNIRegexp and negated names give none; "
     "list the names in tls.domains";
@@ -203,7 +205,8 @@ class Collector {
                                             resolver.name,
                                             {},
                                             resolver.key_type,
-                                            resolver.profile});
+                                            resolver.profile,
+                                            resolver.preferred_chain});
         auto& routers = wanted_.certificates[known->second].routers;
         routers.insert(routers.end(), candidate.routers.begin(), candidate.routers.end());
         std::sort(routers.begin(), routers.end());
@@ -251,6 +254,9 @@ WantedSet wanted_certificates(const Configuration& configuration,
         if (sets.empty()) collector.skip(resolver, name, names_nobody);
         for (Names& names : sets) sets_of[resolver].add(name, std::move(names));
     }
+
+    if (const auto& generated = configuration.generated_default)
+        sets_of[generated->resolver].add(std::string(default_store), names_of(generated->domain));
 
     const FileNames files(file_certificates);
     for (auto& [resolver_name, sets] : sets_of) {

@@ -21,9 +21,11 @@ struct WantedCertificate {
     CertificateKey key;
     std::vector<HostPattern> names;  ///< in the order to request: main first
     std::string resolver;
-    std::vector<std::string> routers;  ///< names of the routers that want it, sorted
+    /// Names of the routers that want it, sorted; "tls.stores.default" for its own certificate.
+    std::vector<std::string> routers;
     KeyType key_type = KeyType::ec256;
     std::string profile;
+    std::string preferred_chain = {};
 };
 
 /// Why a router with a certResolver gets no order of its own.

@@ -11,6 +11,7 @@ namespace mesh::proxy {
 namespace {
 
 constexpr std::string_view acme_protocol = "acme-tls/1";     // RFC 8737 §6.2
+constexpr std::uint8_t alert_access_denied = 49;             // RFC 8446 §6.2
 constexpr std::uint8_t alert_unrecognized_name = 112;        // RFC 6066 §3
 constexpr std::uint8_t alert_no_application_protocol = 120;  // RFC 7301 §3.2
 /// How long a refused client may take to read what it was told.
@@ -40,7 +41,7 @@ Connection::Connection(Worker& worker,
       connection_slot_(std::move(connection_slot)),
       handshake_slot_(std::move(handshake_slot)),
       accepted_at_(worker.loop().now()),
-      deadline_(accepted_at_ + worker.limits().handshake_timeout),
+      deadline_(accepted_at_ + worker.handshake_timeout(entry_point)),
       client_(std::move(client)) {
     client_->set_target(this);
 }
@@ -117,7 +118,8 @@ RoutePtr Connection::plain_route() const {
 RoutePtr Connection::tls_route() {
     const EntryPointRoutes& routes = worker_.routes(entry_point_);
     const ClientHello& hello = reader_.hello();
-    const Hostname* const name = hello.server_name ? &*hello.server_name : nullptr;
+    server_name_ = hello.server_name ? hello.server_name : routes.default_server_name;
+    const Hostname* const name = server_name_ ? &*server_name_ : nullptr;
     const auto found = routes.tls.lookup({name, IpAddress(peer_.ip()), hello.alpn});
     if (!found) return nullptr;
     routed_protocol_ = found->protocol;
@@ -148,6 +150,10 @@ Task<> Connection::terminate(RoutePtr route) {
         co_await refuse(alert_no_application_protocol, "client", "acme-tls/1 without a challenge");
         co_return;
     }
+    if (!admitted(*route)) {
+        co_await refuse(alert_access_denied, "client", "refused by a middleware");
+        co_return;
+    }
     // Taken now: once the wait for a certificate is over, a reload may have replaced both, and what
     // was routed on must be what is enforced.
     const std::shared_ptr<const tls::Policy> policy = worker_.policy_of(*route);
@@ -169,8 +175,15 @@ Task<> Connection::terminate(RoutePtr route) {
     DescriptorPtr backend = co_await dial(*route->service);
     if (!backend) co_return;
     established();
+    Held held(std::move(connection_slot_), std::move(places_));
     worker_.relays().add_tls(
-        std::move(route), std::move(connection_slot_), std::move(stream_), std::move(backend));
+        std::move(route), std::move(held), std::move(stream_), std::move(backend));
+}
+
+bool Connection::admitted(const Route& route) {
+    const Middleware* const refusing = first_refusing(route.middlewares, peer_.ip(), places_);
+    if (refusing != nullptr) worker_.note_refused(route, *refusing, peer_);
+    return refusing == nullptr;
 }
 
 /// Passes bytes as they are: plain TCP, or TLS that the backend terminates.
@@ -179,12 +192,16 @@ Task<> Connection::forward(RoutePtr route) {
         log_end("client", "no router for bytes that are not TLS");
         co_return;
     }
+    if (!admitted(*route)) {
+        log_end("client", "refused by a middleware");
+        co_return;
+    }
     DescriptorPtr backend = co_await dial(*route->service);
     if (!backend) co_return;
     established();
     const Bytes received = reader_.take_received();
     worker_.relays().add_plain(std::move(route),
-                               std::move(connection_slot_),
+                               {std::move(connection_slot_), std::move(places_)},
                                std::move(client_),
                                std::move(backend),
                                received);
@@ -203,23 +220,42 @@ Task<> Connection::refuse(std::uint8_t alert, std::string_view cause, std::strin
 
 /// Null: the client is to be refused, or over().
 Task<certs::CredentialPtr> Connection::credential_for(const Route& route) {
-    const std::optional<Hostname>& name = reader_.hello().server_name;
-    while (name && !over()) {
-        certs::Lookup found =
-            worker_.certificates().find({*name, route.directory, worker_.clock().now()});
-        if (found.state == certs::Lookup::State::ready) {
-            worker_.forget_awaited(*this);
-            co_return std::move(found.credential);
-        }
-        if (found.state == certs::Lookup::State::none) break;
+    const std::optional<Hostname>& name = server_name_;
+    if (name) {
+        certs::CredentialPtr found = co_await credential_named(*name, route.directory);
+        if (found || over()) co_return found;
+    }
+    if (route.default_when_missing && !route.sni_strict) {
+        certs::CredentialPtr found = co_await default_credential();
+        co_return found;
+    }
+    if (name && !route.directory.empty()) worker_.note_missing_certificate(*name, route);
+    co_return nullptr;
+}
+
+/// Waits while the certificate is being read. Null: there is none, or over().
+Task<certs::CredentialPtr> Connection::credential_named(const Hostname& name,
+                                                        const std::string& directory) {
+    certs::CredentialPtr credential;
+    while (!over()) {
+        certs::Lookup found = worker_.certificates().find({name, directory, worker_.clock().now()});
+        credential = std::move(found.credential);
+        if (found.state != certs::Lookup::State::loading) break;
         worker_.await_certificate(found.entry->id, *this);
         co_await suspension_.wait();
     }
     worker_.forget_awaited(*this);
-    if (over()) co_return nullptr;
-    if (route.default_when_missing && !route.sni_strict) co_return worker_.default_credential();
-    if (name && !route.directory.empty()) worker_.note_missing_certificate(*name, route);
-    co_return nullptr;
+    co_return credential;
+}
+
+/// What is presented where no certificate fits the name. Null: there is nothing, or over().
+Task<certs::CredentialPtr> Connection::default_credential() {
+    if (worker_.generated_default()) {
+        const GeneratedDefault generated = *worker_.generated_default();
+        certs::CredentialPtr found = co_await credential_named(generated.name, generated.directory);
+        if (found || over()) co_return found;
+    }
+    co_return worker_.default_credential();
 }
 
 void Connection::wrap_in_tls() {

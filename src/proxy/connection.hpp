@@ -57,12 +57,17 @@ class Connection final : public ReadinessTarget {
     Task<> answer_challenge(certs::CredentialPtr answer);
     Task<> terminate(RoutePtr route);
     Task<> forward(RoutePtr route);
+    /// Takes the places of the route's middlewares; false: one of them refuses the client.
+    [[nodiscard]] bool admitted(const Route& route);
     Task<> refuse(std::uint8_t alert, std::string_view cause, std::string_view why);
 
     [[nodiscard]] RoutePtr plain_route() const;
     [[nodiscard]] RoutePtr tls_route();
     [[nodiscard]] certs::CredentialPtr challenge_answer() const;
     Task<certs::CredentialPtr> credential_for(const Route& route);
+    /// Both must outlive the coroutine.
+    Task<certs::CredentialPtr> credential_named(const Hostname& name, const std::string& directory);
+    Task<certs::CredentialPtr> default_credential();
     [[nodiscard]] bool open_session(const tls::Policy& policy, certs::CredentialPtr credential);
     Task<bool> handshake();
     Task<> linger();
@@ -88,6 +93,7 @@ class Connection final : public ReadinessTarget {
     const SocketAddress peer_;
     Admission::ConnectionSlot connection_slot_;
     Admission::HandshakeSlot handshake_slot_;
+    Places places_;
     const SteadyTime accepted_at_;
     SteadyTime deadline_;
     SteadyTime attempt_deadline_ = SteadyTime::max();  ///< of the address being dialled
@@ -97,6 +103,8 @@ class Connection final : public ReadinessTarget {
 
     ClientHelloReader reader_;
     std::string routed_protocol_;        ///< by which an ALPN() found the route; mostly empty
+    /// What routing and the choice of a certificate go by: the client's, or the entry point's.
+    std::optional<Hostname> server_name_;
     DescriptorPtr client_;               ///< until TLS takes it
     std::unique_ptr<TlsStream> stream_;  ///< from then on
 

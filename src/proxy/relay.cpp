@@ -17,12 +17,8 @@ constexpr std::size_t turn_budget = 256 * 1024;
 template <class ClientEnd>
 class RelayOf final : public Relay {
  public:
-    RelayOf(RelaySet& set,
-            RoutePtr route,
-            Admission::ConnectionSlot slot,
-            ClientEnd client,
-            PlainEnd backend)
-        : Relay(set, std::move(route), std::move(slot)),
+    RelayOf(RelaySet& set, RoutePtr route, Held held, ClientEnd client, PlainEnd backend)
+        : Relay(set, std::move(route), std::move(held)),
           client_(std::move(client)),
           backend_(std::move(backend)) {
         client_.socket().set_target(this);
@@ -205,14 +201,11 @@ RelaySet::~RelaySet() {
     cut_all();
 }
 
-void RelaySet::add_plain(RoutePtr route,
-                         Admission::ConnectionSlot slot,
-                         DescriptorPtr client,
-                         DescriptorPtr backend,
-                         ByteView for_backend) {
+void RelaySet::add_plain(
+    RoutePtr route, Held held, DescriptorPtr client, DescriptorPtr backend, ByteView for_backend) {
     auto relay = std::make_unique<RelayOf<PlainEnd>>(*this,
                                                      std::move(route),
-                                                     std::move(slot),
+                                                     std::move(held),
                                                      PlainEnd(std::move(client)),
                                                      PlainEnd(std::move(backend)));
     const bool sent = relay->send_ahead(for_backend);
@@ -224,12 +217,12 @@ void RelaySet::add_plain(RoutePtr route,
 }
 
 void RelaySet::add_tls(RoutePtr route,
-                       Admission::ConnectionSlot slot,
+                       Held held,
                        std::unique_ptr<TlsStream> client,
                        DescriptorPtr backend) {
     auto relay = std::make_unique<RelayOf<TlsEnd>>(*this,
                                                    std::move(route),
-                                                   std::move(slot),
+                                                   std::move(held),
                                                    TlsEnd(std::move(client)),
                                                    PlainEnd(std::move(backend)));
     Relay& added = *relay;

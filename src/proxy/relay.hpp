@@ -1,6 +1,6 @@
 #pragma once
-#include "proxy/admission.hpp"
 #include "proxy/event_loop.hpp"
+#include "proxy/middleware.hpp"
 #include "proxy/pipe_pool.hpp"
 #include "proxy/relay_end.hpp"
 #include "proxy/snapshot.hpp"
@@ -49,8 +49,8 @@ class Relay : public ReadinessTarget {
     void on_ready(Descriptor&) final;
 
  protected:
-    Relay(RelaySet& set, RoutePtr route, Admission::ConnectionSlot slot)
-        : set_(set), route_(std::move(route)), slot_(std::move(slot)) {}
+    Relay(RelaySet& set, RoutePtr route, Held held)
+        : set_(set), route_(std::move(route)), held_(std::move(held)) {}
 
     struct Direction {
         std::uint64_t bytes = 0;
@@ -69,7 +69,7 @@ class Relay : public ReadinessTarget {
     friend class RelaySet;
     void take_turn();
 
-    Admission::ConnectionSlot slot_;
+    Held held_;
     Relay* next_ = nullptr;
     Relay* previous_ = nullptr;
     // Kept only while half-closed.
@@ -101,12 +101,12 @@ class RelaySet {
 
     /// From here on bytes flow between the two; `for_backend` is sent ahead of anything else.
     void add_plain(RoutePtr route,
-                   Admission::ConnectionSlot slot,
+                   Held held,
                    DescriptorPtr client,
                    DescriptorPtr backend,
                    ByteView for_backend);
     void add_tls(RoutePtr route,
-                 Admission::ConnectionSlot slot,
+                 Held held,
                  std::unique_ptr<TlsStream> client,
                  DescriptorPtr backend);
 

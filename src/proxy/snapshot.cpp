@@ -60,16 +60,21 @@ class Builder {
     Result<RoutePtr> make_route(const model::Router& router);
     Status set_tls(Route& route, const model::RouterTls& tls);
     Result<Settings> policy_of(const model::TlsOptions& options);
+    std::optional<GeneratedDefault> generated_default() const;
     std::shared_ptr<Service> service_named(const std::string& name);
+    MiddlewarePtr middleware_of(const model::Middleware& definition) const;
 
     const model::Configuration& configuration_;
     const std::map<std::string, std::string>& client_ca_pem_;
     std::map<std::string, std::shared_ptr<Service>> previous_services_;
     std::map<std::string, std::shared_ptr<Service>> services_;
     std::map<tls::PolicySettings, Settings> policies_;
+    const std::map<std::string, MiddlewarePtr>* previous_middlewares_ = nullptr;
+    const std::map<std::string, MiddlewarePtr>* middlewares_ = nullptr;
 };
 
 void Builder::remember(const Snapshot& previous) {
+    previous_middlewares_ = &previous.middlewares;
     for (const EntryPointRoutes& entry_point : previous.entry_points) {
         for (const auto* const routes : {&entry_point.tls_routes, &entry_point.plain_routes}) {
             for (const RoutePtr& route : *routes) {
@@ -77,6 +82,23 @@ void Builder::remember(const Snapshot& previous) {
             }
         }
     }
+}
+
+MiddlewarePtr Builder::middleware_of(const model::Middleware& definition) const {
+    MiddlewarePtr before;
+    if (previous_middlewares_ != nullptr)
+        if (const auto found = previous_middlewares_->find(definition.name);
+            found != previous_middlewares_->end())
+            before = found->second;
+    auto middleware = std::make_shared<Middleware>();
+    middleware->name = definition.name;
+    middleware->source_range = definition.source_range;
+    if (definition.source_range.empty()) {
+        middleware->in_flight_max = definition.in_flight_per_source;
+        middleware->in_flight =
+            before && before->in_flight ? before->in_flight : std::make_shared<InFlight>();
+    }
+    return before && *before == *middleware ? before : middleware;
 }
 
 std::shared_ptr<Service> Builder::service_named(const std::string& name) {
@@ -132,6 +154,8 @@ Result<RoutePtr> Builder::make_route(const model::Router& router) {
         route->names.push_back(name.text());
     }
     route->service = service_named(router.service.value);
+    for (const std::string& name : router.middlewares)
+        route->middlewares.push_back(middlewares_->at(name));
     if (router.tls) {
         if (auto set = set_tls(*route, *router.tls); !set) {
             return with_context("router " + router.name, set.error());
@@ -153,8 +177,19 @@ Status Builder::add(const model::Router& router, std::map<std::string, Tables>& 
     return {};
 }
 
+std::optional<GeneratedDefault> Builder::generated_default() const {
+    const auto& generated = configuration_.generated_default;
+    if (!generated) return std::nullopt;
+    return GeneratedDefault{generated->domain.main.name(),
+                            configuration_.resolvers.at(generated->resolver).ca_server};
+}
+
 Result<std::shared_ptr<const Snapshot>> Builder::build() {
     auto snapshot = std::make_shared<Snapshot>();
+    snapshot->generated_default = generated_default();
+    for (const auto& [name, middleware] : configuration_.middlewares)
+        snapshot->middlewares.emplace(name, middleware_of(middleware));
+    middlewares_ = &snapshot->middlewares;
     snapshot->entry_points.resize(configuration_.entry_points.size());
     std::map<std::string, Tables> tables;
     auto out = snapshot->entry_points.begin();
@@ -162,6 +197,8 @@ Result<std::shared_ptr<const Snapshot>> Builder::build() {
         out->name = name;
         out->address = entry_point.address;
         out->reuse_port = entry_point.reuse_port;
+        out->limits = entry_point.limits;
+        out->default_server_name = entry_point.default_server_name;
         tables.emplace(name, Tables{&*out++, {}, {}});
     }
     for (const auto& [name, router] : configuration_.routers) {
@@ -183,6 +220,9 @@ tls::PolicySettings policy_settings(const model::TlsOptions& options, std::strin
     settings.alpn_protocols = options.alpn_protocols;
     settings.client_auth = client_auth_of(options.client_auth.type);
     settings.client_ca_pem = std::move(client_ca_pem);
+    settings.cipher_suites = options.cipher_suites;
+    for (const auto& curve : options.curve_preferences) settings.groups.push_back(curve.value);
+    settings.session_tickets = options.session_tickets;
     return settings;
 }
 

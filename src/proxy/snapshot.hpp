@@ -1,12 +1,14 @@
 #pragma once
 #include "base/result.hpp"
 #include "model/configuration.hpp"
+#include "proxy/middleware.hpp"
 #include "proxy/service.hpp"
 #include "rules/sni_index.hpp"
 #include "tls/policy.hpp"
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@ struct Route {
     bool default_when_missing = false;  ///< onMissingCertificate: default
     std::string directory;              ///< of the router's resolver; empty without one
     std::shared_ptr<Service> service;
+    std::vector<MiddlewarePtr> middlewares;  ///< asked in this order, before anything else is done
 };
 using RoutePtr = std::shared_ptr<const Route>;
 
@@ -31,6 +34,8 @@ struct EntryPointRoutes {
     std::string name;
     model::ListenAddress address;
     bool reuse_port = false;
+    model::EntryPointLimits limits;
+    std::optional<Hostname> default_server_name;  ///< of TLS clients that name none
     rules::SniIndex tls;
     std::vector<RoutePtr> tls_routes;
     rules::SniIndex plain;
@@ -40,9 +45,18 @@ struct EntryPointRoutes {
     [[nodiscard]] bool speaks_plain_only() const { return tls.empty() && !plain.empty(); }
 };
 
+/// The certificate ordered for clients that no other fits; found like any other, by its name.
+struct GeneratedDefault {
+    Hostname name;
+    std::string directory;
+};
+
 /// The data path's view of the whole configuration. Built completely, then never changed.
 struct Snapshot {
+    std::optional<GeneratedDefault> generated_default;
     std::vector<EntryPointRoutes> entry_points;
+    /// By name, those that no route uses too: their counts go on in the next snapshot.
+    std::map<std::string, MiddlewarePtr> middlewares;
 };
 
 /// TLS options as the TLS side takes them; `client_ca_pem` is the content of their CA files.
@@ -50,7 +64,8 @@ struct Snapshot {
                                                   std::string client_ca_pem);
 
 /// `client_ca_pem`: for each tls.options name with clientAuth, the content of its CA files.
-/// Services that are the same in `previous` are shared with it, so their balancer state goes on.
+/// Services that are the same in `previous` are shared with it, so their balancer state goes on;
+/// so are middlewares, and when one differs, its count.
 /// Errors: a policy the TLS library refuses.
 [[nodiscard]] Result<std::shared_ptr<const Snapshot>> make_snapshot(
     const model::Configuration& configuration,

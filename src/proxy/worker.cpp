@@ -224,6 +224,15 @@ void Worker::note_crowded(const SourcePrefix& source) {
                {{"source", text}});
 }
 
+void Worker::note_refused(const Route& route, const Middleware& by, const SocketAddress& client) {
+    SocketAddress address = client;
+    address.set_port(0);  // each connection has another one
+    if (!refused_clients_.allow(by.name + ' ' + address.text(), loop_.now())) return;
+    log().info("client_refused",
+               "client refused by a middleware",
+               {{"client", client.text()}, {"router", route.router}, {"middleware", by.name}});
+}
+
 void Worker::note_local_dial_failure(const model::Server& server, const std::string& reason) {
     if (!dial_lines_.allow(loop_.now())) return;
     log().error(

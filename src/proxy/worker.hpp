@@ -82,6 +82,10 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     [[nodiscard]] RelaySet& relays() { return relays_; }
     [[nodiscard]] std::span<std::uint8_t> scratch() { return relays_.scratch(); }
     [[nodiscard]] const Limits& limits() const { return settings_.limits; }
+    /// From accept until TLS is established.
+    [[nodiscard]] std::chrono::milliseconds handshake_timeout(std::size_t entry_point) const {
+        return routes(entry_point).limits.handshake_timeout.value_or(limits().handshake_timeout);
+    }
     [[nodiscard]] const Clock& clock() const { return *settings_.clock; }
     [[nodiscard]] Log& log() { return *settings_.log; }
     [[nodiscard]] WorkerCounters& counters() { return counters_; }
@@ -105,6 +109,10 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     [[nodiscard]] const certs::CredentialPtr& default_credential() const {
         return default_credential_;
     }
+    /// Valid until the next suspension.
+    [[nodiscard]] const std::optional<GeneratedDefault>& generated_default() const {
+        return view_->snapshot->generated_default;
+    }
     /// Of an IP literal itself, of a host name what set_addresses() said; empty when unknown.
     [[nodiscard]] std::vector<SocketAddress> addresses_of(const model::Server& server) const;
 
@@ -112,6 +120,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void await_certificate(certs::CertificateId id, Connection& connection);
     void forget_awaited(Connection& connection);
 
+    void note_refused(const Route& route, const Middleware& by, const SocketAddress& client);
     void note_unrouted(std::size_t entry_point, const ClientHello& hello);
     void note_missing_certificate(const Hostname& name, const Route& route);
     void note_local_dial_failure(const model::Server& server, const std::string& reason);
@@ -147,6 +156,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     NameThrottle unrouted_names_;
     NameThrottle missing_names_;
     NameThrottle crowded_sources_;
+    NameThrottle refused_clients_;
 
     std::shared_ptr<const RoutingView> view_;
     certs::CertificateIndex certificates_;

@@ -30,6 +30,11 @@ void append_text(std::string& out, std::string_view text) {
     out += text;
 }
 
+void append_list(std::string& out, const std::vector<std::string>& texts) {
+    append_number(out, texts.size());
+    for (const std::string& text : texts) append_text(out, text);
+}
+
 void configure_options(SSL_CTX* context) {
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 #ifdef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
@@ -52,6 +57,8 @@ void configure_options(SSL_CTX* context) {
 Status configure(SSL_CTX* context, PolicyState& state) {
     configure_options(context);
     if (auto done = configure_versions(context, state.settings); !done) return done;
+    if (auto done = configure_suites(context, state.settings); !done) return done;
+    if (auto done = configure_groups(context, state.settings); !done) return done;
     if (auto done = configure_client_auth(context, state.settings); !done) return done;
     if (auto done = configure_tickets(context, state); !done) return done;
     if (auto done = configure_alpn(context, state.settings); !done) return done;
@@ -81,8 +88,10 @@ std::array<std::uint8_t, 32> fingerprint_of(const PolicySettings& settings) {
     append_number(content, static_cast<std::uint64_t>(settings.max_version));
     append_number(content, static_cast<std::uint64_t>(settings.client_auth));
     append_text(content, settings.client_ca_pem);
-    append_number(content, settings.alpn_protocols.size());
-    for (const std::string& protocol : settings.alpn_protocols) append_text(content, protocol);
+    append_list(content, settings.alpn_protocols);
+    append_list(content, settings.cipher_suites);
+    append_list(content, settings.groups);
+    append_number(content, settings.session_tickets ? 1 : 0);
     const Bytes digest = sha256(content);
     std::array<std::uint8_t, 32> fingerprint{};
     std::copy(digest.begin(), digest.end(), fingerprint.begin());
@@ -110,7 +119,7 @@ Result<std::shared_ptr<const Policy>> Policy::make(const PolicySettings& setting
     auto state = std::make_unique<PolicyState>();
     state->settings = settings;
     state->fingerprint = fingerprint_of(settings);
-    state->tickets = std::move(tickets);
+    if (settings.session_tickets) state->tickets = std::move(tickets);
     PolicyState& attached = *state;
     if (!PolicyState::attach(context.get(), std::move(state)))
         return openssl_error("cannot make a TLS context");

@@ -35,8 +35,16 @@ struct PolicySettings {
     std::vector<std::string> alpn_protocols;  ///< in order of preference
     ClientAuth client_auth = ClientAuth::none;
     std::string client_ca_pem;  ///< concatenated content of the CA files
+    /// IANA names; empty: those of Mozilla's profile. Without a suite of TLS 1.3 in it that version
+    /// keeps Mozilla's; without one of TLS 1.2 it must not be spoken.
+    std::vector<std::string> cipher_suites;
+    std::vector<std::string> groups;  ///< IANA names; empty: those of Mozilla's profile
+    bool session_tickets = true;
     auto operator<=>(const PolicySettings&) const = default;
 };
+
+/// Whether the TLS library has this group (RFC 8446 §4.2.7), by its IANA name.
+[[nodiscard]] bool has_group(std::string_view name);
 
 /// Whether `pem` can serve as a set of trusted CAs: it holds a certificate, and all in it parse.
 [[nodiscard]] Status check_authorities(std::string_view pem);
@@ -52,7 +60,8 @@ class TicketKeys;
 class Policy {
  public:
     /// Without ticket keys no session is ever resumed. Errors: what the settings ask for cannot be
-    /// done (versions crossed, verification without CAs, CAs that do not parse).
+    /// done (versions crossed, verification without CAs, CAs that do not parse, suites or groups
+    /// that the library lacks).
     [[nodiscard]] static Result<std::shared_ptr<const Policy>> make(
         const PolicySettings& settings, std::shared_ptr<TicketKeys> tickets);
     /// For acme-tls/1 handshakes: TLS 1.2 or newer, no client certificate, no tickets, ALPN

@@ -37,6 +37,8 @@ struct PolicyState {
 
 /// Parts of a policy's set-up, one file each. Errors: what the settings ask for cannot be done.
 [[nodiscard]] Status configure_versions(SSL_CTX* context, const PolicySettings& settings);
+[[nodiscard]] Status configure_suites(SSL_CTX* context, const PolicySettings& settings);
+[[nodiscard]] Status configure_groups(SSL_CTX* context, const PolicySettings& settings);
 [[nodiscard]] Status configure_client_auth(SSL_CTX* context, const PolicySettings& settings);
 [[nodiscard]] Status configure_alpn(SSL_CTX* context, const PolicySettings& settings);
 [[nodiscard]] Status configure_tickets(SSL_CTX* context, PolicyState& state);

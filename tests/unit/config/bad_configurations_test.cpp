@@ -59,7 +59,7 @@ std::vector<fs::path> configurations() {
 TEST_CASE("bad configurations: each yields exactly the findings beside it", "[config][bad]") {
     const bool update = std::getenv("MESH_UPDATE_EXPECTED") != nullptr;
     const auto paths = configurations();
-    CHECK(paths.size() >= 60);
+    CHECK(paths.size() >= 120);
 
     for (const fs::path& path : paths) {
         CAPTURE(path.filename().string());

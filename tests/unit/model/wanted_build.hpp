@@ -52,6 +52,10 @@ class Build {
         add(name, rule, std::nullopt);
         return *this;
     }
+    Build& by_default(const Names& names, const std::string& resolver = "le") {
+        configuration_.generated_default = GeneratedCertificate{resolver, domain(names), {}};
+        return *this;
+    }
     [[nodiscard]] WantedSet wanted(const std::vector<Names>& files = {}) const {
         std::vector<std::vector<HostPattern>> covered;
         for (const Names& names : files) covered.push_back(patterns(names));

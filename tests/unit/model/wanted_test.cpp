@@ -148,6 +148,26 @@ TEST_CASE("wanted: a set that another set of the resolver covers makes no order"
     }
 }
 
+TEST_CASE("wanted: the default certificate is one like any other", "[wanted]") {
+    const WantedSet alone = Build().by_default({"main.example", "more.example"}).wanted();
+    REQUIRE(alone.certificates.size() == 1);
+    CHECK(alone.certificates[0].routers == Names{"tls.stores.default"});
+    CHECK(alone.certificates[0].names == patterns({"main.example", "more.example"}));
+
+    const WantedSet shared =
+        Build().router("a", "HostSNI(`main.example`)").by_default({"main.example"}).wanted();
+    REQUIRE(shared.certificates.size() == 1);
+    CHECK(shared.certificates[0].routers == Names{"a", "tls.stores.default"});
+
+    const WantedSet covered = Build()
+                                  .router("a", "HostSNI(`main.example`) || HostSNI(`b.example`)")
+                                  .by_default({"main.example"})
+                                  .wanted();
+    CHECK(covered.certificates.size() == 1);
+    REQUIRE(covered.not_ordered.size() == 1);
+    CHECK(covered.not_ordered[0].router == "tls.stores.default");
+}
+
 TEST_CASE("wanted: a covered router is reported with the certificate that serves it", "[wanted]") {
     const WantedSet wanted = Build()
                                  .router("small", "HostSNI(`a.x`)")

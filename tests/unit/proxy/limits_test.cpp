@@ -60,6 +60,26 @@ TEST_CASE("limits: a client that stalls at any stage is dropped on time", "[limi
     CHECK(backend.accepted() == 0);
 }
 
+TEST_CASE("limits: an entry point's own time is what its clients have", "[limits]") {
+    PlaneBuilder builder;
+    builder.router("p", "HostSNI(`pass.example`)", {closed_port()}, passthrough());
+    builder.configuration.entry_points.at("a").limits.handshake_timeout = milliseconds(400);
+    Plane plane(builder);
+    Peer brief = plane.connect();
+    CHECK(time_to_end(brief) < milliseconds(2000));
+
+    builder.configuration.entry_points.at("a").limits.handshake_timeout.reset();
+    plane.apply(builder);
+    Peer patient = plane.connect();
+    REQUIRE(patient.send("\x16"));
+    Peer other = Peer::connect_to(plane.port());
+    // The usual ten seconds: it is still there when a later one has been routed and is gone.
+    const Bytes hello = a_client_hello().with_sni("pass.example").build();
+    other.send(as_text(hello));
+    other.receive_all();
+    CHECK(plane.plane->counters().open >= 1);
+}
+
 TEST_CASE("limits: after its hello a client is still on the clock", "[limits]") {
     Backend backend(Backend::echo);
     PlaneBuilder builder;

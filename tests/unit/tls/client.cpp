@@ -16,6 +16,8 @@ Client::Client(const ClientOptions& options) : context_(SSL_CTX_new(TLS_client_m
     SSL_CTX_set_msg_callback(context, on_message);
     if (!options.groups.empty())
         REQUIRE(SSL_CTX_set1_groups_list(context, options.groups.c_str()) == 1);
+    if (!options.newer_ciphers.empty())
+        REQUIRE(SSL_CTX_set_ciphersuites(context, options.newer_ciphers.c_str()) == 1);
     if (!options.ciphers.empty())
         REQUIRE(SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) == 1);
 

@@ -20,7 +20,8 @@ struct ClientOptions {
     int min_version = 0;
     int max_version = 0;
     std::string groups;
-    std::string ciphers;  ///< TLS 1.2 and older; "" = the library's
+    std::string ciphers;        ///< TLS 1.2 and older; "" = the library's
+    std::string newer_ciphers;  ///< TLS 1.3; "" = the library's
     const Credential* certificate = nullptr;
     SSL_SESSION* resume = nullptr;
     int security_level = -1;

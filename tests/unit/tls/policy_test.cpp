@@ -175,6 +175,78 @@ TEST_CASE("groups: X25519, P-256 and P-384 are spoken, others are not") {
     }
 }
 
+TEST_CASE("suites: only those of the list are spoken, of the versions it names") {
+    PolicySettings settings;
+    settings.cipher_suites = {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+                              "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"};
+    const auto connects_with = [&](const char* older, const char* newer) {
+        const auto policy = make_policy(settings);
+        ClientOptions options = shop_client();
+        options.ciphers = older;
+        options.newer_ciphers = newer;
+        options.max_version = *newer == '\0' ? TLS1_2_VERSION : TLS1_3_VERSION;
+        options.min_version = options.max_version;
+        return Pair(policy, options).connect();
+    };
+    CHECK(connects_with("ECDHE-ECDSA-AES256-GCM-SHA384", ""));
+    CHECK(connects_with("ECDHE-ECDSA-AES128-SHA", ""));
+    CHECK_FALSE(connects_with("ECDHE-ECDSA-AES128-GCM-SHA256", ""));
+    CHECK_FALSE(connects_with("ECDHE-ECDSA-CHACHA20-POLY1305", ""));
+    for (const char* any : {"TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"})
+        CHECK(connects_with("", any));
+
+    settings.cipher_suites.push_back("TLS_CHACHA20_POLY1305_SHA256");
+    CHECK(connects_with("", "TLS_CHACHA20_POLY1305_SHA256"));
+    CHECK_FALSE(connects_with("", "TLS_AES_128_GCM_SHA256"));
+    CHECK(connects_with("ECDHE-ECDSA-AES256-GCM-SHA384", ""));
+}
+
+TEST_CASE(
+    "suites: a list that leaves TLS 1.2 none, or that holds an unknown one, makes no policy") {
+    PolicySettings settings;
+    settings.cipher_suites = {"TLS_AES_128_GCM_SHA256"};
+    CHECK_THAT(policy_error(settings).message, ContainsSubstring("left for TLS 1.2"));
+    settings.min_version = Version::tls13;
+    CHECK(Policy::make(settings, nullptr).has_value());
+    for (const char* unknown : {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA255", "TLS_NOT_A_SUITE", ""}) {
+        settings.cipher_suites = {"TLS_AES_128_GCM_SHA256", unknown};
+        CHECK_THAT(policy_error(settings).message, ContainsSubstring("does not have"));
+    }
+}
+
+TEST_CASE("groups: only those of the list are spoken") {
+    PolicySettings settings;
+    settings.groups = {"secp521r1", "x25519"};
+    const auto policy = make_policy(settings);
+    ClientOptions options = shop_client();
+    for (const char* group : {"X25519", "P-521"}) {
+        options.groups = group;
+        CHECK(Pair(policy, options).connect());
+    }
+    for (const char* group : {"P-256", "P-384"}) {
+        options.groups = group;
+        CHECK_FALSE(Pair(policy, options).connect());
+    }
+    // A share of the wrong one costs a HelloRetryRequest, not the connection. In TLS 1.2 P-256
+    // stands for the certificate's key too.
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+        options.min_version = options.max_version = version;
+        options.groups = "P-256:P-521";
+        CHECK(Pair(policy, options).connect());
+        options.groups = "P-256:P-384";
+        CHECK_FALSE(Pair(policy, options).connect());
+    }
+}
+
+TEST_CASE("groups: one that the library lacks makes no policy") {
+    PolicySettings settings;
+    settings.groups = {"x25519", "no-such-group"};
+    CHECK_THAT(policy_error(settings).message, ContainsSubstring("does not have no-such-group"));
+    CHECK_FALSE(has_group("no-such-group"));
+    for (const char* group : {"x25519", "secp256r1", "secp384r1", "secp521r1"})
+        CHECK(has_group(group));
+}
+
 TEST_CASE("groups: X25519MLKEM768 where the library has it") {
     const SslContextPtr probe(SSL_CTX_new(TLS_client_method()));
     if (SSL_CTX_set1_groups_list(probe.get(), "X25519MLKEM768") != 1) return;

@@ -93,9 +93,15 @@ TEST_CASE("resumption: a ticket of one policy is refused by every other") {
     if_given.client_auth = ClientAuth::verify_if_given;
     PolicySettings if_given_other = if_given;
     if_given_other.client_ca_pem += "\n";
+    PolicySettings suites;
+    suites.cipher_suites = {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"};
+    PolicySettings groups;
+    groups.groups = {"x25519"};
     const std::vector<std::shared_ptr<const Policy>> policies = {make_policy({}, keys),
                                                                  make_policy(tls13, keys),
                                                                  make_policy(alpn, keys),
+                                                                 make_policy(suites, keys),
+                                                                 make_policy(groups, keys),
                                                                  make_policy(asking, keys),
                                                                  make_policy(if_given, keys),
                                                                  make_policy(if_given_other, keys)};
@@ -114,6 +120,21 @@ TEST_CASE("resumption: the challenge policy and policies without keys never resu
         const auto policy = make_policy();
         CHECK_FALSE(visitor.visit(policy));
         CHECK_FALSE(visitor.ticket);
+    }
+}
+
+TEST_CASE("resumption: without session tickets nobody gets one, and none is accepted") {
+    ManualClock clock(wall_now());
+    const auto keys = make_ticket_keys(clock);
+    PolicySettings off;
+    off.session_tickets = false;
+    for (const int version : both_versions) {
+        Visitor visitor(version);
+        CHECK_FALSE(visitor.visit(make_policy(off, keys)));
+        CHECK_FALSE(visitor.ticket);
+        CHECK_FALSE(visitor.visit(make_policy({}, keys)));
+        REQUIRE(visitor.ticket);
+        CHECK_FALSE(visitor.visit(make_policy(off, keys)));
     }
 }
 

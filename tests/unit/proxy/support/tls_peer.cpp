@@ -6,8 +6,10 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <sys/socket.h>
 
 namespace mesh::test {
 
@@ -37,6 +39,8 @@ TlsPeer::TlsPeer(Peer peer, const TlsOptions& options)
     if (!wire.empty()) {
         SSL_set_alpn_protos(ssl_.get(), wire.data(), static_cast<unsigned>(wire.size()));
     }
+    if (!options.groups.empty()) SSL_set1_groups_list(ssl_.get(), options.groups.c_str());
+    if (options.resume != nullptr) SSL_set_session(ssl_.get(), options.resume);
     if (options.certificate != nullptr) {
         SSL_use_cert_and_key(ssl_.get(),
                              options.certificate->chain().native().front().get(),
@@ -82,6 +86,30 @@ bool TlsPeer::handshake() {
     if (result == 1) return true;
     note_end(result);
     return false;
+}
+
+bool TlsPeer::handshake(const std::function<Bytes(int flight, Bytes)>& change) {
+    BIO* const in = BIO_new(BIO_s_mem());
+    BIO* const out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl_.get(), in, out);
+    for (int flight = 0;;) {
+        ERR_clear_error();
+        const int result = SSL_do_handshake(ssl_.get());
+        Bytes leaving(BIO_ctrl_pending(out));
+        if (!leaving.empty()) {
+            BIO_read(out, leaving.data(), static_cast<int>(leaving.size()));
+            peer_.send(as_text(change(flight++, std::move(leaving))));
+        }
+        if (result == 1) break;
+        if (SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) return false;
+        std::array<std::uint8_t, 16 * 1024> piece{};
+        const ssize_t count = ::recv(peer_.fd(), piece.data(), piece.size(), 0);
+        if (count <= 0) return false;
+        BIO_write(in, piece.data(), static_cast<int>(count));
+    }
+    REQUIRE(BIO_ctrl_pending(in) == 0);
+    SSL_set_fd(ssl_.get(), peer_.fd());
+    return true;
 }
 
 bool TlsPeer::send(std::string_view bytes) {

@@ -1,11 +1,13 @@
 #pragma once
 // A TLS client over a blocking socket.
+#include "base/bytes.hpp"
 #include "support/peer.hpp"
 #include "tls/certificate.hpp"
 #include "tls/openssl_ptr.hpp"
 
 #include <openssl/ssl.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +18,8 @@ struct TlsOptions {
     TlsOptions(std::string server_name = "shop.example") : name(std::move(server_name)) {}
     std::string name;  ///< "" = none sent
     std::vector<std::string> alpn;
+    std::string groups;  ///< "" = the library's
+    SSL_SESSION* resume = nullptr;
     int min_version = 0;
     int max_version = 0;
     const tls::Credential* certificate = nullptr;
@@ -27,6 +31,8 @@ class TlsPeer {
 
     /// True when established.
     bool handshake();
+    /// The same by hand: `change` may replace each flight before it leaves; they count from 0.
+    bool handshake(const std::function<Bytes(int flight, Bytes)>& change);
     bool send(std::string_view bytes);
     std::string receive(std::size_t count);
     std::string receive_all();
