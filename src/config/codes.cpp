@@ -6,7 +6,7 @@ namespace {
 constexpr Code table[] = {
     {unreadable, "the configuration file cannot be read"},
     {encoding, "the file is not UTF-8 text, or holds control characters"},
-    {syntax, "the file is not YAML, or uses a part of YAML that configurations do without"},
+    {syntax, "the file is not YAML or TOML, or uses a part of YAML that configurations do without"},
     {limit, "the file is larger, deeper or more repetitive than mesh reads"},
     {duplicate, "a key stands twice in one section"},
     {unknown_option, "no option has this name"},
@@ -49,6 +49,9 @@ constexpr Code table[] = {
      "warning: the rule matches a name for which `domains` orders no certificate"},
     {domain_not_routed, "warning: a certificate is ordered for a name that no router matches"},
     {same_rule, "warning: two routers of an entry point have the same rule"},
+    {container_service,
+     "note: labels define no service, so the container is the server of the one its routers name"},
+    {nothing_labelled, "warning: no label begins with the prefix"},
     {resolver_unused, "warning: no router uses this resolver"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
 };

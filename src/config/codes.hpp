@@ -48,6 +48,8 @@ inline constexpr std::string_view domains_unused = "domains-unused";
 inline constexpr std::string_view name_not_in_domains = "name-not-in-domains";
 inline constexpr std::string_view domain_not_routed = "domain-not-routed";
 inline constexpr std::string_view same_rule = "same-rule";
+inline constexpr std::string_view container_service = "container-service";
+inline constexpr std::string_view nothing_labelled = "nothing-labelled";
 inline constexpr std::string_view resolver_unused = "resolver-unused";
 inline constexpr std::string_view challenge_port = "challenge-port";
 

@@ -54,6 +54,8 @@ struct RouterTlsDraft {
 
 struct RouterDraft {
     model::Location at;
+    std::string provider = "file";
+    std::string written;  ///< of labels: all they say of it, in one form
     std::vector<Text> entry_points;
     std::optional<Text> rule;
     std::optional<std::int64_t> priority;
@@ -66,8 +68,16 @@ struct ServerDraft {
     std::optional<Text> address;
 };
 
+/// The container that the labels belong to, as the server of a service.
+struct ContainerServerDraft {
+    model::Location at;
+    std::string name;  ///< of the container or service
+    std::optional<std::uint16_t> port;
+};
+
 struct LoadBalancerDraft {
     model::Location at;
+    std::vector<ContainerServerDraft> containers;
     std::vector<ServerDraft> servers;
     bool servers_given = false;
 };

@@ -45,7 +45,8 @@ std::string checked(const LoadResult& result) {
 std::vector<fs::path> configurations() {
     std::vector<fs::path> paths;
     for (const auto& entry : fs::directory_iterator(folder))
-        if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
+        if (entry.path().extension() == ".yaml" || entry.path().extension() == ".toml")
+            paths.push_back(entry.path());
     std::sort(paths.begin(), paths.end());
     return paths;
 }
@@ -56,7 +57,7 @@ std::vector<fs::path> configurations() {
 TEST_CASE("bad configurations: each yields exactly the findings beside it", "[config][bad]") {
     const bool update = std::getenv("MESH_UPDATE_EXPECTED") != nullptr;
     const auto paths = configurations();
-    CHECK(paths.size() >= 60);
+    CHECK(paths.size() >= 110);
 
     for (const fs::path& path : paths) {
         CAPTURE(path.filename().string());
