@@ -19,6 +19,9 @@ else()
   add_library(mesh_yaml_cpp INTERFACE)
   target_link_libraries(mesh_yaml_cpp INTERFACE yaml-cpp)
 endif()
+# Header-only, compiled in src/config/toml.cpp alone: the package's library would be one more to
+# install beside mesh.
+find_path(MESH_TOMLPLUSPLUS toml++/toml.h REQUIRED)
 if(MESH_TESTS)
   find_package(Catch2 REQUIRED)
 endif()

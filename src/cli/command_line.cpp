@@ -91,9 +91,30 @@ class CommandLine {
         command->add_flag("--no-secrets",
                           check_.no_secrets,
                           "Unset variables and missing key files are warnings");
+        command
+            ->add_option("--labels",
+                         check_.labels,
+                         "Check a container's labels too: YAML, a Compose file, or lines of "
+                         "key=value; may be repeated")
+            ->type_name("FILE")
+            ->allow_extra_args(false);
+        command
+            ->add_option("--tags", check_.tags, "Check a service's tags too: JSON; may be repeated")
+            ->type_name("FILE")
+            ->allow_extra_args(false);
+        command
+            ->add_option("--prefix",
+                         check_.prefixes,
+                         "What labels and tags begin with, in any case; several with commas, \"\" "
+                         "for none")
+            ->type_name("PREFIX")
+            ->delimiter(',')
+            ->allow_extra_args(false)
+            ->capture_default_str();
         command->footer(
             "Exit code 1 if there is an error.\n\n"
-            "Example:\n  mesh check --config mesh.yaml --json");
+            "Examples:\n  mesh check --config mesh.yaml --json\n"
+            "  mesh check --labels compose.yaml --prefix mesh,traefik");
         command->callback([this] { command_ = [this] { return check(common_, check_); }; });
     }
 

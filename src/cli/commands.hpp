@@ -11,7 +11,10 @@ struct Common {
 };
 
 struct CheckOptions {
-    bool no_secrets = false;  ///< unset variables and missing key files are warnings
+    bool no_secrets = false;          ///< unset variables and missing key files are warnings
+    std::vector<std::string> labels;  ///< files with labels of a container
+    std::vector<std::string> tags;    ///< files with tags of a service
+    std::vector<std::string> prefixes = {"mesh"};
 };
 
 struct ImportOptions {

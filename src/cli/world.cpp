@@ -83,8 +83,15 @@ void StderrLog::write(LogLevel level,
 }
 
 config::LoadResult load(const std::string& path, bool no_secrets) {
-    config::LoadResult result = config::load_file(path, {config::process_environment, no_secrets});
-    if (!result.configuration || no_secrets) return result;
+    config::LoadOptions options;
+    options.no_secrets = no_secrets;
+    return load(path, std::move(options));
+}
+
+config::LoadResult load(const std::string& path, config::LoadOptions options) {
+    options.environment = config::process_environment;
+    config::LoadResult result = config::load_file(path, options);
+    if (!result.configuration || options.no_secrets) return result;
     const WallTime now = SystemClock().now();
     app::add_file_findings(result, app::load_tls_files(*result.configuration, now), now);
     return result;

@@ -17,6 +17,8 @@ namespace mesh::cli {
 /// Loads a configuration file with the process's environment, and then everything it names:
 /// findings about certificate files are among the others.
 [[nodiscard]] config::LoadResult load(const std::string& path, bool no_secrets);
+/// The same with other options; their environment is the process's.
+[[nodiscard]] config::LoadResult load(const std::string& path, config::LoadOptions options);
 
 /// Findings one per line, then the summary, on stdout.
 void print(const config::LoadResult& result);

@@ -6,7 +6,7 @@ namespace {
 constexpr Code table[] = {
     {unreadable, "the configuration file cannot be read"},
     {encoding, "the file is not UTF-8 text, or holds control characters"},
-    {syntax, "the file is not YAML, or uses a part of YAML that configurations do without"},
+    {syntax, "the file is not YAML or TOML, or uses a part of YAML that configurations do without"},
     {limit, "the file is larger, deeper or more repetitive than mesh reads"},
     {duplicate, "a key stands twice in one section"},
     {unknown_option, "no option has this name"},
@@ -67,6 +67,9 @@ constexpr Code table[] = {
     {old_name, "note: an option is written by a name that has been replaced; both work"},
     {suites_unused, "warning: `cipherSuites` holds suites of a TLS version that is not spoken"},
     {generated_unused, "warning: `defaultGeneratedCert` has no effect beside `defaultCertificate`"},
+    {container_service,
+     "note: labels define no service, so the container is the server of the one its routers name"},
+    {nothing_labelled, "warning: no label begins with the prefix"},
     {resolver_unused, "warning: no router uses this resolver"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
 };

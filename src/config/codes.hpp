@@ -60,6 +60,8 @@ inline constexpr std::string_view entry_points_differ = "entry-points-differ";
 inline constexpr std::string_view old_name = "old-name";
 inline constexpr std::string_view suites_unused = "suites-unused";
 inline constexpr std::string_view generated_unused = "generated-unused";
+inline constexpr std::string_view container_service = "container-service";
+inline constexpr std::string_view nothing_labelled = "nothing-labelled";
 inline constexpr std::string_view resolver_unused = "resolver-unused";
 inline constexpr std::string_view challenge_port = "challenge-port";
 

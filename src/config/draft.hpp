@@ -50,6 +50,8 @@ struct RouterTlsDraft {
 
 struct RouterDraft {
     model::Location at;
+    std::string provider = "file";
+    std::string written;  ///< of labels: all they say of it, in one form
     std::vector<Text> entry_points;
     std::optional<Text> rule;
     std::optional<std::int64_t> priority;
@@ -73,8 +75,16 @@ struct ServerDraft {
     std::optional<Text> address;
 };
 
+/// The container that the labels belong to, as the server of a service.
+struct ContainerServerDraft {
+    model::Location at;
+    std::string name;  ///< of the container or service
+    std::optional<std::uint16_t> port;
+};
+
 struct LoadBalancerDraft {
     model::Location at;
+    std::vector<ContainerServerDraft> containers;
     std::vector<ServerDraft> servers;
     bool servers_given = false;
 };
@@ -99,6 +109,7 @@ struct MiddlewareDraft {
     std::optional<AllowListDraft> allow_list;
     std::optional<AllowListDraft> white_list;  ///< the same under its old name
     std::optional<InFlightDraft> in_flight;
+    std::string written;  ///< of labels: all they say of it, in one form
 };
 
 struct TcpDraft {

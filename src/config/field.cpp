@@ -3,6 +3,7 @@
 #include "base/duration.hpp"
 #include "base/nearest.hpp"
 #include "config/codes.hpp"
+#include "config/labels.hpp"
 #include "config/quote.hpp"
 #include "config/spelling.hpp"
 #include "config/substitution.hpp"
@@ -15,17 +16,6 @@ namespace mesh::config {
 namespace {
 
 using Trouble = Substituted::Trouble;
-
-constexpr Choice<bool> booleans[] = {
-    {"true", true},
-    {"yes", true},
-    {"on", true},
-    {"1", true},
-    {"false", false},
-    {"no", false},
-    {"off", false},
-    {"0", false},
-};
 
 std::string_view what_it_is(NodeKind kind) {
     switch (kind) {
@@ -50,6 +40,22 @@ bool holds_control(std::string_view text) {
 
 bool is_ascii(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
+}
+
+/// "a, b" as a label has a list.
+std::vector<Text> split(const Text& list) {
+    constexpr std::string_view blanks = " \t\r\n";
+    std::vector<Text> out;
+    std::string_view rest = list.value;
+    while (!list.unknown && !rest.empty()) {
+        const std::string_view item = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+        const std::size_t begin = item.find_first_not_of(blanks);
+        if (begin == std::string_view::npos) continue;
+        Text& one = out.emplace_back(list);
+        one.value = item.substr(begin, item.find_last_not_of(blanks) + 1 - begin);
+    }
+    return out;
 }
 
 }  // namespace
@@ -90,7 +96,10 @@ std::string Field::path() const {
 }
 
 model::Location Field::location(Place place) const {
-    return {source_->file, static_cast<int>(place.line), static_cast<int>(place.column), path()};
+    return {source_->file,
+            static_cast<int>(place.line),
+            static_cast<int>(place.column),
+            is_label() ? source_->label_paths->path(place) : path()};
 }
 
 model::Location Field::at() const {
@@ -101,8 +110,24 @@ model::Location Field::key_at() const {
     return location(key_ ? key_->place() : node_.place());
 }
 
+model::Location Field::written_at() const {
+    model::Location at = key_at();
+    if (is_label()) at.path = source_->label_paths->key(key_ ? key_->place() : node_.place());
+    return at;
+}
+
+bool Field::is_optional_section() const {
+    if (!is_label() || kind() != NodeKind::scalar) return is_section();
+    if (node_.text().empty()) return true;
+    return boolean();
+}
+
 bool Field::is_section() const {
     if (kind() == NodeKind::map || kind() == NodeKind::null) return true;
+    if (is_label()) {
+        wrong_kind("options below this label");
+        return false;
+    }
     const bool meant_on = kind() == NodeKind::scalar && equal_ignoring_case(node_.text(), "true");
     wrong_kind("a map of options", meant_on ? "write {} for the defaults" : "");
     return false;
@@ -140,6 +165,7 @@ void Field::bad_value(const Text& text, const std::string& expected, std::string
 
 /// The column where the value begins, if the source holds it there byte for byte.
 int Field::verbatim_column(std::string_view value) const {
+    if (is_label()) return 0;
     const Place place = node_.place();
     const std::size_t quote = node_.plain() ? 0 : 1;
     const std::string_view rest =
@@ -169,7 +195,11 @@ Text Field::text() const {
         wrong_kind("a single value");
         return out;
     }
-    Substituted result = substitute(node_.text(), source_->environment, source_->folder);
+    Substituted result;
+    if (is_label())
+        result.text = node_.text();
+    else
+        result = substitute(node_.text(), source_->environment, source_->folder);
     out.hidden = result.replaced;
     if (result.trouble != Trouble::none) {
         report(std::move(result), out.at);
@@ -192,6 +222,7 @@ std::vector<Text> Field::texts() const {
         wrong_kind("a list");
         return out;
     }
+    if (kind() == NodeKind::scalar && is_label()) return split(text());
     if (kind() == NodeKind::scalar) {
         Text only = text();
         if (only.value.find(',') != std::string::npos)
@@ -222,10 +253,9 @@ std::vector<Text> Field::some_texts() const {
 bool Field::boolean() const {
     const Text given = text();
     if (given.unknown) return false;
-    for (const Choice<bool>& choice : booleans)
-        if (equal_ignoring_case(choice.word, given.value)) return choice.value;
-    bad_value(given, "true or false");
-    return false;
+    const auto value = parse_boolean(given.value);
+    if (!value) bad_value(given, "true or false");
+    return value.value_or(false);
 }
 
 std::int64_t Field::integer(std::int64_t min, std::int64_t max) const {

@@ -15,6 +15,7 @@
 
 namespace mesh::config {
 
+class LabelPaths;
 struct Substituted;
 
 /// A single value of the configuration, with what later checks need to complain about it.
@@ -40,6 +41,9 @@ struct Source {
     const Environment& environment;
     bool no_secrets;
     Problems& problems;
+    /// Set when the tree was made of labels: nothing is substituted, lists are split at commas, and
+    /// a label's key is its path.
+    const LabelPaths* label_paths = nullptr;
 };
 
 /// A word an option takes, and what it stands for.
@@ -72,6 +76,9 @@ class Field {
     /// Of the key; of the value when there is none.
     [[nodiscard]] model::Location key_at() const;
     [[nodiscard]] std::string path() const;
+    /// Of the key, for a mistake in the key itself: in labels the path is then the whole label.
+    [[nodiscard]] model::Location written_at() const;
+    [[nodiscard]] bool is_label() const { return source_->label_paths != nullptr; }
 
     /// The key of a map's entry. Keys are taken as they stand, without substitution.
     [[nodiscard]] std::string_view key(std::size_t index) const { return node_.key(index).text(); }
@@ -82,6 +89,9 @@ class Field {
 
     /// A map, or nothing behind the key, which is an empty one. Else reports and is false.
     [[nodiscard]] bool is_section() const;
+    /// The same for one that may be left out: in labels `tls=true` is one without options, and
+    /// `tls=false` says that there is none.
+    [[nodiscard]] bool is_optional_section() const;
     /// A list. Else reports and is false.
     [[nodiscard]] bool is_list() const;
 

@@ -19,10 +19,11 @@ bool wants_certificate(const model::Router& router) {
 }
 
 /// All routers that take TLS connections, to ask whether any of them would take a name.
-rules::SniIndex tls_routers(const model::Configuration& configuration) {
+rules::SniIndex tls_routers(const Resolution& resolution) {
     std::vector<rules::RankedRule> ranked;
-    for (const auto& [name, router] : configuration.routers)
-        if (router.tls) ranked.push_back({router.rule, {router.rule, {}, {}, name}, 0});
+    for (const auto* const routers : {&resolution.out.routers, &resolution.incomplete_routers})
+        for (const auto& [name, router] : *routers)
+            if (router.tls) ranked.push_back({router.rule, rank_of(router), 0});
     return rules::SniIndex(std::move(ranked));
 }
 
@@ -70,11 +71,14 @@ void domains_not_routed(Resolution& resolution,
 
 void lint_domains(Resolution& resolution) {
     std::optional<rules::SniIndex> routes;  // made when the first router needs it
-    for (const auto& [name, router] : resolution.out.routers) {
-        if (!wants_certificate(router) || router.tls->domains.empty()) continue;
-        if (!routes) routes = tls_routers(resolution.out);
-        names_not_in_domains(resolution, router);
-        domains_not_routed(resolution, router, *routes);
+    for (const auto* const routers : {&resolution.out.routers, &resolution.incomplete_routers}) {
+        for (const auto& [name, router] : *routers) {
+            const auto& draft = resolution.draft().tcp.routers.at(name);
+            if (!router.tls || router.tls->domains.empty() || !draft.tls->cert_resolver) continue;
+            if (!routes) routes = tls_routers(resolution);
+            names_not_in_domains(resolution, router);
+            domains_not_routed(resolution, router, *routes);
+        }
     }
 }
 

@@ -10,13 +10,14 @@
 #include <vector>
 
 namespace mesh::config {
+
+rules::Rank rank_of(const model::Router& router) {
+    return {router.rule, router.priority, router.provider, router.name};
+}
+
 namespace {
 
 using Router = model::Router;
-
-rules::Rank rank_of(const Router& router) {
-    return {router.rule, router.priority, router.provider, router.name};
-}
 
 const model::Location& place_of(const Resolution& resolution, const std::string& router) {
     return resolution.draft().tcp.routers.at(router).rule->at;

@@ -4,10 +4,13 @@
 #include "config/codes.hpp"
 #include "config/files.hpp"
 #include "config/finding_json.hpp"
+#include "config/label_files.hpp"
+#include "config/label_objects.hpp"
 #include "config/options.hpp"
 #include "config/problems.hpp"
 #include "config/resolve.hpp"
 #include "config/source_text.hpp"
+#include "config/toml.hpp"
 #include "config/yaml.hpp"
 #include "model/wanted.hpp"
 
@@ -42,21 +45,32 @@ std::string summary_of(const LoadResult& result,
 std::optional<Draft> decode_text(const Source& source, Problems& problems) {
     model::Location file;
     file.file = source.file;
-    if (file.file->ends_with(".toml")) {
-        problems.error(codes::unsupported,
-                       file,
-                       "TOML files are not supported in this version",
-                       "write the configuration as YAML");
-        return std::nullopt;
-    }
     if (source.text.size() > file_size_max) {
         problems.error(codes::limit, file, "the file is larger than 64 MiB");
         return std::nullopt;
     }
     if (!check_source_text(source.text, file, problems)) return std::nullopt;
-    const auto yaml = parse_yaml(source.text, file, problems);
-    if (!yaml) return std::nullopt;
-    return decode(source, yaml->tree.node(yaml->root));
+    const auto parsed = source.file->ends_with(".toml") ? parse_toml(source.text, file, problems)
+                                                        : parse_yaml(source.text, file, problems);
+    if (!parsed) return std::nullopt;
+    return decode(source, parsed->tree.node(parsed->root));
+}
+
+/// Adds what the files with labels and tags define.
+void add_label_files(const LoadOptions& options, Draft& draft, Problems& problems) {
+    for (const LabelFileName& file : options.label_files) {
+        const auto text = read_file(file.path, label_file_size_max);
+        if (!text) {
+            problems.error(codes::unreadable,
+                           {std::make_shared<const std::string>(file.path), 0, 0, {}},
+                           "cannot read the file: " + text.error().message);
+            continue;
+        }
+        const auto units = file.is_tags ? read_tags(*text, file.path, problems)
+                                        : read_labels(*text, file.path, problems);
+        for (const LabelledUnit& unit : units)
+            add_labelled(unit, options.label_prefixes, draft, problems);
+    }
 }
 
 LoadResult finish(std::optional<model::Configuration> configuration,
@@ -92,8 +106,10 @@ LoadResult load_text(std::string_view text,
                         options.no_secrets,
                         problems};
     std::optional<model::Configuration> configuration;
-    if (auto draft = decode_text(source, problems))
+    if (auto draft = decode_text(source, problems)) {
+        add_label_files(options, *draft, problems);
         configuration = resolve(source, std::move(*draft));
+    }
     return finish(std::move(configuration), file_name, problems);
 }
 

@@ -16,12 +16,20 @@ using Environment = std::function<std::optional<std::string>(std::string_view na
 /// The environment of this process. Not to be called while another thread changes it.
 [[nodiscard]] std::optional<std::string> process_environment(std::string_view name);
 
+/// Labels or tags to check as if a provider had found them.
+struct LabelFileName {
+    std::string path;
+    bool is_tags = false;  ///< JSON tags of a service, else labels of a container
+};
+
 struct LoadOptions {
     /// For `${NAME}` and $STATE_DIRECTORY. Empty: no variable is set.
     Environment environment;
     /// Unset variables and missing key files become warnings: for checking a configuration on a
     /// machine that does not have the secrets. What depends on them is then left out of the model.
     bool no_secrets = false;
+    std::vector<LabelFileName> label_files = {};
+    std::vector<std::string> label_prefixes = {"mesh"};
 };
 
 struct LoadResult {
@@ -47,6 +55,8 @@ void add_findings(LoadResult& result,
 
 /// The largest configuration file that is read.
 inline constexpr std::size_t file_size_max = std::size_t{64} * 1024 * 1024;
+/// The largest file with labels or tags.
+inline constexpr std::size_t label_file_size_max = std::size_t{16} * 1024 * 1024;
 
 /// Reads, decodes and checks a configuration file: everything that needs no network. All problems
 /// are collected at once. Relative paths in it start at the file's folder. Reads the file and

@@ -29,6 +29,7 @@ namespace mesh::config {
 [[nodiscard]] const Section<ServiceDraft>& service_section();
 [[nodiscard]] const Section<LoadBalancerDraft>& load_balancer_section();
 [[nodiscard]] const Section<ServerDraft>& server_section();
+[[nodiscard]] const Section<ContainerServerDraft>& container_server_section();
 [[nodiscard]] const Section<TlsDraft>& tls_section();
 [[nodiscard]] const Section<TlsOptionsDraft>& tls_options_section();
 [[nodiscard]] const Section<ClientAuthDraft>& client_auth_section();

@@ -156,6 +156,7 @@ std::vector<SectionText> all_sections() {
             text_of(service_section()),
             text_of(load_balancer_section()),
             text_of(server_section()),
+            text_of(container_server_section()),
             text_of(tls_section()),
             text_of(tls_options_section()),
             text_of(client_auth_section()),

@@ -7,6 +7,7 @@
 namespace mesh::config {
 namespace {
 
+constexpr std::int64_t port_max = 65'535;
 constexpr std::int64_t priority_max = std::numeric_limits<std::int64_t>::max();
 
 /// An empty value means the option is not there.
@@ -25,6 +26,12 @@ void read_servers(const Field& field, LoadBalancerDraft& out) {
     read_list(field, server_section(), out.servers);
     if (field.kind() == NodeKind::list && field.size() == 0)
         field.problems().error(codes::missing, field.at(), "a service needs at least one server");
+}
+
+void read_container(const Field& field, LoadBalancerDraft& out) {
+    std::optional<ContainerServerDraft> container;
+    read_section(field, container_server_section(), container);
+    if (container) out.containers.push_back(std::move(*container));
 }
 
 constexpr Option<TcpDraft> tcp_options[] = {
@@ -72,10 +79,11 @@ constexpr Option<RouterDraft> router_options[] = {
         [](const Field& field, RouterDraft& out) {
             out.priority = field.integer(-priority_max, priority_max);
         }),
-    required<RouterDraft>("service",
-                          "name",
-                          "The service the connections go to.",
-                          [](const Field& field, RouterDraft& out) { out.service = field.text(); }),
+    required_in_files<RouterDraft>(
+        "service",
+        "name",
+        "The service the connections go to.",
+        [](const Field& field, RouterDraft& out) { out.service = field.text(); }),
     option<RouterDraft>("tls",
                         "section",
                         "plain TCP",
@@ -166,8 +174,14 @@ constexpr Option<ServiceDraft> service_options[] = {
 constexpr Section<ServiceDraft> service{"tcp.services.<name>", service_options};
 
 constexpr Option<LoadBalancerDraft> load_balancer_options[] = {
-    required<LoadBalancerDraft>(
+    required_in_files<LoadBalancerDraft>(
         "servers", "list of sections", "At least one server.", read_servers),
+    label_option<LoadBalancerDraft>(
+        "server",
+        "section",
+        "The container or service itself.",
+        "write servers: [{ address: \"127.0.0.1:8080\" }]",
+        [](const Field& field, LoadBalancerDraft& out) { read_container(field, out); }),
     later<LoadBalancerDraft>("strategy"),
     later<LoadBalancerDraft>("serversTransport"),
     later<LoadBalancerDraft>("proxyProtocol"),
@@ -187,6 +201,21 @@ constexpr Option<ServerDraft> server_options[] = {
     later<ServerDraft>("weight"),
 };
 constexpr Section<ServerDraft> server{"tcp.services.<name>.loadBalancer.servers[]", server_options};
+
+constexpr Option<ContainerServerDraft> container_server_options[] = {
+    option<ContainerServerDraft>("port",
+                                 "number",
+                                 "the lowest port the container exposes",
+                                 "The port it listens on, 1 to 65535.",
+                                 [](const Field& field, ContainerServerDraft& out) {
+                                     out.port =
+                                         static_cast<std::uint16_t>(field.integer(1, port_max));
+                                 }),
+    later<ContainerServerDraft>("tls"),
+    foreign<ContainerServerDraft>("scheme"),
+};
+constexpr Section<ContainerServerDraft> container_server{"tcp.services.<name>.loadBalancer.server",
+                                                         container_server_options};
 
 }  // namespace
 
@@ -213,6 +242,9 @@ const Section<LoadBalancerDraft>& load_balancer_section() {
 }
 const Section<ServerDraft>& server_section() {
     return server;
+}
+const Section<ContainerServerDraft>& container_server_section() {
+    return container_server;
 }
 
 }  // namespace mesh::config

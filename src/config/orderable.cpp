@@ -23,11 +23,10 @@ void add_name(Resolution& resolution, const Text& text, WantedNames& names) {
     if (auto name = parse_written_name(text.value)) {
         names.push_back({std::move(*name), &text, true});
     } else {
-        resolution.problems().error(
-            codes::bad_value,
-            text.at,
-            config::shown(text) + " is not a host name",
-            "write it like shop.example");
+        resolution.problems().error(codes::bad_value,
+                                    text.at,
+                                    config::shown(text) + " is not a host name",
+                                    "write it like shop.example");
     }
 }
 

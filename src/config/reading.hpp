@@ -46,10 +46,10 @@ void read_list(const Field& field, const Section<T>& section, std::vector<T>& ou
 /// A section that is there or not.
 template <class T>
 void read_section(const Field& field, const Section<T>& section, std::optional<T>& out) {
-    if (!field.is_section()) return;
+    if (!field.is_optional_section()) return;
     out.emplace();
     out->at = field.key_at();
-    decode_section(field, section, *out);
+    decode_options(field, section, *out);
 }
 
 /// `tls:` with nothing behind it turns TLS on, as it does in Traefik; says so.

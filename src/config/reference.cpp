@@ -56,6 +56,8 @@ std::string options_table(const SectionText& section) {
 
 std::string section_markdown(const SectionText& section) {
     std::string out = heading(section) + options_table(section);
+    if (const auto names = listed(section, Support::label); !names.empty())
+        out += "\nIn labels and tags also: " + names + ".\n";
     if (const auto names = listed(section, Support::later); !names.empty())
         out += "\nNot supported in this version: " + names + ".\n";
     if (const auto names = listed(section, Support::foreign); !names.empty())

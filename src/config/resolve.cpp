@@ -21,6 +21,16 @@ std::string listed(const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::string qualified_name(std::string_view name, std::string_view provider) {
+    const std::size_t at = name.rfind('@');
+    if (at == std::string_view::npos) {
+        std::string key(name);
+        if (provider != file_provider) key.append("@").append(provider);
+        return key;
+    }
+    return std::string(name.substr(at + 1) == file_provider ? name.substr(0, at) : name);
+}
+
 std::string Resolution::readable_file(const Text& path, bool secret) const {
     if (path.unknown) return {};
     if (path.value.find("-----BEGIN") != std::string::npos) {
@@ -55,7 +65,9 @@ bool Resolution::may_compare(std::size_t names) {
 void Resolution::report_unknown(const Text& reference,
                                 std::string_view what,
                                 const std::vector<std::string>& names) const {
-    const auto near = reference.hidden ? std::nullopt : nearest(reference.value, names);
+    const auto near = reference.hidden
+                          ? std::nullopt
+                          : nearest(qualified_name(reference.value, file_provider), names);
     std::string hint;
     if (near) {
         hint = "did you mean \"" + *near + "\"?";

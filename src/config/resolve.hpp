@@ -2,6 +2,7 @@
 #include "config/draft.hpp"
 #include "config/field.hpp"
 #include "model/configuration.hpp"
+#include "rules/rank.hpp"
 
 #include <cstddef>
 #include <map>
@@ -11,6 +12,12 @@
 
 /// From what was decoded to the model: every value checked, every reference looked up.
 namespace mesh::config {
+
+inline constexpr std::string_view file_provider = "file";
+
+/// The key of an object in the model: its name alone in files, "name@provider" elsewhere. A name
+/// that is qualified already stays, but for "@file".
+[[nodiscard]] std::string qualified_name(std::string_view name, std::string_view provider);
 
 /// What the parts of the resolution share.
 class Resolution {
@@ -25,6 +32,16 @@ class Resolution {
     /// where the secrets are not at hand.
     [[nodiscard]] std::string readable_file(const Text& path, bool secret) const;
 
+    /// The key in `defined` of what an object of `provider` calls `name`: "name@provider" is exact,
+    /// a bare name is looked for in the object's own provider and then in the files.
+    template <class T>
+    [[nodiscard]] static std::string key_of(const std::string& name,
+                                            std::string_view provider,
+                                            const std::map<std::string, T>& defined) {
+        std::string own = qualified_name(name, provider);
+        return defined.contains(own) ? own : qualified_name(name, file_provider);
+    }
+
     /// Reports that `reference` names no `what`, with what may have been meant.
     template <class T>
     void report_unknown(const Text& reference,
@@ -37,6 +54,8 @@ class Resolution {
     }
 
     model::Configuration out;
+    /// Routers that a wrong reference keeps out of the model; there is advice on them all the same.
+    std::map<std::string, model::Router> incomplete_routers;
 
  private:
     /// Looking for the nearest name is worth some time, but not for every line of a large file.
@@ -62,6 +81,8 @@ void resolve_log(Resolution& resolution);
                                                                       const TlsOptionsDraft& draft);
 /// After the others: routers refer to all of them.
 void resolve_routers(Resolution& resolution);
+
+[[nodiscard]] rules::Rank rank_of(const model::Router& router);
 
 /// Advice on a configuration that works, but perhaps not as meant.
 void lint(Resolution& resolution);

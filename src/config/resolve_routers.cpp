@@ -10,22 +10,13 @@
 namespace mesh::config {
 namespace {
 
-constexpr std::string_view own_provider = "@file";
-
-/// "name" and "name@file" are the same; the sections of a file are provider `file`.
-Text in_own_provider(Text reference) {
-    if (reference.value.ends_with(own_provider))
-        reference.value.resize(reference.value.size() - own_provider.size());
-    return reference;
-}
-
 class RouterResolution {
  public:
     RouterResolution(Resolution& shared, const std::string& name, const RouterDraft& draft)
         : shared_(shared), name_(name), draft_(draft) {}
 
-    /// The router, if everything it takes to make one is right.
-    std::optional<model::Router> run() {
+    /// Adds the router to the model if everything it takes to make one is right.
+    void run() {
         auto entry_points = resolve_entry_points();
         auto service = resolve_service();
         auto middlewares = resolve_middlewares();
@@ -33,16 +24,19 @@ class RouterResolution {
         auto tls = resolve_tls();
         if (rule) check_rule(*rule);
         if (rule && tls) check_names(*rule, *tls);
-        if (!rule || !service || entry_points.empty()) return std::nullopt;
-        return model::Router{name_,
-                             "file",
-                             std::move(entry_points),
-                             std::move(*rule),
-                             draft_.priority,
-                             std::move(*service),
-                             std::move(tls),
-                             draft_.at,
-                             std::move(middlewares)};
+        if (!rule) return;
+        const bool is_complete = service && !entry_points.empty();
+        auto& routers = is_complete ? shared_.out.routers : shared_.incomplete_routers;
+        routers.emplace(name_,
+                        model::Router{name_,
+                                      draft_.provider,
+                                      std::move(entry_points),
+                                      std::move(*rule),
+                                      draft_.priority,
+                                      std::move(service).value_or(model::Located<std::string>{}),
+                                      std::move(tls),
+                                      draft_.at,
+                                      std::move(middlewares)});
     }
 
  private:
@@ -64,27 +58,28 @@ class RouterResolution {
 
     std::optional<model::Located<std::string>> resolve_service() {
         if (!draft_.service || draft_.service->unknown) return std::nullopt;
-        const Text reference = in_own_provider(*draft_.service);
+        const Text& reference = *draft_.service;
         const auto& defined = shared_.draft().tcp.services;
-        if (!defined.contains(reference.value)) {
+        std::string key = Resolution::key_of(reference.value, draft_.provider, defined);
+        if (!defined.contains(key)) {
             shared_.report_unknown(reference, "service", defined);
             return std::nullopt;
         }
-        return model::Located<std::string>{reference.value, reference.at};
+        return model::Located<std::string>{std::move(key), reference.at};
     }
 
     std::vector<std::string> resolve_middlewares() {
         const auto& defined = shared_.draft().tcp.middlewares;
         std::vector<std::string> names;
-        for (const Text& given : draft_.middlewares) {
-            const Text reference = in_own_provider(given);
-            if (!defined.contains(reference.value))
+        for (const Text& reference : draft_.middlewares) {
+            std::string key = Resolution::key_of(reference.value, draft_.provider, defined);
+            if (!defined.contains(key))
                 shared_.report_unknown(reference, "middleware", defined);
-            else if (std::find(names.begin(), names.end(), reference.value) != names.end())
+            else if (std::find(names.begin(), names.end(), key) != names.end())
                 problems().error(
                     codes::bad_value, reference.at, "the middleware stands twice in the list");
             else
-                names.push_back(reference.value);
+                names.push_back(std::move(key));
         }
         return names;
     }
@@ -167,32 +162,33 @@ class RouterResolution {
 
     std::optional<model::Located<std::string>> resolve_options() {
         if (!draft_.tls->options || draft_.tls->options->unknown) return std::nullopt;
-        const Text reference = in_own_provider(*draft_.tls->options);
+        const Text& reference = *draft_.tls->options;
         const auto& defined = shared_.draft().tls.options;
-        if (reference.value != "default" && !defined.contains(reference.value)) {
-            shared_.report_unknown(reference, "set of TLS options", defined);
-            return std::nullopt;
-        }
+        std::string key = Resolution::key_of(reference.value, draft_.provider, defined);
+        const bool is_known = key == "default" || defined.contains(key);
         if (draft_.tls->passthrough)
             problems().warning(codes::passthrough_options,
                                reference.at,
                                "TLS options have no effect on a router that passes TLS through");
-        return model::Located<std::string>{reference.value, reference.at};
+        else if (!is_known)
+            shared_.report_unknown(reference, "set of TLS options", defined);
+        if (!is_known) return std::nullopt;
+        return model::Located<std::string>{std::move(key), reference.at};
     }
 
     std::optional<model::Located<std::string>> resolve_cert_resolver() {
         if (!draft_.tls->cert_resolver || draft_.tls->cert_resolver->unknown) return std::nullopt;
         const Text& reference = *draft_.tls->cert_resolver;
         const auto& defined = shared_.draft().resolvers;
-        if (!defined.contains(reference.value)) {
-            shared_.report_unknown(reference, "resolver", defined);
-            return std::nullopt;
-        }
         if (draft_.tls->passthrough)
             problems().warning(codes::passthrough_resolver,
                                reference.at,
                                "this router passes TLS through and never presents the certificate "
                                "that is ordered for it");
+        if (!defined.contains(reference.value)) {
+            shared_.report_unknown(reference, "resolver", defined);
+            return std::nullopt;
+        }
         return model::Located<std::string>{reference.value, reference.at};
     }
 
@@ -256,8 +252,7 @@ class RouterResolution {
 
 void resolve_routers(Resolution& resolution) {
     for (const auto& [name, draft] : resolution.draft().tcp.routers)
-        if (auto router = RouterResolution(resolution, name, draft).run())
-            resolution.out.routers.emplace(name, std::move(*router));
+        RouterResolution(resolution, name, draft).run();
 }
 
 }  // namespace mesh::config

@@ -15,6 +15,9 @@ model::Service resolve_service(Resolution& resolution,
                                const ServiceDraft& draft) {
     model::Service service{name, {}, draft.at};
     if (!draft.load_balancer) return service;
+    // Its address is the provider's to say; without a provider the name and port stand for it.
+    for (const ContainerServerDraft& container : draft.load_balancer->containers)
+        service.servers.push_back({container.name, container.port.value_or(0), container.at});
     for (const ServerDraft& server : draft.load_balancer->servers) {
         if (!server.address || server.address->unknown) continue;
         auto address = parse_server_address(server.address->value);

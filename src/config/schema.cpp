@@ -9,7 +9,7 @@
 
 namespace mesh::config {
 SectionReader::SectionReader(const Field& section, std::vector<OptionText> options)
-    : section_(section), options_(std::move(options)), seen_line_(options_.size(), 0) {}
+    : section_(section), options_(std::move(options)), seen_line_(options_.size()) {}
 
 Field SectionReader::entry(std::size_t index, std::size_t option) const {
     return section_.entry(index, options_[option].name);
@@ -26,16 +26,23 @@ std::size_t SectionReader::option_for(std::size_t index) {
     const OptionText& option = options_[found];
     const model::Location at = entry(index, found).key_at();
     Problems& problems = section_.problems();
-    if (const int before = std::exchange(seen_line_[found], at.line); before != 0) {
+    if (const auto before = std::exchange(seen_line_[found], at.line)) {
         problems.error(codes::duplicate,
                        at,
                        in_quotes(key) + " stands twice in this section",
-                       "it stands first in line " + std::to_string(before));
+                       "it stands first in line " + std::to_string(*before));
         return nothing;
     }
     switch (option.support) {
         case Support::offered:
             return found;
+        case Support::label:
+            if (section_.is_label()) return found;
+            problems.error(codes::unknown_option,
+                           at,
+                           in_quotes(option.name) + " is for labels and tags",
+                           std::string(option.fallback));
+            return nothing;
         case Support::later:
             problems.error(codes::unsupported,
                            at,
@@ -59,20 +66,22 @@ void SectionReader::report_unknown(std::size_t index) const {
     std::string known;
     for (const OptionText& option : options_) {
         if (option.support == Support::foreign) continue;
+        if (option.support == Support::label && !section_.is_label()) continue;
         names.emplace_back(option.name);
         if (option.support == Support::later) continue;
         known += (known.empty() ? "" : ", ") + std::string(option.name);
     }
     const auto near = nearest(key, names);
     section_.problems().error(codes::unknown_option,
-                              section_.entry(index, key).key_at(),
+                              section_.entry(index, key).written_at(),
                               "unknown option " + in_quotes(key),
                               near ? "did you mean \"" + *near + "\"?" : "known here: " + known);
 }
 
 void SectionReader::report_missing() const {
     for (std::size_t i = 0; i < options_.size(); ++i) {
-        if (!options_[i].required || seen_line_[i] != 0) continue;
+        if (!options_[i].required || seen_line_[i]) continue;
+        if (options_[i].from_container && section_.is_label()) continue;
         section_.problems().error(
             codes::missing, section_.key_at(), in_quotes(options_[i].name) + " is missing");
     }

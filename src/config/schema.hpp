@@ -2,6 +2,7 @@
 #include "config/field.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -14,16 +15,19 @@ enum class Support : std::uint8_t {
     offered,  ///< decoded and enforced
     later,    ///< part of mesh's configuration, but refused by this version
     foreign,  ///< Traefik's; ignored with a warning
+    label,    ///< offered in labels and tags only
 };
 
 /// What documentation and messages need of an option.
 struct OptionText {
-    std::string_view name;      ///< accepted in any case
-    std::string_view type;      ///< for people: "duration", "list of paths"
-    std::string_view fallback;  ///< the default, for people; empty: none
-    std::string_view help;      ///< one sentence, Markdown; of a later option what to use instead
+    std::string_view name;  ///< accepted in any case
+    std::string_view type;  ///< for people: "duration", "list of paths"
+    /// The default, for people; empty: none. Of a label's option what a file has for it.
+    std::string_view fallback;
+    std::string_view help;  ///< one sentence, Markdown; of a later option what to use instead
     Support support = Support::offered;
     bool required = false;
+    bool from_container = false;  ///< required, but in labels the container itself fills it in
 };
 
 template <class T>
@@ -57,6 +61,15 @@ constexpr Option<T> required(std::string_view name,
     return {{name, type, "", help, Support::offered, true}, read};
 }
 
+/// A required option that labels may leave out: the container itself is what is meant then.
+template <class T>
+constexpr Option<T> required_in_files(std::string_view name,
+                                      std::string_view type,
+                                      std::string_view help,
+                                      void (*read)(const Field&, T&)) {
+    return {{name, type, "", help, Support::offered, true, true}, read};
+}
+
 /// An option of a later version. `hint` says what to use instead; `read` may remember, after the
 /// option was refused, that it was there.
 template <class T>
@@ -64,6 +77,16 @@ constexpr Option<T> later(std::string_view name,
                           std::string_view hint = "",
                           void (*read)(const Field&, T&) = nullptr) {
     return {{name, "", "", hint, Support::later, false}, read};
+}
+
+/// An option that only labels and tags have. `instead` is what a file has for it.
+template <class T>
+constexpr Option<T> label_option(std::string_view name,
+                                 std::string_view type,
+                                 std::string_view help,
+                                 std::string_view instead,
+                                 void (*read)(const Field&, T&)) {
+    return {{name, type, instead, help, Support::label, false}, read};
 }
 
 /// An option of Traefik's that mesh does not have.
@@ -102,12 +125,12 @@ class SectionReader {
 
     const Field& section_;
     std::vector<OptionText> options_;
-    std::vector<int> seen_line_;  ///< by option; 0: not seen
+    std::vector<std::optional<int>> seen_line_;  ///< by option; 0 for labels from nowhere
 };
 
+/// What is in a section that is known to be one.
 template <class T>
-void decode_section(const Field& field, const Section<T>& section, T& out) {
-    if (!field.is_section()) return;
+void decode_options(const Field& field, const Section<T>& section, T& out) {
     SectionReader reader(field, text_of(section).options);
     for (std::size_t i = 0; i < field.size(); ++i) {
         const std::size_t chosen = reader.option_for(i);
@@ -115,6 +138,11 @@ void decode_section(const Field& field, const Section<T>& section, T& out) {
         if (const auto read = section.options[chosen].read) read(reader.entry(i, chosen), out);
     }
     reader.report_missing();
+}
+
+template <class T>
+void decode_section(const Field& field, const Section<T>& section, T& out) {
+    if (field.is_section()) decode_options(field, section, out);
 }
 
 }  // namespace mesh::config

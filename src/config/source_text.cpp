@@ -27,15 +27,6 @@ std::string hex(unsigned byte) {
     return {'0', 'x', digits[byte >> 4U], digits[byte & 0xFU]};
 }
 
-model::Location location_of(std::string_view text, std::size_t at, const model::Location& file) {
-    const std::string_view before = text.substr(0, at);
-    const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
-    model::Location place = file;
-    place.line = 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
-    place.column = 1 + static_cast<int>(character_count(before.substr(line_begin)));
-    return place;
-}
-
 bool is_utf16(std::string_view text) {
     return text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
 }
@@ -71,13 +62,22 @@ std::string_view without_byte_order_mark(std::string_view text) {
     return text;
 }
 
+model::Location location_in(std::string_view text, std::size_t at, const model::Location& file) {
+    const std::string_view before = text.substr(0, at);
+    const std::size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
+    model::Location place = file;
+    place.line = 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+    place.column = 1 + static_cast<int>(character_count(before.substr(line_begin)));
+    return place;
+}
+
 bool check_source_text(std::string_view text, const model::Location& file, Problems& problems) {
     for (std::size_t at = 0; at < text.size();) {
         const unsigned byte = byte_at(text, at);
         const std::size_t size = utf8_sequence_size(text.substr(at));
         if (size == 0) {
             problems.error(codes::encoding,
-                           location_of(text, at, file),
+                           location_in(text, at, file),
                            is_utf16(text) ? "the file is UTF-16 text"
                                           : "byte " + hex(byte) + " is not UTF-8 text",
                            "save the file as UTF-8");
@@ -85,7 +85,7 @@ bool check_source_text(std::string_view text, const model::Location& file, Probl
         }
         if (is_forbidden_control(byte)) {
             problems.error(codes::encoding,
-                           location_of(text, at, file),
+                           location_in(text, at, file),
                            "control character " + hex(byte) + " in the file",
                            "remove it");
             return false;

@@ -16,6 +16,11 @@ namespace mesh::config {
 /// The text without a UTF-8 byte order mark at its beginning.
 [[nodiscard]] std::string_view without_byte_order_mark(std::string_view text);
 
+/// The place of the byte `at` of a text; takes time proportional to it.
+[[nodiscard]] model::Location location_in(std::string_view text,
+                                          std::size_t at,
+                                          const model::Location& file);
+
 /// Reports, with its place, the first byte that is not UTF-8 or a control character other than tab
 /// and line breaks; false then. YAML allows none of these, and some parsers take them for the end
 /// of the text.

@@ -54,6 +54,12 @@ class Tree {
     std::vector<Id> children_;
 };
 
+/// What a parser makes of a whole text.
+struct ParsedTree {
+    Tree tree;
+    Tree::Id root = 0;
+};
+
 /// A node of a tree: a handle, cheap to copy.
 class TreeNode {
  public:

@@ -183,7 +183,7 @@ class TreeBuilder final : public YAML::EventHandler {
         report(codes::syntax, place_of_(e.mark), std::string(said.message), std::string(said.hint));
     }
 
-    ParsedYaml finish() {
+    ParsedTree finish() {
         const Tree::Id root = root_ ? root_->id : tree_.add_null({1, 1, 0});
         return {std::move(tree_), root};
     }
@@ -357,7 +357,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
 }  // namespace
 
-std::optional<ParsedYaml> parse_yaml(std::string_view text,
+std::optional<ParsedTree> parse_yaml(std::string_view text,
                                      const model::Location& file,
                                      Problems& problems) {
     // Without a final line break yaml-cpp reports an open quote elsewhere, or not at all.

@@ -14,11 +14,6 @@ namespace mesh::config {
 inline constexpr int yaml_depth_max = 64;
 inline constexpr std::size_t yaml_nodes_max = 4'000'000;
 
-struct ParsedYaml {
-    Tree tree;
-    Tree::Id root = 0;
-};
-
 /// Parses one YAML document. `text` is UTF-8 without control characters (check_source_text).
 ///
 /// Anchors and aliases work; an alias keeps the place where the text stands. Refused, each with
@@ -27,7 +22,7 @@ struct ParsedYaml {
 /// first one counts; any other mistake ends the parsing. An empty text is a null.
 ///
 /// Nothing when a mistake made it impossible to go on; `problems` has it then.
-[[nodiscard]] std::optional<ParsedYaml> parse_yaml(std::string_view text,
+[[nodiscard]] std::optional<ParsedTree> parse_yaml(std::string_view text,
                                                    const model::Location& file,
                                                    Problems& problems);
 

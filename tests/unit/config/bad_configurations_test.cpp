@@ -48,7 +48,8 @@ std::string checked(const LoadResult& result) {
 std::vector<fs::path> configurations() {
     std::vector<fs::path> paths;
     for (const auto& entry : fs::directory_iterator(folder))
-        if (entry.path().extension() == ".yaml") paths.push_back(entry.path());
+        if (entry.path().extension() == ".yaml" || entry.path().extension() == ".toml")
+            paths.push_back(entry.path());
     std::sort(paths.begin(), paths.end());
     return paths;
 }

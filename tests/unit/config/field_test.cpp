@@ -34,7 +34,7 @@ class OneValue {
     Problems problems_;
     Environment environment_ = [](std::string_view) { return std::string("from outside"); };
     std::string text_;
-    std::optional<ParsedYaml> yaml_;
+    std::optional<ParsedTree> yaml_;
 };
 
 template <class Read>

@@ -410,15 +410,6 @@ TEST_CASE("load: only regular files are read", "[config][load]") {
     CHECK(only_finding(folder.file("pipe.yaml")).ends_with("Not a regular file"));
 }
 
-TEST_CASE("load: TOML is refused by name", "[config][load]") {
-    const LoadResult result = load_text("[entryPoints]\n", "mesh.toml", {});
-
-    REQUIRE(result.findings.size() == 1);
-    CHECK(render(result.findings[0]) ==
-          "mesh.toml: error: TOML files are not supported in this version; write the configuration "
-          "as YAML");
-}
-
 TEST_CASE("load: every truncation of a file has an end", "[config][load]") {
     const std::string text = with_router(
         "{ rule: \"HostSNI(`a.example.com`)\", service: 'shop', tls: { certResolver: le, domains: "

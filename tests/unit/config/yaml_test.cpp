@@ -3,6 +3,7 @@
 #include "config/codes.hpp"
 #include "config/source_text.hpp"
 #include "support/catch.hpp"
+#include "shown_tree.hpp"
 
 #include <memory>
 
@@ -11,7 +12,7 @@ using namespace mesh::config;
 namespace {
 
 struct Parsed {
-    std::optional<ParsedYaml> yaml;
+    std::optional<ParsedTree> yaml;
     std::vector<Finding> findings;
 
     [[nodiscard]] TreeNode root() const { return yaml->tree.node(yaml->root); }
@@ -25,30 +26,7 @@ Parsed parse(std::string_view text) {
     return {std::move(yaml), problems.take()};
 }
 
-/// The tree in one line: scalars as "text@line:column", plain ones without quotes.
-std::string shown(TreeNode node) {
-    const std::string place =
-        '@' + std::to_string(node.place().line) + ':' + std::to_string(node.place().column);
-    std::string inner;
-    for (std::size_t i = 0; i < node.size(); ++i) {
-        if (i > 0) inner += ", ";
-        if (node.kind() == NodeKind::map) inner += shown(node.key(i)) + ": ";
-        inner += shown(node.value(i));
-    }
-    switch (node.kind()) {
-        case NodeKind::null:
-            return "null";
-        case NodeKind::scalar:
-            return (node.plain() ? std::string(node.text())
-                                 : '"' + std::string(node.text()) + '"') +
-                   place;
-        case NodeKind::map:
-            return '{' + inner + '}';
-        case NodeKind::list:
-            return '[' + inner + ']';
-    }
-    return "";
-}
+using mesh::test::shown;
 
 std::string tree(std::string_view text) {
     const Parsed parsed = parse(text);
