@@ -21,7 +21,7 @@ else()
 endif()
 # Header-only, compiled in src/config/toml.cpp alone: the package's library would be one more to
 # install beside mesh.
-find_path(MESH_TOMLPLUSPLUS toml++/toml.h REQUIRED)
+find_path(MESH_TOMLPLUSPLUS NAMES toml++/toml.hpp toml++/toml.h REQUIRED)
 if(MESH_TESTS)
   find_package(Catch2 REQUIRED)
 endif()

@@ -73,8 +73,14 @@ Application::Application(const std::string& path,
       applied_(started_) {}
 
 Application::~Application() {
+    (void)end_reading();
     if (reconciler_) reconciler_->stop();
     if (data_plane_) data_plane_->stop();
+}
+
+bool Application::end_reading() {
+    names_.reset();  // lets go a reading that waits for a name server
+    return !reload_ || reload_->end();
 }
 
 std::optional<int> Application::start() {

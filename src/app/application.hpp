@@ -46,6 +46,9 @@ class Application final : private Controlled {
     [[nodiscard]] std::optional<int> start();
     /// Serves until a stop was requested and the drain is over.
     void wait();
+    /// After wait(). False when a reload's reading goes on, which a disk keeps: the process must
+    /// not run its exit handlers beside it.
+    [[nodiscard]] bool end_reading();
 
     /// Thread-safe: the first call drains.
     void request_stop();

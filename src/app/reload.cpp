@@ -47,10 +47,11 @@ class Reload::Way {
             if (way->executor_ != nullptr) task();
         });
     }
-    void shut() {
+    /// False when a reading goes on.
+    bool shut() {
         std::unique_lock lock(mutex_);
         executor_ = nullptr;
-        done_.wait_for(lock, patience, [this] { return reading_ == 0; });
+        return done_.wait_for(lock, std::exchange(left_, {}), [this] { return reading_ == 0; });
     }
 
  private:
@@ -58,6 +59,7 @@ class Reload::Way {
     std::condition_variable done_;
     Executor* executor_;
     int reading_ = 0;
+    std::chrono::milliseconds left_ = patience;
 };
 
 Reload::Reload(Executor& executor, Prepare prepare, Apply apply)
@@ -66,7 +68,11 @@ Reload::Reload(Executor& executor, Prepare prepare, Apply apply)
       way_(std::make_shared<Way>(executor)) {}
 
 Reload::~Reload() {
-    way_->shut();
+    (void)end();
+}
+
+bool Reload::end() {
+    return way_->shut();
 }
 
 void Reload::request(Done done) {

@@ -40,7 +40,7 @@ class Reload {
     /// More wait for one reading only if somebody repeats the command in a loop.
     static constexpr std::size_t waiting_max = 100;
 
-    /// How long the end of this object waits for a reading.
+    /// How long the end waits for a reading.
     static constexpr std::chrono::milliseconds patience{500};
 
     Reload(Executor& executor, Prepare prepare, Apply apply);
@@ -51,6 +51,10 @@ class Reload {
 
     /// On the executor; `done` runs there once.
     void request(Done done);
+
+    /// Nothing is told any more, nor applied. False when a reading goes on after `patience`: it
+    /// uses what the process ends with.
+    [[nodiscard]] bool end();
 
  private:
     class Way;

@@ -90,11 +90,19 @@ int run(const std::string& config_path) {
         print("log.filePath: " + writer.error().message + "\n");
         return exit_code::configuration;
     }
-    Application application(config_path, std::move(loaded), **writer, std::move(supervisor));
-    if (const auto failed = application.start()) return *failed;
-    const Reachable reachable(target, application);
-    signals.start([&target](int number) { target.deliver(number); });
-    application.wait();
+    bool reading_ended = false;
+    {
+        Application application(config_path, std::move(loaded), **writer, std::move(supervisor));
+        if (const auto failed = application.start()) return *failed;
+        const Reachable reachable(target, application);
+        signals.start([&target](int number) { target.deliver(number); });
+        application.wait();
+        reading_ended = application.end_reading();
+    }
+    if (!reading_ended) {
+        writer->reset();  // writes what is left
+        ::_exit(exit_code::stopped);
+    }
     return exit_code::stopped;
 }
 

@@ -1,11 +1,29 @@
 #include "app/stored_certificates.hpp"
 
+#include <algorithm>
+
 namespace mesh::app {
 namespace {
 
-Result<certs::CredentialPtr> parse(const Result<store::VersionMaterial>& material) {
+/// What was read, if it is the certificate of `entry`: by a damaged row a name can have the version
+/// of another one, whose chain its clients must not get.
+Result<certs::CredentialPtr> parse(const Result<store::VersionMaterial>& material,
+                                   const certs::CertificateEntry& entry) {
     if (!material) return material.error();
-    return tls::Credential::from_pem(material->chain_pem, material->key_pem.reveal());
+    auto credential = tls::Credential::from_pem(material->chain_pem, material->key_pem.reveal());
+    if (!credential) return credential.error();
+    const std::vector<HostPattern>& names = (*credential)->facts().names;
+    const auto missing =
+        std::find_if(entry.names.begin(), entry.names.end(), [&](const HostPattern& name) {
+            return std::none_of(names.begin(), names.end(), [&](const HostPattern& one) {
+                return one.covers(name);
+            });
+        });
+    if (missing != entry.names.end())
+        return Error{Errc::corrupt,
+                     Origin::internal,
+                     "what is stored for it does not have the name " + missing->text()};
+    return *std::move(credential);
 }
 
 /// Whether it will be the same when asked again: no fault of the moment, and no lack of memory.
@@ -60,9 +78,9 @@ Result<certs::CredentialPtr> CredentialSource::load(const certs::CertificateEntr
 }
 
 Result<certs::CredentialPtr> CredentialSource::find_stored(const certs::CertificateEntry& entry) {
-    const auto read = parse(store_->version(entry.version));
+    const auto read = parse(store_->version(entry.version), entry);
     if (read) return read;
-    const auto copied = parse(store_->version_of_copy(entry.version));
+    const auto copied = parse(store_->version_of_copy(entry.version), entry);
     note(entry, read.error(), copied.has_value());
     if (copied) return copied;
     if (is_final(read.error()) && is_final(copied.error())) lost_(entry);

@@ -6,7 +6,8 @@
 #include "config/resolve.hpp"
 #include "config/spelling.hpp"
 
-#include <set>
+#include <map>
+#include <optional>
 #include <utility>
 
 namespace mesh::config {
@@ -93,7 +94,8 @@ class LabelledObjects {
             const bool is_of_files =
                 files_.tcp.services.contains(qualified_name(service.value, file_provider));
             const std::string key = key_of(service.value);
-            if (service.unknown || !key.ends_with('@' + unit_.provider)) continue;
+            const bool is_own_reference = key.ends_with('@' + unit_.provider);
+            if (service.unknown || service.value.empty() || !is_own_reference) continue;
             if (is_own_name || !is_of_files) wanted.try_emplace(key, &service);
         }
         if (wanted.size() != 1) return;

@@ -59,7 +59,7 @@ std::optional<Draft> decode_text(const Source& source, Problems& problems) {
 /// Adds what the files with labels and tags define.
 void add_label_files(const LoadOptions& options, Draft& draft, Problems& problems) {
     for (const LabelFileName& file : options.label_files) {
-        const auto text = read_file(file.path, label_file_size_max);
+        const auto text = read_regular_file(file.path, label_file_size_max);
         if (!text) {
             problems.error(codes::unreadable,
                            {std::make_shared<const std::string>(file.path), 0, 0, {}},

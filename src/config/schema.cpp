@@ -62,6 +62,12 @@ std::size_t SectionReader::option_for(std::size_t index) {
 
 void SectionReader::report_unknown(std::size_t index) const {
     const std::string_view key = section_.key(index);
+    const model::Location at = section_.entry(index, key).written_at();
+    // What will not be shown needs no hint, which takes far longer than all the rest.
+    if (section_.problems().errors() >= Problems::kept_max) {
+        section_.problems().error(codes::unknown_option, at, "unknown option " + in_quotes(key));
+        return;
+    }
     std::vector<std::string> names;
     std::string known;
     for (const OptionText& option : options_) {
@@ -73,7 +79,7 @@ void SectionReader::report_unknown(std::size_t index) const {
     }
     const auto near = nearest(key, names);
     section_.problems().error(codes::unknown_option,
-                              section_.entry(index, key).written_at(),
+                              at,
                               "unknown option " + in_quotes(key),
                               near ? "did you mean \"" + *near + "\"?" : "known here: " + known);
 }

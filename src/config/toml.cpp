@@ -6,15 +6,20 @@
 #include "config/toml_bounds.hpp"
 #include "config/toml_errors.hpp"
 
-// The one place where the library is compiled. Its templates are its own affair.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+// The one place where the library is compiled.
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 64
-#include <algorithm>
-#include <string>
+#if __has_include(<toml++/toml.hpp>)
+#include <toml++/toml.hpp>  // since 3.4
+#else
 #include <toml++/toml.h>
-#include <utility>
-#include <vector>
+#endif
 
 namespace mesh::config {
 namespace {

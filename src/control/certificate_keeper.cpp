@@ -6,6 +6,7 @@
 #include "control/schedule.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace mesh::control {
@@ -20,6 +21,19 @@ constexpr milliseconds removal_pause = std::chrono::hours{1};
 constexpr milliseconds clock_was_set = std::chrono::minutes{1};
 /// No stored wait is longer than this; one further ahead comes from a clock that was wrong.
 constexpr milliseconds wait_max = std::chrono::hours{30};
+
+/// A release from before schema 1.2 wrote none, or left that of an earlier failure.
+bool is_known_what_was_asked(const store::CertificateRecord& record) {
+    return record.asked_until &&
+           (!record.last_error || *record.asked_until >= record.last_error->at);
+}
+
+/// A limit's wait is the CA's, and so is one without a failure.
+std::optional<WallTime> wait_of_the_ca(const store::CertificateRecord& record) {
+    const bool limited =
+        record.last_error && std::string_view{record.last_error->type}.ends_with("rateLimited");
+    return limited || record.attempts == 0 ? record.next_at : std::nullopt;
+}
 
 milliseconds wall_ahead_of_steady(const Clock& clock) {
     return clock.now().time_since_epoch() -
@@ -81,11 +95,7 @@ Status CertificateKeeper::load() {
             item.worth_renewing_at = record.next_at;
             continue;
         }
-        if (record.asked_until) continue;
-        // Of before schema 1.2: a limit's wait is the CA's, and so is one without a failure.
-        const bool limited =
-            record.last_error && std::string_view{record.last_error->type}.ends_with("rateLimited");
-        if (limited || record.attempts == 0) record.asked_until = record.next_at;
+        if (!is_known_what_was_asked(record)) record.asked_until = wait_of_the_ca(record);
     }
     for (store::OrderRecord& order : *orders) {
         const auto found = by_key_.find(order.key);
@@ -236,7 +246,8 @@ void CertificateKeeper::remove(CertificateItem& item) {
         heap_.set_after(item.id, removal_pause);
         return;
     }
-    const certs::CertificateId served = item.stored.version ? item.stored.certificate_id : 0;
+    const std::array served{item.stored.version ? item.stored.certificate_id : 0,
+                            item.temporary_id};
     const store::CertificateKey key = item.stored.record.key;
     log_.info("certificate_deleted",
               "no router wanted it for 30 days after it expired",
@@ -247,7 +258,9 @@ void CertificateKeeper::remove(CertificateItem& item) {
     items_.erase(id);
     gate_.commit({store::DeleteCertificate{key}},
                  [this, alive = std::weak_ptr<int>(alive_), served](const store::Applied&) {
-                     if (!alive.expired() && served != 0) publisher_.remove_certificate(served);
+                     if (alive.expired()) return;
+                     for (const certs::CertificateId one : served)
+                         if (one != 0) publisher_.remove_certificate(one);
                  });
 }
 

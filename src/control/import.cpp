@@ -125,6 +125,7 @@ void Import::renew(Known& known,
     known.record.attempts = 0;
     known.record.next_at.reset();
     known.record.last_error.reset();
+    known.record.renewal_asked.reset();
     known.version = std::move(facts);
 }
 

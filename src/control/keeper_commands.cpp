@@ -163,7 +163,9 @@ RenewLine CertificateKeeper::renew_one(CertificateItem& item) {
         record.attempts = 0;
         record.next_at.reset();
         if (record.asked_until && *record.asked_until > now) record.next_at = record.asked_until;
-        record.renewal_asked = now;
+        // By a clock that was ahead, what is there may be of a time to come.
+        record.renewal_asked =
+            item.stored.version ? std::max(now, item.stored.version->created) : now;
         if (item.has_row && is_news)
             gate_.commit({store::PutCertificate{record},
                           store::AddHistory{{record.key, now, "renewal asked", "by a command"}}});

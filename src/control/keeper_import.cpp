@@ -144,7 +144,6 @@ void CertificateKeeper::serve_imported(CertificateItem& item,
     item.order.reset();
     item.waits = 0;
     item.stored.record.renewal_asked.reset();
-    item.stored.record.asked_until.reset();
     item.stored.certificate_id = applied.certificate_id;
     item.stored.version_id = applied.version_id;
     publish(item, applied.certificate_id, applied.version_id, issued, true);

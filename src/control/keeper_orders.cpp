@@ -114,7 +114,6 @@ void CertificateKeeper::resume(CertificateItem& item, Ca& ca) {
 void CertificateKeeper::end_run(CertificateItem& item) {
     heap_.cancel(item.id);
     item.run.reset();
-    item.stored.record.renewal_asked.reset();
     if (Ca* ca = ca_of(item)) --ca->open_orders;
 }
 
@@ -169,7 +168,9 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
         record.next_at =
             next_wait(item->waits, item->stored.version, failure.retry_at, now, jitter_);
     }
-    record.asked_until = failure.retry_at;
+    // Not empty: a start tells by this that nothing was asked from that it is not known.
+    record.asked_until = failure.retry_at.value_or(now);
+    if (!failure.keep_order) record.renewal_asked.reset();
     const bool is_news = failure.counted || is_another_wait(*item, failure, now);
     record.state = asked_as(*item->wanted);
     record.last_error = store::LastError{failure.type, failure.detail, now};
@@ -283,6 +284,7 @@ void CertificateKeeper::order_issued(ItemId id, Issued issued) {
     }
     const bool asked_by_a_person = is_renewal_asked(item->stored.record, current);
     end_run(*item);
+    item->stored.record.renewal_asked.reset();
     store::VersionFacts facts = facts_of(issued, clock_.now());
     // Who asks for another one has a reason, such as a key that others may know.
     if (current && !asked_by_a_person && outlives(*current, facts, facts.created)) {

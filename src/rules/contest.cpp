@@ -51,6 +51,7 @@ class Takers {
         const RankedRule* best = nullptr;
         const auto look_among = [&](const Ranked& candidates) {
             for (const RankedRule* const candidate : candidates) {
+                if (implication_.exhausted()) return;
                 if (best != nullptr && !candidate->rank.outranks(best->rank)) return;
                 if (!implication_.holds(side, candidate->rule.expression())) continue;
                 best = candidate;
@@ -120,16 +121,18 @@ class Witnesses {
     std::vector<std::string> protocols_;
 };
 
-/// Looks for connections that two rules both match, a bounded number of times.
+/// Looks for connections that one rule gets and another one matches too, a bounded number of times.
 class Meetings {
  public:
-    /// The first of `group` in front of `which` that meets it, or null.
+    explicit Meetings(const std::vector<RankedRule>& rules) : index_(rules) {}
+
+    /// The first of `group` in front of `which` that gets what `which` matches too, or null.
     [[nodiscard]] const RankedRule* first_of(const Ranked& group, std::size_t which) {
         const Rule& rule = group[which]->rule;
         for (std::size_t i = 0; i < which && pairs_left_ > 0; ++i) {
             if (group[i]->rule == rule) continue;
             --pairs_left_;
-            if (meet(group[i]->rule, rule)) return group[i];
+            if (gets_of(*group[i], rule)) return group[i];
         }
         return nullptr;
     }
@@ -137,11 +140,15 @@ class Meetings {
  private:
     static constexpr std::size_t pairs_max = 30'000;
 
-    static bool meet(const Rule& a, const Rule& b) {
-        return Witnesses(a, b).any(
-            [&](const ConnectionFacts& facts) { return a.matches(facts) && b.matches(facts); });
+    [[nodiscard]] bool gets_of(const RankedRule& winner, const Rule& loser) const {
+        return Witnesses(winner.rule, loser).any([&](const ConnectionFacts& facts) {
+            if (!winner.rule.matches(facts) || !loser.matches(facts)) return false;
+            const auto found = index_.lookup(facts);
+            return found && found->payload == winner.payload;
+        });
     }
 
+    SniIndex index_;
     std::size_t pairs_left_ = pairs_max;
 };
 
@@ -190,7 +197,7 @@ std::vector<Contest> never_reached(const std::vector<RankedRule>& rules) {
 
 std::vector<Contest> decided_by_name(const std::vector<RankedRule>& rules) {
     std::map<std::size_t, std::size_t> winner_of;
-    Meetings meetings;
+    Meetings meetings(rules);
     for (const Ranked& group : rivals(rules)) {
         for (std::size_t i = 1; i < group.size(); ++i) {
             if (winner_of.contains(group[i]->payload)) continue;

@@ -19,8 +19,8 @@ struct Contest {
 [[nodiscard]] std::vector<Contest> never_reached(const std::vector<RankedRule>& rules);
 
 /// Pairs of rules of equal priority and specificity for which a connection is found that matches
-/// both, so that the names of the routers decide: for each loser the first. Rules of the same text
-/// are left out. Nothing is reported wrongly; not all is found.
+/// both and that the winner gets, so that the names of the routers decide: for each loser the
+/// first. Rules of the same text are left out. Nothing is reported wrongly; not all is found.
 [[nodiscard]] std::vector<Contest> decided_by_name(const std::vector<RankedRule>& rules);
 
 }  // namespace mesh::rules

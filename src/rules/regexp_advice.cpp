@@ -45,9 +45,15 @@ class Skeleton {
         const char c = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
         if (c == 'A') return replace(2, '^');
         if (c == 'z') return replace(2, '$');
-        if (c != 'Q') return replace(2, other);
-        const std::size_t end = text_.find("\\E", at_);
-        replace(end == std::string::npos ? text_.size() : end + 2 - at_, other);
+        if (c == 'Q') {
+            const std::size_t end = text_.find("\\E", at_);
+            return replace(end == std::string::npos ? text_.size() : end + 2 - at_, other);
+        }
+        const bool has_argument = c == 'p' || c == 'P' || c == 'x';  // \pL, \x41, \p{Greek}
+        if (!has_argument) return replace(2, other);
+        const bool in_braces = at_ + 2 < text_.size() && text_[at_ + 2] == '{';
+        const std::size_t end = in_braces ? text_.find('}', at_) : at_ + (c == 'x' ? 3 : 2);
+        replace(std::min(end, text_.size()) + 1 - at_, other);
     }
 
     void character_class() {

@@ -73,6 +73,11 @@ void add_rows(std::vector<std::string>& findings,
     }
 }
 
+/// "a.example, b.example (serial 0a1b)".
+std::string said(const VersionRow& row) {
+    return names_of_row(row) + " (serial " + row.facts.serial + ')';
+}
+
 std::vector<std::string> findings_of(SQLite::Database& database) {
     std::vector<std::string> findings;
     try {
@@ -85,9 +90,11 @@ std::vector<std::string> findings_of(SQLite::Database& database) {
             if (account.damaged)
                 findings.push_back("the account key of " + account.record.directory +
                                    " is damaged");
-        for (const std::int64_t id : find_damaged_rows(database))
-            findings.push_back("names or dates of certificate version " + std::to_string(id) +
-                               " are damaged");
+        for (const VersionRow& row : find_damaged_rows(database))
+            findings.push_back("names or dates of " + said(row) + " are damaged");
+        for (const WrongCurrent& current : find_wrong_currents(database))
+            findings.push_back("the current version of " + said(current.newest) +
+                               " is not its newest");
     } catch (const SQLite::Exception& exception) {
         // What stopped the search is a finding too, and perhaps the only one.
         findings.push_back(sqlite_error("the check ended early", exception).message);

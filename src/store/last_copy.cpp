@@ -6,7 +6,7 @@
 #include "store/database_file.hpp"
 #include "store/online_copy.hpp"
 #include "store/queries.hpp"
-#include "store/row_damage.hpp"
+#include "store/row_mending.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -32,7 +32,7 @@ int schema_version(SQLite::Database& database) {
 struct DamagedRows {
     std::vector<std::int64_t> versions;
     std::vector<std::string> accounts;
-    std::vector<std::int64_t> rows;
+    std::vector<VersionRow> rows;
 
     [[nodiscard]] bool none() const { return versions.empty() && accounts.empty() && rows.empty(); }
 };
@@ -70,8 +70,7 @@ std::optional<Secret> find_good_account_key(SQLite::Database& before,
 }
 
 void mend(const DamagedRows& damaged, SQLite::Database& before, SQLite::Database& after) {
-    if (const auto rows = find_good_rows(before, after, damaged.rows); !rows.empty())
-        write_rows(after, rows);
+    (void)write_rows(after, find_good_rows(before, damaged.rows));
     for (const std::int64_t id : damaged.versions)
         if (const auto material = find_good_version(before, after, id))
             replace_material(after, id, *material);

@@ -1,6 +1,7 @@
 #include "store/read_pool.hpp"
 
 #include "store/database_file.hpp"
+#include "store/schema.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -106,6 +107,7 @@ ReadPool::Reader ReadPool::open_reader() const {
         reader.connection = open_for_reading(path_, sharing);
         // The first look at the file: what cannot be read fails here, not in a query.
         (void)reader.connection->execAndGet("PRAGMA schema_version").getInt();
+        add_missing_columns(*reader.connection);
         return reader;
     };
     const Sharing sharing = sharing_now();

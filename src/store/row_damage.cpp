@@ -1,14 +1,11 @@
 #include "store/row_damage.hpp"
 
 #include "store/checksum.hpp"
-#include "store/connection.hpp"
-#include "store/database_file.hpp"
 #include "store/statement.hpp"
 
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
-#include <SQLiteCpp/Transaction.h>
 
 #include <chrono>
 #include <utility>
@@ -48,13 +45,6 @@ bool is_sound(const VersionRow& row) {
     return !row.checksum || *row.checksum == sum_of(row);
 }
 
-std::optional<VersionRow> find_row(SQLite::Database& database, std::int64_t id) {
-    SQLite::Statement statement(database, std::string(every_row) + " WHERE v.id = ?");
-    statement.bind(1, id);
-    if (!statement.executeStep()) return std::nullopt;
-    return read_row(statement);
-}
-
 /// nullopt also when another version has this number there: after an older backup was put in place.
 std::optional<VersionRow> find_good_row(SQLite::Database& copy, const VersionRow& damaged) {
     auto found = find_row(copy, damaged.id);
@@ -63,56 +53,48 @@ std::optional<VersionRow> find_good_row(SQLite::Database& copy, const VersionRow
     return same ? std::move(found) : std::nullopt;
 }
 
-void write_row(SQLite::Database& database, const VersionRow& row) {
-    SQLite::Statement version(database, R"sql(
-        UPDATE version SET certificate_id = ?, not_before = ?, not_after = ?, serial = ?,
-            sha256 = ?, key_type = ?, profile = ?, source = ?, created = ?, checksum = ?
-        WHERE id = ?)sql");
-    Execution(version)
-        .bind(row.certificate_id)
-        .bind(row.facts.not_before)
-        .bind(row.facts.not_after)
-        .bind(row.facts.serial)
-        .bind(row.facts.sha256)
-        .bind(row.facts.key_type)
-        .bind(row.facts.profile)
-        .bind(row.facts.source)
-        .bind(row.facts.created)
-        .bind(sum_of(row))
-        .bind(row.id)
-        .run();
-    SQLite::Statement certificate(database,
-                                  "UPDATE certificate SET directory = ?, names = ? WHERE id = ?");
-    Execution(certificate).bind(row.directory).bind(row.names).bind(row.certificate_id).run();
-}
-
-std::vector<VersionRow> find_rows_of_copy(SQLite::Database& database,
-                                          const std::string& path,
-                                          const std::vector<std::int64_t>& ids) {
-    const std::string copy_path = path + copy_ending;
-    if (ids.empty() || file_size(copy_path) == 0) return {};
-    try {
-        return find_good_rows(*open_for_reading(copy_path, Sharing::immutable), database, ids);
-    } catch (const SQLite::Exception&) {
-        return {};
-    }
-}
-
 /// The newest version is the current one, always.
-constexpr const char* with_wrong_current =
-    " WHERE current_version IS NOT "
-    "(SELECT max(id) FROM version WHERE certificate_id = certificate.id)";
+constexpr const char* with_another_current = R"sql(
+    SELECT id, current_version, names FROM certificate WHERE current_version IS NOT
+        (SELECT max(id) FROM version WHERE certificate_id = certificate.id))sql";
 
-std::int64_t wrong_currents(SQLite::Database& database) {
-    return database.execAndGet(std::string("SELECT count(*) FROM certificate") + with_wrong_current)
-        .getInt64();
+struct Pointer {
+    std::int64_t certificate_id = 0;
+    std::int64_t version_id = 0;
+    std::string names;
+};
+
+std::vector<Pointer> find_suspicious(SQLite::Database& database) {
+    SQLite::Statement statement(database, with_another_current);
+    std::vector<Pointer> found;
+    while (statement.executeStep()) {
+        Row row(statement);
+        Pointer& pointer = found.emplace_back();
+        pointer.certificate_id = row.number();
+        if (row.next_is_null())
+            row.skip(1);
+        else
+            pointer.version_id = row.number();
+        pointer.names = row.text();
+    }
+    return found;
 }
 
-void mend_currents(SQLite::Database& database) {
-    database.exec(
-        std::string("UPDATE certificate SET current_version = "
-                    "(SELECT max(id) FROM version WHERE certificate_id = certificate.id)") +
-        with_wrong_current);
+/// nullopt when that cannot be told: a damaged row may belong to another certificate.
+std::optional<VersionRow> newest_of(SQLite::Database& database, const Pointer& pointer) {
+    SQLite::Statement statement(database,
+                                std::string(every_row) + " WHERE v.certificate_id = ? OR v.id = ?");
+    Execution execution(statement);
+    execution.bind(pointer.certificate_id).bind(pointer.version_id);
+    VersionRow newest;
+    newest.names = pointer.names;
+    while (execution.step()) {
+        VersionRow row = read_row(statement);
+        if (!row.checksum || !is_sound(row)) return std::nullopt;
+        if (row.certificate_id == pointer.certificate_id && row.id > newest.id)
+            newest = std::move(row);
+    }
+    return newest;
 }
 
 }  // namespace
@@ -136,65 +118,46 @@ std::int64_t checksum_of_row(const std::string& directory,
                         text(facts.created)});
 }
 
-std::vector<std::int64_t> find_damaged_rows(SQLite::Database& database) {
+std::string names_of_row(const VersionRow& row) {
+    std::string text;
+    for (const char c : row.names) text += c == '\n' ? std::string(", ") : std::string(1, c);
+    return text;
+}
+
+std::optional<VersionRow> find_row(SQLite::Database& database, std::int64_t id) {
+    SQLite::Statement statement(database, std::string(every_row) + " WHERE v.id = ?");
+    statement.bind(1, id);
+    if (!statement.executeStep()) return std::nullopt;
+    return read_row(statement);
+}
+
+std::vector<VersionRow> find_damaged_rows(SQLite::Database& database) {
     SQLite::Statement statement(database, every_row);
-    std::vector<std::int64_t> damaged;
+    std::vector<VersionRow> damaged;
     while (statement.executeStep())
-        if (const VersionRow row = read_row(statement); !is_sound(row)) damaged.push_back(row.id);
+        if (VersionRow row = read_row(statement); !is_sound(row)) damaged.push_back(std::move(row));
     return damaged;
 }
 
 std::vector<VersionRow> find_good_rows(SQLite::Database& copy,
-                                       SQLite::Database& database,
-                                       const std::vector<std::int64_t>& ids) {
+                                       const std::vector<VersionRow>& damaged) {
     std::vector<VersionRow> good;
-    for (const std::int64_t id : ids) {
-        const auto damaged = find_row(database, id);
-        if (!damaged) continue;
+    for (const VersionRow& row : damaged) {
         try {
-            if (auto found = find_good_row(copy, *damaged)) good.push_back(*std::move(found));
+            if (auto found = find_good_row(copy, row)) good.push_back(*std::move(found));
         } catch (const SQLite::Exception&) {
-            return good;
+            continue;  // another row may be on a page that can be read
         }
     }
     return good;
 }
 
-void write_rows(SQLite::Database& database, const std::vector<VersionRow>& rows) {
-    // An index has the text from before the damage: SQLite would not find its entry.
-    database.exec("REINDEX");
-    for (const VersionRow& row : rows) write_row(database, row);
-}
-
-Status mend_rows(SQLite::Database& database, const std::string& path, bool indexes, Log& log) {
-    const std::vector<std::int64_t> ids = find_damaged_rows(database);
-    const std::int64_t currents = wrong_currents(database);
-    if (ids.empty() && currents == 0 && !indexes) return {};
-    const std::vector<VersionRow> good = find_rows_of_copy(database, path, ids);
-    std::string trouble;
-    try {
-        SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-        write_rows(database, good);
-        mend_currents(database);
-        transaction.commit();
-    } catch (const SQLite::Exception& exception) {
-        trouble = exception.what();
-        // A name that became that of another certificate, for one: no index can be made of that.
-        if (!good.empty())
-            return Error{Errc::corrupt, Origin::internal, path + " is damaged: " + trouble};
-    }
-    if (trouble.empty() && good.size() < ids.size())
-        trouble = "the copy does not have all of it either";
-    log.error("store_mended",
-              trouble.empty() ? "parts of the store were damaged; they are what was stored again"
-                              : "parts of the store are damaged and stay so",
-              {{"storage", path},
-               {"rows", std::uint64_t{ids.size()}},
-               {"rows_of_the_copy", std::uint64_t{good.size()}},
-               {"current_versions", currents},
-               {"indexes", indexes},
-               {"reason", trouble}});
-    return {};
+std::vector<WrongCurrent> find_wrong_currents(SQLite::Database& database) {
+    std::vector<WrongCurrent> wrong;
+    for (const Pointer& pointer : find_suspicious(database))
+        if (auto newest = newest_of(database, pointer); newest && newest->id != pointer.version_id)
+            wrong.push_back({pointer.certificate_id, *std::move(newest)});
+    return wrong;
 }
 
 }  // namespace mesh::store

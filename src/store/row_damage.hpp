@@ -1,6 +1,4 @@
 #pragma once
-#include "base/log.hpp"
-#include "base/result.hpp"
 #include "store/records.hpp"
 
 #include <cstdint>
@@ -13,17 +11,13 @@ class Database;
 }
 
 /// A page can be sound for SQLite while a name or a date in it is not the one that was written: its
-/// certificate would be ordered again, or never renewed. All throw SQLite::Exception.
+/// certificate would be ordered again, or never renewed. Looks only; all throw SQLite::Exception.
 namespace mesh::store {
 
 /// What is stored beside a version to tell that. `names` as names_key() writes them.
 [[nodiscard]] std::int64_t checksum_of_row(const std::string& directory,
                                            const std::string& names,
                                            const VersionFacts& facts);
-
-/// Versions whose facts, or whose certificate's directory or names, are not what was written. Rows
-/// from before schema 1.2 cannot tell.
-[[nodiscard]] std::vector<std::int64_t> find_damaged_rows(SQLite::Database& database);
 
 /// A version's row and what identifies its certificate.
 struct VersionRow {
@@ -32,23 +26,29 @@ struct VersionRow {
     std::string directory;
     std::string names;
     VersionFacts facts;
-    std::optional<std::int64_t> checksum;
+    std::optional<std::int64_t> checksum;  ///< nothing in rows from before schema 1.2
 };
+/// "a.example, b.example", as messages name a certificate.
+[[nodiscard]] std::string names_of_row(const VersionRow& row);
+
+[[nodiscard]] std::optional<VersionRow> find_row(SQLite::Database& database, std::int64_t id);
+
+/// Versions whose facts, or whose certificate's directory or names, are not what was written. Rows
+/// without a checksum cannot tell.
+[[nodiscard]] std::vector<VersionRow> find_damaged_rows(SQLite::Database& database);
+
 /// The same versions as `copy` has them, those it has sound. One that cannot be read, or that a
 /// mesh of schema 1.1 made, has none.
 [[nodiscard]] std::vector<VersionRow> find_good_rows(SQLite::Database& copy,
-                                                     SQLite::Database& database,
-                                                     const std::vector<std::int64_t>& ids);
-/// Over what is there; every index is made anew.
-void write_rows(SQLite::Database& database, const std::vector<VersionRow>& rows);
+                                                     const std::vector<VersionRow>& damaged);
 
-/// Sets right what is wrong in the database at `path`, open for writing: rows, from its online
-/// copy; with `indexes`, every index; which version of a certificate is the current one. Says so
-/// once, and also when it cannot be done. Errors: corrupt, when the copy has what the database
-/// cannot take.
-[[nodiscard]] Status mend_rows(SQLite::Database& database,
-                               const std::string& path,
-                               bool indexes,
-                               Log& log);
+/// A certificate whose current version is not its newest, and that one.
+struct WrongCurrent {
+    std::int64_t certificate_id = 0;
+    VersionRow newest;  ///< id 0: it has no version at all
+};
+/// Only where every version concerned is known to be sound: by a damaged row one certificate would
+/// be given the chain of another.
+[[nodiscard]] std::vector<WrongCurrent> find_wrong_currents(SQLite::Database& database);
 
 }  // namespace mesh::store

@@ -136,6 +136,19 @@ ALTER TABLE authority ADD COLUMN asked_until INTEGER;
 constexpr std::array<Migration, 3> all_migrations{
     {{1'000, version_1_0}, {1'001, version_1_1}, {1'002, version_1_2}}};
 
+/// What minor steps added to the tables of 1.0.
+struct AddedColumns {
+    int version;
+    const char* table;
+    const char* as_null;
+};
+constexpr std::array<AddedColumns, 5> added_columns{
+    {{1'001, "account", "NULL AS checksum"},
+     {1'001, "version_material", "NULL AS checksum"},
+     {1'002, "version", "NULL AS checksum"},
+     {1'002, "certificate", "NULL AS asked_until, NULL AS renewal_asked"},
+     {1'002, "authority", "NULL AS asked_until"}}};
+
 int major_of(int version) {
     return version / 1'000;
 }
@@ -214,7 +227,20 @@ Result<SchemaState> examine_schema(SQLite::Database& database,
                          std::to_string(major_of(newest)) +
                          ".x: run the newer mesh, or go back to " + path + ".before-v" +
                          std::to_string(major_of(newest) + 1)};
-    return version < newest ? SchemaState::older : SchemaState::current;
+    if (major_of(version) < major_of(newest)) return SchemaState::older;
+    return version < newest ? SchemaState::older_minor : SchemaState::current;
+}
+
+void add_missing_columns(SQLite::Database& database) {
+    const int version = user_version(database);
+    if (version == 0) return;
+    for (const AddedColumns& added : added_columns) {
+        if (version >= added.version) continue;
+        const std::string table = added.table;
+        // The name of a temporary view goes before that of a table.
+        database.exec("CREATE TEMP VIEW " + table + " AS SELECT *, " + added.as_null +
+                      " FROM main." + table);
+    }
 }
 
 Status migrate(SQLite::Database& database,

@@ -26,9 +26,10 @@ struct Migration {
 inline constexpr std::int32_t application_id = 0x6d657368;  // "mesh"
 
 enum class SchemaState {
-    empty,    ///< no tables yet: a new file
-    current,  ///< readable as it is: this version, or another minor of this major
-    older,    ///< needs migrations before it can be read
+    empty,        ///< no tables yet: a new file
+    current,      ///< readable as it is: this version, or a newer minor of this major
+    older_minor,  ///< readable with add_missing_columns(); needs migrations before it is written
+    older,        ///< needs migrations before it can be read
 };
 
 /// Looks, changes nothing. Errors: unsupported (a newer major, or another program's database).
@@ -36,6 +37,10 @@ enum class SchemaState {
 [[nodiscard]] Result<SchemaState> examine_schema(SQLite::Database& database,
                                                  const std::string& path,
                                                  std::span<const Migration> steps = migrations());
+
+/// Has this connection, which only reads, see the columns an older minor does not have, all NULL.
+/// Nothing is written. Throws SQLite::Exception.
+void add_missing_columns(SQLite::Database& database);
 
 /// Applies what is missing, each step in its own transaction. Before a step to a new major the
 /// database is copied to `<path>.before-v<major>` (0600), which the release before can open.

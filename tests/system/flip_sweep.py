@@ -82,8 +82,9 @@ class Sweep:
         self.watch = sqlite3.connect(f"file:{self.env.store}?mode=ro", uri=True)
         with closing(self.watch), Hammer(self.env.at(), WARM, self.trust) as hammer:
             for i, name in enumerate(COLD):
+                commits = self._commits()  # before the byte may be one this look needs
                 flip, its_own = self._flip(name)
-                self._look_at(flip, its_own, name, spare=i % 2 == 1, hammer=hammer)
+                self._look_at(flip, its_own, name, commits, spare=i % 2 == 1, hammer=hammer)
                 if i + 1 < len(COLD) and not flip.put_back():
                     self.not_put_back += 1
             self.handshakes += hammer.handshakes
@@ -94,8 +95,8 @@ class Sweep:
             self.noticed[event] += len(told)
         return flip
 
-    def _look_at(self, flip: FlippedByte, its_own: bool, name: str, spare: bool, hammer: Hammer) -> None:
-        since, before, commits = self.mesh.mark(), hammer.handshakes, self._commits()
+    def _look_at(self, flip: FlippedByte, its_own: bool, name: str, commits: int, spare: bool, hammer: Hammer) -> None:
+        since, before = self.mesh.mark(), hammer.handshakes
         with ControlSocket(self.env.state / "mesh.db.sock") as control:
             self.mesh.write_config(config_of(self.env, NAMES if spare else NAMES[:-1]))
             assert control.ask("reload")["applied"] is True, flip
@@ -125,7 +126,7 @@ class Sweep:
         states = {tuple(line["names"]): line["state"] for line in self.mesh.json("plan")["certificates"]}
         assert set(states.values()) == {"valid"}, f"{flip}: {states}"
         assert not self.mesh.events("order_started", since=since) and orders_at(self.env) == self.orders, flip
-        for event in ("store_restored", "store_mended", "store_begun_anew", "certificate_lost"):
+        for event in ("store_restored", "store_mended", "store_damaged_row", "store_begun_anew", "certificate_lost"):
             self.noticed[event] += len(self.mesh.events(event, since=since))
 
     def _commits(self) -> int:

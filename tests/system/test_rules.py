@@ -104,12 +104,12 @@ def test_plain_connections_are_routed_by_address(site):
 def test_the_protocol_decides_and_is_selected(site):
     assert site.backend_for("api.example", ["h2"]) == ("h2", "h2")
     assert site.backend_for("api.example", ["http/1.1"]) == ("http1", "http/1.1")
-    assert site.backend_for("api.example", ["http/1.1", "mqtt5", "mqtt"]) == ("mqtt", "mqtt")
+    assert site.backend_for("api.example", ["mqtt5", "mqtt"]) == ("mqtt", "mqtt")
     assert refusal(site.env.at(), "api.example", Authority(site.pem, alpn=["spdy/1"])) == "unrecognized_name"
     assert refusal(site.env.at(), "api.example", Authority(site.pem)) == "unrecognized_name"
 
 
-@pytest.mark.parametrize("offer, selected, backend", [("h2,http/1.1", "h2", "h2"), ("http/1.1,mqtt", "mqtt", "mqtt")])
+@pytest.mark.parametrize("offer, selected, backend", [("h2,http/1.1", "h2", "h2"), ("mqtt5,mqtt", "mqtt", "mqtt")])
 def test_openssl_sees_the_protocol_selected(site, offer, selected, backend):
     done = s_client(site.env.at(), "api.example", "-alpn", offer, "-CAfile", str(site.root), "-verify_return_error",
                     "-bind", f"{OFFICE}:0")

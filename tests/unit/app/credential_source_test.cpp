@@ -57,6 +57,8 @@ class ReadingStore final : public store::Store {
     [[nodiscard]] bool writable() const override { return true; }
 };
 
+constexpr const char* name_of_pair = "mesh.default.invalid";
+
 store::VersionMaterial a_pair() {
     const auto made = tls::make_default_credential(now);
     REQUIRE(made.has_value());
@@ -121,19 +123,40 @@ TEST_CASE("F87: credential source: what the store cannot give comes from its cop
         &store, {}, [&](const auto& entry) { lost.push_back(entry.id); }, clock, log);
     store.copy = a_pair();
     store.error = {Errc::corrupt, Origin::internal, "chain and key of version 1 are damaged"};
-    CHECK(source.load(entry(1, "a.example")).has_value());  // a page or a row
+    CHECK(source.load(entry(1, name_of_pair)).has_value());  // a page or a row
 
     store.material = a_pair();
     store.material->key_pem = a_pair().key_pem;
-    CHECK(source.load(entry(2, "b.example")).has_value());  // another's key
+    CHECK(source.load(entry(2, name_of_pair)).has_value());  // another's key
 
     store.material->chain_pem = "not a certificate";
-    CHECK(source.load(entry(3, "c.example")).has_value());
+    CHECK(source.load(entry(3, name_of_pair)).has_value());
     CHECK(lost.empty());
     REQUIRE(log.all.size() == 3);
     CHECK(log.all[0] ==
-          "ERROR certificate_unreadable certificate=a.example "
+          "ERROR certificate_unreadable certificate=mesh.default.invalid "
           "reason=chain and key of version 1 are damaged");
+}
+
+TEST_CASE("credential source: the chain of another certificate is served to nobody") {
+    ManualClock clock(now);
+    Lines log;
+    ReadingStore store;
+    std::vector<std::int64_t> lost;
+    CredentialSource source(
+        &store, {}, [&](const auto& entry) { lost.push_back(entry.version); }, clock, log);
+    store.material = a_pair();
+    CHECK(source.load(entry(1, name_of_pair)).has_value());
+
+    const auto loaded = source.load(entry(2, "a.example"));
+
+    REQUIRE_FALSE(loaded.has_value());
+    CHECK(loaded.error().code == Errc::corrupt);
+    CHECK_THAT(loaded.error().message, ContainsSubstring("a.example"));
+    CHECK(lost == std::vector<std::int64_t>{2});
+    certs::CertificateEntry both = entry(3, name_of_pair);
+    both.names.push_back(*HostPattern::parse("a.example"));
+    CHECK_FALSE(source.load(both).has_value());
 }
 
 TEST_CASE(

@@ -120,6 +120,7 @@ TEST_CASE("reload: a disk that hangs does not hold up the end, and is not heard 
             loop.stop();
         });
         loop.run();
+        CHECK_FALSE(reload.end());
     }
     // Only now does the disk answer.
     gate->open(1);
@@ -128,6 +129,8 @@ TEST_CASE("reload: a disk that hangs does not hold up the end, and is not heard 
         std::this_thread::yield();
 
     CHECK(gate.use_count() == 1);
+    loop.post([&] { loop.stop(); });
+    loop.run();
     CHECK_FALSE(told);
 }
 

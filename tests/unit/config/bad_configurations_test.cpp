@@ -95,6 +95,9 @@ TEST_CASE("bad configurations: every code is documented and shown by one of them
         // Found in the files that a configuration names, which are read elsewhere.
         std::string(codes::certificate_file),
         std::string(codes::certificate_expired),
+        // In labels and tags (label_cases_test.cpp).
+        std::string(codes::container_service),
+        std::string(codes::nothing_labelled),
         // Only against the configuration of a running process.
         std::string(codes::needs_restart),
         std::string(codes::server_unresolved)};

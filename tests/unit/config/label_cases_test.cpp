@@ -20,7 +20,6 @@ const std::string files =
     "entryPoints: { web: { address: \":80\" } }\n"
     "tcp:\n"
     "  services: { of-file: { loadBalancer: { servers: [{ address: 127.0.0.1:9 }] } } }\n"
-    "  routers: { of-file: { rule: \"HostSNI(`*`)\", service: of-file } }\n"
     "tls: { options: { foo: {} } }\n";
 
 std::string objects(const mesh::model::Configuration& configuration) {
@@ -154,7 +153,7 @@ std::vector<Case> cases() {
          "2:1: error: \"rule\" is missing (traefik.tcp.routers.foo)\n"},
         {"L27",
          "traefic.tcp.routers.foo.rule=HostSNI(`*`)\n",
-         ": warning: no label of \"web\" begins with \"mesh.\" or \"traefik.\"\n"},
+         " warning: no label of \"web\" begins with \"mesh.\" or \"traefik.\"\n"},
         {"L27 another case",
          "Traefik.tcp.routers.foo.rule=HostSNI(`foo.bar`)\nTRAEFIK.tcp.routers.foo.tls=true\n",
          "router foo@docker: HostSNI(`foo.bar`) -> web@docker, tls\nservice web@docker: web:0\n"},
@@ -213,7 +212,7 @@ std::vector<Case> cases() {
          "\"test.tcp.routers.a.service=x=y\"]",
          "router a@consulcatalog: HostSNI(`*`) -> x=y@consulcatalog\n"
          "service x=y@consulcatalog: web:0\n"
-         "1:49: note: no labels and no file define the service \"x=y\": the container itself is "
+         "1:52: note: no labels and no file define the service \"x=y\": the container itself is "
          "what serves it (test.tcp.routers.a.service)\n",
          true,
          {"test"}},

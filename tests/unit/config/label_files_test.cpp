@@ -56,7 +56,7 @@ TEST_CASE("label files: YAML lists and maps, with and without the key", "[config
 TEST_CASE("label files: every service of a Compose file", "[config][labels]") {
     CHECK(labels("version: '3'\nservices:\n  one:\n    image: x\n    labels: [a=1]\n"
                  "  two:\n    labels: { b: 2 }\n    deploy: { labels: [c=3] }\n  three: {}\n")
-              .labels == Lines{"one: a=1@5:14", "two: b=2@7:15", "two: c=3@8:25"});
+              .labels == Lines{"one: a=1@5:14", "two: b=2@7:15", "two: c=3@8:24"});
 }
 
 TEST_CASE("label files: what is not a label", "[config][labels]") {
@@ -76,9 +76,9 @@ TEST_CASE("tag files: a list, a service, a catalog", "[config][labels]") {
           Lines{"db: a=1@1:37"});
     CHECK(tags("{\"services\": [{\"name\": \"x\", \"tags\": [\"a=1\"]}, "
                "{\"name\": \"y\", \"tags\": [\"b=2\"]}]}")
-              .labels == Lines{"x: a=1@1:38", "y: b=2@1:72"});
+              .labels == Lines{"x: a=1@1:38", "y: b=2@1:70"});
     CHECK(tags("[{\"ServiceName\": \"z\", \"ServiceTags\": [\"a=1\"]}]").labels ==
-          Lines{"z: a=1@1:41"});
+          Lines{"z: a=1@1:39"});
     CHECK(tags("\xEF\xBB\xBF[\"\\u0061\\t=\\\"\\uD83D\\uDE00\"]").labels ==
           Lines{"web: a\t=\"\xF0\x9F\x98\x80@1:2"});
 }

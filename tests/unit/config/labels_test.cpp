@@ -1,8 +1,8 @@
 #include "config/labels.hpp"
 
 #include "config/load.hpp"
-#include "support/catch.hpp"
 #include "shown_tree.hpp"
+#include "support/catch.hpp"
 #include "temporary_folder.hpp"
 
 #include <memory>

@@ -79,8 +79,34 @@ const std::string the_router =
 
 TEST_CASE("specification: alone, a block names what is missing and what has no effect",
           "[config][specification]") {
-    CHECK(listed(load_text(entry_point_yaml + block("structured.yaml"), "mesh.yaml", {})) == "");
-    CHECK(listed(load_text(entry_point_toml + block("structured.toml"), "mesh.toml", {})) == "");
+    CHECK(listed(load_text(entry_point_yaml + block("structured.yaml"), "mesh.yaml", {})) ==
+          "mesh.yaml:6:16: error: there is no service named \"my-tcp-service\" "
+          "(tcp.routers.my-tls-router.service)\n"
+          "mesh.yaml:9:18: warning: TLS options have no effect on a router that passes TLS through "
+          "(tcp.routers.my-tls-router.tls.options)\n"
+          "mesh.yaml:13:17: warning: a certificate is ordered for \"www.example.com\", but no "
+          "router matches it (tcp.routers.my-tls-router.tls.domains[0].sans[0])\n"
+          "mesh.yaml:14:17: warning: a certificate is ordered for \"api.example.com\", but no "
+          "router matches it (tcp.routers.my-tls-router.tls.domains[0].sans[1])\n"
+          "mesh.yaml:15:23: warning: this router passes TLS through and never presents the "
+          "certificate that is ordered for it (tcp.routers.my-tls-router.tls.certResolver)\n"
+          "mesh.yaml:15:23: error: there is no resolver named \"myresolver\" "
+          "(tcp.routers.my-tls-router.tls.certResolver)\n"
+          "mesh.yaml: invalid: 2 errors, 4 warnings\n");
+    CHECK(listed(load_text(entry_point_toml + block("structured.toml"), "mesh.toml", {})) ==
+          "mesh.toml:5:13: error: there is no service named \"my-tcp-service\" "
+          "(tcp.routers.my-tls-router.service)\n"
+          "mesh.toml:9:15: warning: TLS options have no effect on a router that passes TLS through "
+          "(tcp.routers.my-tls-router.tls.options)\n"
+          "mesh.toml:10:20: warning: this router passes TLS through and never presents the "
+          "certificate that is ordered for it (tcp.routers.my-tls-router.tls.certResolver)\n"
+          "mesh.toml:10:20: error: there is no resolver named \"myresolver\" "
+          "(tcp.routers.my-tls-router.tls.certResolver)\n"
+          "mesh.toml:14:15: warning: a certificate is ordered for \"www.example.com\", but no "
+          "router matches it (tcp.routers.my-tls-router.tls.domains[0].sans[0])\n"
+          "mesh.toml:14:34: warning: a certificate is ordered for \"api.example.com\", but no "
+          "router matches it (tcp.routers.my-tls-router.tls.domains[0].sans[1])\n"
+          "mesh.toml: invalid: 2 errors, 4 warnings\n");
 }
 
 TEST_CASE("specification: alone, labels and tags say the same; their container is the service",

@@ -2,8 +2,8 @@
 
 #include "config/codes.hpp"
 #include "config/source_text.hpp"
-#include "support/catch.hpp"
 #include "shown_tree.hpp"
+#include "support/catch.hpp"
 
 #include <memory>
 

@@ -1,9 +1,11 @@
 // What people ask of a running reconciler.
+#include "control/identity.hpp"
 #include "control/plan_json.hpp"
 #include "support/catch.hpp"
 #include "unit/control/support/world.hpp"
 
 #include <algorithm>
+#include <utility>
 
 using namespace mesh;
 using namespace mesh::control;
@@ -228,6 +230,97 @@ TEST_CASE("commands: the wish for a renewal outlives a restart, and a plan knows
     CHECK(world.ca.orders_made == 2);  // it came true once
 }
 
+TEST_CASE("commands: after a restart our own wait after a limit is not called the CA's") {
+    World world;
+    world.add({"a.example"});
+    const acme::Failure limited =
+        a_failure(acme::FailureClass::rate_limited,
+                  "rateLimited",
+                  "too many certificates (5) already issued for this exact set");
+    world.ca.refuse = [limited](Step step, const std::vector<std::string>&) {
+        return step == Step::place ? std::optional(limited) : std::nullopt;
+    };
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 3; }, 10h));
+    world.ca.refuse = {};
+    world.kill();
+    world.start();
+    world.run_for(1min);
+    REQUIRE_FALSE(world.all_live());
+
+    CHECK(world.reconciler->renew(renew("a.example")).at(0).outcome == RenewOutcome::asked);
+
+    CHECK(world.run_until([&] { return world.all_live(); }, 1min));
+}
+
+TEST_CASE("commands: a wait that a release of before schema 1.2 stored is the CA's, as it was") {
+    World world;
+    world.add({"a.example"});
+    store::CertificateRecord record;
+    record.key = to_store(world.wanted.certificates.front().key);
+    record.ordered_names = {"a.example"};
+    record.attempts = 2;
+    record.last_error = store::LastError{
+        "urn:ietf:params:acme:error:rateLimited", "too many", world.clock.now() - 1h};
+    record.next_at = world.clock.now() + 5h;
+    record.asked_until = world.clock.now() - 2h;  // of this release, before that one ran
+    world.store.apply({store::PutCertificate{record}}, world.executor, [](const auto&) {});
+    world.executor.settle();
+    world.start();
+    world.run_for(1min);
+
+    const auto lines = world.reconciler->renew(renew("a.example"));
+
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].outcome == RenewOutcome::waits);
+    CHECK(lines[0].until == record.next_at);
+}
+
+TEST_CASE("commands: the wish for a renewal stays with an order that goes on") {
+    World world;
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+    const auto old = world.store.find("a.example")->version_id;
+    world.ca.polls_until_valid = 10;
+    world.ca.retry_after = 10s;
+    (void)world.reconciler->renew(renew("a.example"));
+    REQUIRE(world.run_until([&] { return world.ca.orders_made == 2; }, 1min));
+    world.run_for(15s);
+    const auto certificates = std::exchange(world.wanted.certificates, {});
+    world.want();
+    world.run_for(1min);
+    // Nobody but a person wants one that ends before the one that is served.
+    world.ca.lifetime = days{30};
+    world.wanted.certificates = certificates;
+    world.want();
+
+    REQUIRE(world.run_until([&] { return world.ca.issued == 2; }, 1h));
+    world.run_for(1min);
+
+    CHECK(world.ca.orders_made == 2);
+    const auto stored = world.store.find("a.example");
+    CHECK(stored->version_id != old);
+    CHECK_FALSE(stored->record.renewal_asked.has_value());
+}
+
+TEST_CASE("commands: renew orders also when the clock was set back to before the last issue") {
+    World world;
+    world.ca.backdated = days{2};
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 1min));
+    world.clock.set_wall(world.clock.now() - days{1});
+    world.run_for(1min);
+    REQUIRE(world.all_live());
+
+    CHECK(world.reconciler->renew(renew("a.example")).at(0).outcome == RenewOutcome::asked);
+
+    CHECK(world.run_until([&] { return world.ca.issued == 2; }, 10min));
+    world.run_for(1h);
+    CHECK(world.ca.orders_made == 2);
+}
+
 TEST_CASE("commands: renew probes a CA that is away at once") {
     World world;
     world.add({"a.example"});
@@ -290,6 +383,35 @@ TEST_CASE("commands: an imported certificate is stored, served, and not ordered"
     world.run_for(days{30});
     CHECK(world.ca.orders_made == 0);
     CHECK(world.run_until([&] { return world.ca.issued == 1; }, days{20}));
+}
+
+TEST_CASE("commands: an import ends a wish for a renewal, and no wait the CA asked for") {
+    World world;
+    world.add({"a.example"});
+    const WallTime until = world.clock.now() + 20h;
+    world.ca.refuse = [until](Step step, const std::vector<std::string>&) {
+        return step == Step::place ? std::optional(refused_with_patience(until)) : std::nullopt;
+    };
+    world.start();
+    REQUIRE(world.run_until([&] { return world.log.count("order_failed") == 1; }, 1h));
+    (void)world.reconciler->renew(renew("a.example"));
+    world.executor.settle();
+    REQUIRE(world.store.find("a.example")->record.renewal_asked.has_value());
+    Issuer issuer;
+
+    import_all(world, {pair(issuer, {"a.example"}, world.clock.now())});
+
+    CHECK_FALSE(world.store.find("a.example")->record.renewal_asked.has_value());
+    for (int starts = 0; starts < 2; ++starts) {
+        const auto lines = world.reconciler->renew(renew("a.example"));
+        REQUIRE(lines.size() == 1);
+        CHECK(lines[0].outcome == RenewOutcome::waits);
+        CHECK(lines[0].until == until);
+        world.run_for(1min);
+        world.kill();
+        world.start();
+    }
+    CHECK(world.ca.asked[Step::place] == 1);
 }
 
 TEST_CASE("commands: an import ends an order that would replace it") {

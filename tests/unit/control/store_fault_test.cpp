@@ -3,6 +3,8 @@
 #include "support/catch.hpp"
 #include "unit/control/support/world.hpp"
 
+#include <algorithm>
+
 using namespace mesh;
 using namespace mesh::control;
 using namespace mesh::control::test;
@@ -123,6 +125,27 @@ TEST_CASE("F84: store fault: a store that turns writable is ordered into within 
 
     world.store.is_writable = true;
     CHECK(world.run_until([&] { return world.all_live(); }, 60s));
+}
+
+TEST_CASE("store fault: what the store never took is served no more once it is deleted") {
+    World world;
+    world.store.refuse = [](const store::Transition& change) {
+        const bool is_version = std::any_of(change.begin(), change.end(), [](const auto& one) {
+            return std::holds_alternative<store::PutVersion>(one);
+        });
+        return is_version ? std::optional(Error{Errc::corrupt, Origin::internal, "a damaged page"})
+                          : std::nullopt;
+    };
+    world.add({"a.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.live("a.example"); }, 1min));
+    world.wanted.certificates.clear();
+    world.want();
+
+    world.run_for(days{90 + 30 + 2});
+
+    CHECK(world.log.count("certificate_deleted") == 1);
+    CHECK(world.publisher->served.empty());
 }
 
 TEST_CASE("F83: store fault: space that comes back is used within a minute") {

@@ -115,6 +115,14 @@ TEST_CASE("contest: names decide between rules of equal rank that meet", "[conte
     CHECK_FALSE(meet("ClientIP(`10.0.0.0/8`)", "ClientIP(`10.0.0.0/8`)"));  // the same text
 }
 
+TEST_CASE("contest: two rules that meet only where a third one wins are no rivals", "[contest]") {
+    const Given first{"HostSNI(`a.x`) && ClientIP(`10.0.0.0/8`)", 7};
+    const Given second{"HostSNI(`a.x`) && ALPN(`h2`)", 7};
+
+    CHECK(decided_by_name(table({first, second})).size() == 1);
+    CHECK(decided_by_name(table({first, second, {"HostSNI(`a.x`)", 8}})).empty());
+}
+
 TEST_CASE("contest: ten thousand routers are compared in a moment", "[contest]") {
     std::vector<Given> named;
     std::vector<Given> unnamed;

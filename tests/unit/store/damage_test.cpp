@@ -1,62 +1,16 @@
 // What a start makes of a database that is not what it was.
 #include "child.hpp"
-#include "fixture.hpp"
+#include "damaged_store.hpp"
 #include "store/inspection.hpp"
 
 #include <SQLiteCpp/Database.h>
 
-#include <map>
 #include <random>
 
 namespace mesh::store {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int certificates_made = 30;
-
-std::string name_of(int i) {
-    return "c" + std::to_string(i) + ".example";
-}
-
-/// A store with an account and certificates, closed, its copy beside it.
-void make_store(const std::string& path) {
-    TestExecutor executor;
-    NullLog log;
-    Timing timing;
-    timing.copy_settle = 0ms;
-    timing.copy_interval = 0ms;
-    const auto store = open(path, Access::own, log, timing);
-    REQUIRE(store);
-    REQUIRE(commit(**store,
-                   executor,
-                   {PutAccount{{directory, "", Secret("account key"), "url", "valid", at(0)}}}));
-    for (int i = 0; i < certificates_made; ++i)
-        REQUIRE(commit(**store,
-                       executor,
-                       {PutCertificate{a_certificate(name_of(i))},
-                        a_version(name_of(i), "key of " + name_of(i))}));
-    eventually([&] {
-        const auto copy = open(path + ".last", Access::read, log);
-        return copy && (*copy)->certificates()->size() == certificates_made;
-    });
-}
-
-void write(const std::string& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-    std::filesystem::permissions(path, std::filesystem::perms(0600));
-}
-
-/// Files beside the store that were set aside.
-std::vector<std::string> set_aside(const std::string& folder) {
-    std::vector<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (const std::string name = entry.path().filename();
-            name.find(".corrupt-") != std::string::npos && !name.ends_with("-shm"))
-            found.push_back(entry.path());
-    std::sort(found.begin(), found.end());
-    return found;
-}
 
 void check_everything_is_there(Store& store) {
     const auto accounts = store.accounts();
@@ -353,28 +307,6 @@ TEST_CASE("F85: a command that only looks leaves a damaged store as it is", "[st
 }
 
 namespace {
-
-using Facts = std::map<std::pair<std::int64_t, CertificateKey>, std::vector<std::string>>;
-
-/// Everything a start goes by, of every certificate.
-Facts facts_of(Store& store) {
-    Facts facts;
-    for (const StoredCertificate& certificate : store.certificates().value()) {
-        REQUIRE(certificate.version);
-        const VersionFacts& version = *certificate.version;
-        const auto text = [](WallTime time) {
-            return std::to_string(time.time_since_epoch().count());
-        };
-        facts[{certificate.version_id, certificate.record.key}] = {text(version.not_before),
-                                                                   text(version.not_after),
-                                                                   text(version.created),
-                                                                   version.serial,
-                                                                   version.sha256,
-                                                                   version.key_type,
-                                                                   version.source};
-    }
-    return facts;
-}
 
 std::vector<std::size_t> places_of(const std::string& what, const std::string& bytes) {
     std::vector<std::size_t> places;

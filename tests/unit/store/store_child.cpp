@@ -124,9 +124,7 @@ int hold(const std::string& path) {
     return 0;
 }
 
-/// As the user nobody, who has no rights the mode bits do not give.
-int open_as_nobody(const std::string& path, Access access) {
-    if (::setgid(65534) != 0 || ::setuid(65534) != 0) return 77;
+int open_and_use(const std::string& path, Access access) {
     EventLog log;
     const auto store = open_or_exit(path, access, log);
     say(store->writable() ? "writable" : "not writable");
@@ -143,6 +141,20 @@ int open_as_nobody(const std::string& path, Access access) {
     const auto applied = commit(*store, issue(1));
     say(applied ? "applied" : "not applied " + std::string(to_string(applied.error().code)));
     return 0;
+}
+
+/// As the user nobody, who has no rights the mode bits do not give.
+int open_as_nobody(const std::string& path, Access access) {
+    if (::setgid(65534) != 0 || ::setuid(65534) != 0) return 77;
+    return open_and_use(path, access);
+}
+
+/// No file may grow: not the log either.
+int open_without_room(const std::string& path) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{4'096, 4'096};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    return open_and_use(path, Access::own);
 }
 
 void say_key(Store& store) {
@@ -269,6 +281,7 @@ int main(int argc, char** argv) {
     if (what == "hold") return hold(path);
     if (what == "write") return write_for_ever(path, std::stoi(arguments.at(2)));
     if (what == "nobody-own") return open_as_nobody(path, Access::own);
+    if (what == "own-without-room") return open_without_room(path);
     if (what == "nobody-read") return open_as_nobody(path, Access::read);
     if (what == "nobody-recover") return recover_as_nobody(path);
     if (what == "fill-disk") return fill_disk(path);
