@@ -123,7 +123,18 @@ ALTER TABLE account ADD COLUMN checksum INTEGER;
 ALTER TABLE version_material ADD COLUMN checksum INTEGER;
 )sql";
 
-constexpr std::array<Migration, 2> all_migrations{{{1'000, version_1_0}, {1'001, version_1_1}}};
+// The files of the configuration applied last; those of one writing have the same time.
+constexpr const char* version_1_3 = R"sql(
+CREATE TABLE configuration_file (
+    position INTEGER PRIMARY KEY,
+    path     TEXT NOT NULL,
+    text     TEXT NOT NULL,
+    applied  INTEGER NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::array<Migration, 3> all_migrations{
+    {{1'000, version_1_0}, {1'001, version_1_1}, {1'003, version_1_3}}};
 
 int major_of(int version) {
     return version / 1'000;
