@@ -1,6 +1,7 @@
 #pragma once
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "observe/log_output.hpp"
 
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ class LogWriter {
     LogRing& add_ring(std::size_t slots = 512);
     /// Opens the file anew (SIGUSR1).
     void reopen();
+    /// What is logged from now on goes to `output`, which is what `settings` name, in that form.
+    void use(LogWriterSettings settings, LogOutput output);
 
  private:
     LogWriter();
