@@ -17,6 +17,7 @@ struct EntryPointDraft {
     model::Location at;
     std::optional<Text> address;
     bool reuse_port = false;
+    model::OnRemove on_remove = model::OnRemove::keep;
 };
 
 struct AcmeDraft {
@@ -59,6 +60,9 @@ struct RouterDraft {
     std::optional<std::int64_t> priority;
     std::optional<Text> service;
     std::optional<RouterTlsDraft> tls;
+    model::OnRemove on_remove = model::OnRemove::keep;
+    /// It cannot be applied: what its rule matches is to be refused, and the rest is not looked at.
+    bool closed = false;
 };
 
 struct ServerDraft {
@@ -125,6 +129,18 @@ struct LogDraft {
     std::optional<Text> file_path;
 };
 
+struct FileProviderDraft {
+    model::Location at;
+    std::optional<Text> filename;
+    std::optional<Text> directory;
+    bool watch = true;
+    bool partial = false;
+};
+
+struct ProvidersDraft {
+    std::optional<FileProviderDraft> file;
+};
+
 struct Draft {
     std::map<std::string, EntryPointDraft> entry_points;
     bool entry_points_expected = true;  ///< none in the map means that there are none
@@ -133,6 +149,7 @@ struct Draft {
     TlsDraft tls;
     std::optional<unsigned> workers;
     LogDraft log;
+    ProvidersDraft providers;
 };
 
 }  // namespace mesh::config

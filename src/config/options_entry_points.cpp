@@ -1,4 +1,5 @@
 #include "config/options.hpp"
+#include "config/reading.hpp"
 
 namespace mesh::config {
 namespace {
@@ -16,6 +17,12 @@ constexpr Option<EntryPointDraft> options[] = {
         "false",
         "Lets another process listen on the same address.",
         [](const Field& field, EntryPointDraft& out) { out.reuse_port = field.boolean(); }),
+    option<EntryPointDraft>(
+        "onRemove",
+        "keep, drain or close",
+        "keep",
+        on_remove_help,
+        [](const Field& field, EntryPointDraft& out) { out.on_remove = read_on_remove(field); }),
     later<EntryPointDraft>("asDefault"),
     later<EntryPointDraft>("maxConnections"),
     later<EntryPointDraft>("maxConnectionsPerIP"),
@@ -25,7 +32,6 @@ constexpr Option<EntryPointDraft> options[] = {
     later<EntryPointDraft>("transport"),
     later<EntryPointDraft>("detect"),
     later<EntryPointDraft>("tls"),
-    later<EntryPointDraft>("onRemove"),
     foreign<EntryPointDraft>("allowACMEByPass"),
     foreign<EntryPointDraft>("forwardedHeaders"),
     foreign<EntryPointDraft>("http"),

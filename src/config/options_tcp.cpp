@@ -86,7 +86,12 @@ constexpr Option<RouterDraft> router_options[] = {
                         "Takes TLS connections only. `tls: {}` terminates TLS.",
                         read_tls),
     later<RouterDraft>("middlewares"),
-    later<RouterDraft>("onRemove"),
+    option<RouterDraft>(
+        "onRemove",
+        "keep, drain or close",
+        "keep",
+        on_remove_help,
+        [](const Field& field, RouterDraft& out) { out.on_remove = read_on_remove(field); }),
     foreign<RouterDraft>("observability"),
     foreign<RouterDraft>("ruleSyntax"),
 };

@@ -25,6 +25,9 @@ class Resolution {
     /// where the secrets are not at hand.
     [[nodiscard]] std::string readable_file(const Text& path, bool secret) const;
 
+    /// Where a relative path starts: at the folder of the file it stands in.
+    [[nodiscard]] std::string folder_of(const Text& path) const;
+
     /// Reports that `reference` names no `what`, with what may have been meant.
     template <class T>
     void report_unknown(const Text& reference,

@@ -53,8 +53,11 @@ void resolve_entry_points(Resolution& resolution) {
                 how_to_write);
             continue;
         }
-        model::EntryPoint entry_point{
-            name, {std::move(address->host), address->port}, draft.reuse_port, draft.at};
+        model::EntryPoint entry_point{name,
+                                      {std::move(address->host), address->port},
+                                      draft.reuse_port,
+                                      draft.at,
+                                      draft.on_remove};
         report_conflicts(resolution, entry_point);
         resolution.out.entry_points.emplace(name, std::move(entry_point));
     }

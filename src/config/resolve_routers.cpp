@@ -39,6 +39,7 @@ class RouterResolution {
 
     /// The router, if everything it takes to make one is right.
     std::optional<model::Router> run() {
+        if (draft_.closed) return closed();
         auto entry_points = resolve_entry_points();
         auto service = resolve_service();
         auto rule = resolve_rule();
@@ -53,11 +54,31 @@ class RouterResolution {
                              draft_.priority,
                              std::move(*service),
                              std::move(tls),
-                             draft_.at};
+                             draft_.at,
+                             draft_.on_remove};
     }
 
  private:
     [[nodiscard]] Problems& problems() const { return shared_.problems(); }
+
+    /// As much of it as it takes to refuse what it matches.
+    std::optional<model::Router> closed() {
+        auto rule = resolve_rule();
+        if (!rule) return std::nullopt;
+        model::Router router{
+            name_, "file", {}, std::move(*rule), draft_.priority, {}, {}, draft_.at};
+        const auto& defined = shared_.draft().entry_points;
+        for (const auto& [name, ignored] : defined) {
+            const auto names_it = [&](const Text& text) { return text.value == name; };
+            if (draft_.entry_points.empty() ||
+                std::any_of(draft_.entry_points.begin(), draft_.entry_points.end(), names_it))
+                router.entry_points.push_back(name);
+        }
+        if (draft_.tls || router.rule.names_a_host()) router.tls.emplace();
+        router.closed = true;
+        if (router.entry_points.empty()) return std::nullopt;
+        return router;
+    }
 
     std::vector<std::string> resolve_entry_points() {
         const auto& defined = shared_.draft().entry_points;

@@ -23,11 +23,19 @@ struct ListenAddress {
     auto operator<=>(const ListenAddress&) const = default;
 };
 
+/// What becomes of the established connections of a router or entry point that is removed.
+enum class OnRemove {
+    keep,   ///< they go on until they end by themselves
+    drain,  ///< they have the grace time
+    close,  ///< they end at once
+};
+
 struct EntryPoint {
     std::string name;
     ListenAddress address;
     bool reuse_port = false;  ///< another process may bind the same address too
     Location at;
+    OnRemove on_remove = OnRemove::keep;
 };
 
 enum class KeyType { ec256, ec384, rsa2048, rsa4096 };
@@ -71,6 +79,9 @@ struct Router {
     Located<std::string> service;
     std::optional<RouterTls> tls;  ///< absent: plain TCP
     Location at;
+    OnRemove on_remove = OnRemove::keep;
+    /// Something it needs cannot be applied: what it matches is refused, and falls to no other.
+    bool closed = false;
 };
 
 struct Server {
@@ -128,6 +139,14 @@ struct LogSettings {
     std::string file_path;  ///< empty: stderr
 };
 
+/// providers.file: where dynamic configuration comes from besides the main file.
+struct FileProvider {
+    std::string path;  ///< absolute
+    bool is_directory = false;
+    bool watch = true;
+    bool partial = false;  ///< onError: what is wrong is left out, the rest applied
+};
+
 struct Configuration {
     std::map<std::string, EntryPoint> entry_points;
     std::map<std::string, CertResolver> resolvers;
@@ -139,6 +158,7 @@ struct Configuration {
     std::optional<CertificateFile> default_certificate;
     std::optional<unsigned> workers;  ///< absent: from affinity and cgroup quota
     LogSettings log;
+    std::optional<FileProvider> file_provider;
 };
 
 }  // namespace mesh::model
