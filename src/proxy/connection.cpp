@@ -28,13 +28,13 @@ tls::ExpectedHello expected_of(const ClientHello& hello) {
 }  // namespace
 
 Connection::Connection(Worker& worker,
-                       std::size_t entry_point,
+                       LifetimePtr entry_point,
                        DescriptorPtr client,
                        const SocketAddress& peer,
                        Admission::ConnectionSlot connection_slot,
                        Admission::HandshakeSlot handshake_slot)
     : worker_(worker),
-      entry_point_(entry_point),
+      entry_point_(std::move(entry_point)),
       peer_(peer),
       connection_slot_(std::move(connection_slot)),
       handshake_slot_(std::move(handshake_slot)),
@@ -49,7 +49,7 @@ Connection::~Connection() {
 }
 
 Task<> Connection::run() {
-    if (worker_.routes(entry_point_).speaks_plain_only()) {
+    if (worker_.routes(*entry_point_).speaks_plain_only()) {
         // Not a byte is read here: the server may be the one who speaks first.
         RoutePtr route = plain_route();
         co_await forward(std::move(route));
@@ -74,8 +74,10 @@ Task<> Connection::run() {
     }
     RoutePtr route = tls_route();
     if (!route) {
-        worker_.note_unrouted(entry_point_, reader_.hello());
+        worker_.note_unrouted(*entry_point_, reader_.hello());
         co_await refuse(alert_unrecognized_name, "client", "no router matches");
+    } else if (route->closed) {
+        co_await refuse(alert_unrecognized_name, "proxy", "the router cannot be applied");
     } else if (route->passthrough) {
         co_await forward(std::move(route));
     } else {
@@ -108,13 +110,13 @@ Task<ClientHelloReader::State> Connection::read_hello() {
 }
 
 RoutePtr Connection::plain_route() const {
-    const EntryPointRoutes& routes = worker_.routes(entry_point_);
+    const EntryPointRoutes& routes = worker_.routes(*entry_point_);
     const auto found = routes.plain.lookup({});
     return found ? routes.plain_routes[*found] : nullptr;
 }
 
 RoutePtr Connection::tls_route() const {
-    const EntryPointRoutes& routes = worker_.routes(entry_point_);
+    const EntryPointRoutes& routes = worker_.routes(*entry_point_);
     const auto found = routes.tls.lookup({reader_.hello().server_name});
     return found ? routes.tls_routes[*found] : nullptr;
 }
@@ -145,7 +147,7 @@ Task<> Connection::terminate(RoutePtr route) {
     }
     // Taken now: once the wait for a certificate is over, a reload may have replaced both, and what
     // was routed on must be what is enforced.
-    const std::shared_ptr<const tls::Policy> policy = worker_.policy_of(*route);
+    const std::shared_ptr<const tls::Policy> policy = worker_.policy_of(*entry_point_, *route);
     certs::CredentialPtr credential = co_await credential_for(*route);
     if (over()) {
         log_end(interruption(), "waited for a certificate");
@@ -164,8 +166,10 @@ Task<> Connection::terminate(RoutePtr route) {
     DescriptorPtr backend = co_await dial(*route->service);
     if (!backend) co_return;
     established();
-    worker_.relays().add_tls(
-        std::move(route), std::move(connection_slot_), std::move(stream_), std::move(backend));
+    worker_.relays().add_tls({entry_point_, std::move(route)},
+                             std::move(connection_slot_),
+                             std::move(stream_),
+                             std::move(backend));
 }
 
 /// Passes bytes as they are: plain TCP, or TLS that the backend terminates.
@@ -174,11 +178,15 @@ Task<> Connection::forward(RoutePtr route) {
         log_end("client", "no router for bytes that are not TLS");
         co_return;
     }
+    if (route->closed) {
+        log_end("proxy", "the router cannot be applied");
+        co_return;
+    }
     DescriptorPtr backend = co_await dial(*route->service);
     if (!backend) co_return;
     established();
     const Bytes received = reader_.take_received();
-    worker_.relays().add_plain(std::move(route),
+    worker_.relays().add_plain({entry_point_, std::move(route)},
                                std::move(connection_slot_),
                                std::move(client_),
                                std::move(backend),
@@ -305,7 +313,7 @@ void Connection::log_end(std::string_view cause, std::string_view why) {
     worker_.log().debug("",
                         "connection ended before it was established",
                         {{"peer", peer_.text()},
-                         {"entry_point", worker_.routes(entry_point_).name},
+                         {"entry_point", entry_point_->name()},
                          {"server_name", name ? std::string_view(name->text()) : "-"},
                          {"cause", cause},
                          {"reason", why},

@@ -18,11 +18,11 @@ template <class ClientEnd>
 class RelayOf final : public Relay {
  public:
     RelayOf(RelaySet& set,
-            RoutePtr route,
+            Origin origin,
             Admission::ConnectionSlot slot,
             ClientEnd client,
             PlainEnd backend)
-        : Relay(set, std::move(route), std::move(slot)),
+        : Relay(set, std::move(origin), std::move(slot)),
           client_(std::move(client)),
           backend_(std::move(backend)) {
         client_.socket().set_target(this);
@@ -171,6 +171,8 @@ std::string_view to_string(RelayEnd end) {
             return "reset";
         case RelayEnd::expired:
             return "half-closed too long";
+        case RelayEnd::removed:
+            return "removed";
         case RelayEnd::cut:
             return "cut";
     }
@@ -180,6 +182,13 @@ std::string_view to_string(RelayEnd end) {
 void Relay::on_ready(Descriptor&) {
     // A relay with work left over waits for its turn like the others.
     if (!runnable_) take_turn();
+}
+
+SteadyTime Relay::ends_at() const {
+    const SteadyTime entry_point =
+        origin_.entry_point ? origin_.entry_point->ends_at() : SteadyTime::max();
+    const LifetimePtr& router = origin_.route->lifetime;
+    return router ? std::min(entry_point, router->ends_at()) : entry_point;
 }
 
 void Relay::take_turn() {
@@ -205,13 +214,13 @@ RelaySet::~RelaySet() {
     cut_all();
 }
 
-void RelaySet::add_plain(RoutePtr route,
+void RelaySet::add_plain(Origin origin,
                          Admission::ConnectionSlot slot,
                          DescriptorPtr client,
                          DescriptorPtr backend,
                          ByteView for_backend) {
     auto relay = std::make_unique<RelayOf<PlainEnd>>(*this,
-                                                     std::move(route),
+                                                     std::move(origin),
                                                      std::move(slot),
                                                      PlainEnd(std::move(client)),
                                                      PlainEnd(std::move(backend)));
@@ -223,12 +232,12 @@ void RelaySet::add_plain(RoutePtr route,
     end(added, RelayEnd::reset);
 }
 
-void RelaySet::add_tls(RoutePtr route,
+void RelaySet::add_tls(Origin origin,
                        Admission::ConnectionSlot slot,
                        std::unique_ptr<TlsStream> client,
                        DescriptorPtr backend) {
     auto relay = std::make_unique<RelayOf<TlsEnd>>(*this,
-                                                   std::move(route),
+                                                   std::move(origin),
                                                    std::move(slot),
                                                    TlsEnd(std::move(client)),
                                                    PlainEnd(std::move(backend)));
@@ -239,6 +248,7 @@ void RelaySet::add_tls(RoutePtr route,
 
 void RelaySet::adopt(std::unique_ptr<Relay> relay) {
     ++size_;
+    expect_end(relay->ends_at());  // removed while it was being established
     open_.add(*relay.release());
 }
 
@@ -285,6 +295,24 @@ void RelaySet::sweep() {
         if (current.last_byte_ > oldest) continue;
         if (current.unsettled_) current.reset_both();
         end(current, RelayEnd::expired);
+    }
+}
+
+void RelaySet::end_removed() {
+    if (loop_.now() < next_end_) return;
+    next_end_ = SteadyTime::max();
+    for (const List* const list : {&open_, &half_closed_}) {
+        for (Relay* relay = list->first; relay != nullptr;) {
+            Relay& current = *relay;
+            relay = relay->next_;
+            const SteadyTime at = current.ends_at();
+            if (at > loop_.now()) {
+                expect_end(at);
+                continue;
+            }
+            current.say_goodbye();
+            end(current, RelayEnd::removed);
+        }
     }
 }
 

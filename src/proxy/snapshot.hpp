@@ -1,12 +1,15 @@
 #pragma once
 #include "base/result.hpp"
 #include "model/configuration.hpp"
+#include "proxy/lifetime.hpp"
 #include "proxy/service.hpp"
 #include "rules/sni_index.hpp"
 #include "tls/policy.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,13 +18,21 @@ namespace mesh::proxy {
 /// What a connection holds after routing: immutable, shared between snapshots when unchanged.
 struct Route {
     std::string router;
+    std::string provider;
+    std::string rule;  ///< as it was written
+    std::optional<std::int64_t> priority;
     std::vector<std::string> names;  ///< host names of the rule, for "nearest router" in logs
     bool passthrough = false;
+    bool closed = false;                                ///< everything that comes is refused
     std::shared_ptr<const tls::PolicySettings> policy;  ///< null for plain and passthrough
     bool sni_strict = false;
     bool default_when_missing = false;  ///< onMissingCertificate: default
     std::string directory;              ///< of the router's resolver; empty without one
     std::shared_ptr<Service> service;
+    model::OnRemove on_remove = model::OnRemove::keep;
+    LifetimePtr lifetime;  ///< of the router
+
+    [[nodiscard]] bool operator==(const Route&) const = default;
 };
 using RoutePtr = std::shared_ptr<const Route>;
 
@@ -31,6 +42,8 @@ struct EntryPointRoutes {
     std::string name;
     model::ListenAddress address;
     bool reuse_port = false;
+    model::OnRemove on_remove = model::OnRemove::keep;
+    LifetimePtr lifetime;  ///< of the entry point
     rules::SniIndex tls;
     std::vector<RoutePtr> tls_routes;
     rules::SniIndex plain;
@@ -42,7 +55,7 @@ struct EntryPointRoutes {
 
 /// The data path's view of the whole configuration. Built completely, then never changed.
 struct Snapshot {
-    std::vector<EntryPointRoutes> entry_points;
+    std::vector<std::shared_ptr<const EntryPointRoutes>> entry_points;
 };
 
 /// TLS options as the TLS side takes them; `client_ca_pem` is the content of their CA files.
@@ -50,11 +63,12 @@ struct Snapshot {
                                                   std::string client_ca_pem);
 
 /// `client_ca_pem`: for each tls.options name with clientAuth, the content of its CA files.
-/// Services that are the same in `previous` are shared with it, so their balancer state goes on.
+/// What is the same in `previous` is shared with it: services, whose balancer state goes on, TLS
+/// policies, routes, whole entry points; where nothing differs, `previous` is what comes back.
 /// Errors: a policy the TLS library refuses.
 [[nodiscard]] Result<std::shared_ptr<const Snapshot>> make_snapshot(
     const model::Configuration& configuration,
     const std::map<std::string, std::string>& client_ca_pem,
-    const Snapshot* previous);
+    const std::shared_ptr<const Snapshot>& previous);
 
 }  // namespace mesh::proxy
