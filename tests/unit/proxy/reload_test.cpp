@@ -143,6 +143,22 @@ TEST_CASE("reload: entry points that change names keep their sockets", "[reload]
     CHECK(Peer::connect_to(setup.more).receive(5) == "other");
 }
 
+TEST_CASE("reload: an address that is given up and wanted again at once is ours", "[reload]") {
+    TwoEntryPoints setup;
+    Plane plane(setup.builder, false);  // no worker closes anything yet
+    PlaneBuilder without = setup.builder;
+    remove(without, "more");
+    auto snapshot = plane.snapshot;
+    for (const PlaneBuilder* builder : {&without, &setup.builder, &without, &setup.builder}) {
+        snapshot = *proxy::make_snapshot(builder->configuration, {}, snapshot);
+        CHECK(plane.plane->apply(snapshot).empty());
+    }
+    plane.plane->start();
+    plane.settle();
+    established(setup.more);
+    established(plane.port());
+}
+
 TEST_CASE("reload: who came before an entry point went is still served", "[reload]") {
     Backend backend(Backend::echo);
     PlaneBuilder builder;
