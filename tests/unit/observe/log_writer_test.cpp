@@ -213,7 +213,7 @@ TEST_CASE("log writer: another output and another form, from one line to the nex
     push(ring, "before");
     REQUIRE(within(5s, [&] { return lines_in(text_of(folder.file("old.log"))) == 1; }));
     auto output = LogOutput::to_file(folder.file("new.log"));
-    REQUIRE(output);
+    REQUIRE(output.has_value());
     writer->use({Format::json, folder.file("new.log"), false}, *std::move(output));
     // The writer may be collecting just now; from some line on all are in the new file.
     REQUIRE(within(5s, [&] {

@@ -131,7 +131,7 @@ TEST_CASE("store: the configuration comes back as it was applied last, file by f
     opened.put({PutConfiguration{record}});
     opened.reopen();
     const auto configuration = opened.store->configuration();
-    REQUIRE(configuration);
+    REQUIRE(configuration.has_value());
     REQUIRE(configuration->has_value());
     REQUIRE((*configuration)->files.size() == 2);
     CHECK((*configuration)->files[0].path == "/etc/mesh/mesh.yaml");
