@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <random>
+#include <system_error>
 
 namespace mesh::app {
 namespace {
@@ -59,18 +60,25 @@ control::ReconcilerSettings reconciler_settings() {
 
 Application::Application(const std::string& path,
                          LoadedConfiguration loaded,
+                         std::optional<StandIn> stand_in,
                          observe::LogWriter& writer,
                          SupervisorSettings supervisor)
     : path_(std::filesystem::absolute(path)),
       sha256_(std::move(loaded.sha256)),
+      texts_(std::move(loaded.texts)),
+      draft_(std::move(loaded.result.draft)),
       configuration_(std::move(*loaded.result.configuration)),
       files_(std::move(loaded.files)),
       next_file_id_(-1 - static_cast<certs::CertificateId>(files_.certificates.size())),
       writer_(writer),
-      log_(writer.add_ring(4096), clock_, threshold(configuration_)),
+      own_log_(std::make_shared<OwnLog>(writer.add_ring(4096), threshold(configuration_))),
+      log_(own_log_->log),
       supervisor_(std::move(supervisor), log_),
       started_(clock_.now()),
-      applied_(started_) {}
+      applied_(stand_in ? stand_in->applied : started_),
+      stand_in_(std::move(stand_in)) {
+    note_isolated(loaded.result);
+}
 
 Application::~Application() {
     (void)end_reading();
@@ -109,6 +117,9 @@ std::optional<int> Application::start() {
     report_ready();
     start_certificate_side();
     watch_expiry();
+    begin_to_watch();
+    keep_configuration();
+    remind_of_stand_in();
     return std::nullopt;
 }
 
@@ -122,6 +133,18 @@ void Application::report_ready() {
             data_plane_->when_all_turned(std::move(answered));
         },
         [this] { supervisor_.alive(); });
+}
+
+/// Without a watcher everything works but what it would have told.
+void Application::begin_to_watch() {
+    try {
+        watcher_ = std::make_unique<watch::FileWatcher>([this] { request_refresh(); }, log_);
+    } catch (const std::system_error& error) {
+        log_.warn("watch_limited",
+                  "changes of files are not noticed; mesh reload takes them in",
+                  {{"reason", error.what()}});
+    }
+    watch_files();
 }
 
 std::string Application::what_is_served() const {
@@ -139,6 +162,7 @@ std::optional<int> Application::open_store() {
         return exit_code::store;
     }
     store_ = std::move(*opened);
+    store_path_ = configuration_.storage;
     auto certificates = store_->certificates();
     if (!certificates) {
         log_.error("store_failed",
@@ -292,9 +316,16 @@ void Application::open_control_socket() {
         loop_,
         [this] { return prepare_reading(); },
         [this](FreshConfiguration fresh) { return apply(std::move(fresh)); });
+    listen_for_commands();
+}
+
+/// Where commands that read the configuration look for this process.
+void Application::listen_for_commands() {
+    const ControlPaths paths = control_paths(configuration_.storage, runtime_directory());
+    std::unique_ptr<ControlEndpoint>& endpoint = endpoints_[paths.socket];
+    if (endpoint) return;
     Controlled& process = *this;
-    endpoint_ = std::make_unique<ControlEndpoint>(
-        control_paths(configuration_.storage, runtime_directory()), process, loop_, clock_, log_);
+    endpoint = std::make_unique<ControlEndpoint>(paths, process, loop_, clock_, log_);
 }
 
 void Application::wait() {

@@ -8,6 +8,7 @@
 #include "app/stored_certificates.hpp"
 #include "app/supervisor.hpp"
 #include "app/watchdog.hpp"
+#include "app/watched_files.hpp"
 #include "base/clock.hpp"
 #include "base/task_loop.hpp"
 #include "control/expiry_watch.hpp"
@@ -18,14 +19,20 @@
 #include "proxy/data_plane.hpp"
 #include "store/store.hpp"
 
-#include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace mesh::app {
+
+/// The configuration of the file is invalid, and the one applied last runs in its place.
+struct StandIn {
+    std::string why;   ///< the summary of the file's findings
+    WallTime applied;  ///< when the one that runs was applied first
+};
 
 /// The composition root: builds every room, owns every thread, and is the only place that knows
 /// them all. Members are declared in the order they depend on each other, so that destruction
@@ -35,6 +42,7 @@ class Application final : private Controlled {
     /// `loaded` holds a configuration, that of the file at `path`.
     Application(const std::string& path,
                 LoadedConfiguration loaded,
+                std::optional<StandIn> stand_in,
                 observe::LogWriter& writer,
                 SupervisorSettings supervisor);
     ~Application() override;
@@ -55,6 +63,8 @@ class Application final : private Controlled {
     void reopen_log();
     /// Thread-safe: reads the configuration again and applies it whole or not at all.
     void request_reload();
+    /// Thread-safe: what the configuration in force names has changed on disk.
+    void request_refresh();
 
  private:
     [[nodiscard]] std::optional<int> open_store();
@@ -68,6 +78,7 @@ class Application final : private Controlled {
     /// Reads the store's schedules and orders what is due; tried again while it cannot be read.
     void begin_ordering();
     void open_control_socket();
+    void listen_for_commands();
     // Controlled
     [[nodiscard]] ProcessStatus status() const override;
     void reload(Reload::Done done) override;
@@ -78,11 +89,22 @@ class Application final : private Controlled {
 
     // Reloading (application_reload.cpp).
     struct ReadingFrom;
-    [[nodiscard]] Reload::Read prepare_reading() const;
+    [[nodiscard]] Reload::Read prepare_reading();
     [[nodiscard]] static FreshConfiguration read_configuration(const ReadingFrom& from);
     [[nodiscard]] ReloadOutcome apply(FreshConfiguration fresh);
-    [[nodiscard]] ReloadOutcome refuse(config::LoadResult result);
-    [[nodiscard]] Status switch_to(const FreshConfiguration& fresh);
+    [[nodiscard]] ReloadOutcome refuse(config::LoadResult result, bool asked);
+    [[nodiscard]] std::vector<config::Finding> switch_to(const FreshConfiguration& fresh);
+    void put_file_certificates(const TlsFiles& files);
+    void remove_file_certificates(const TlsFiles& files);
+    [[nodiscard]] bool changes_nothing(const FreshConfiguration& fresh) const;
+    void note_kept(const TlsFiles& files);
+    void note_isolated(const config::LoadResult& result);
+    void keep_configuration();
+    void remind_of_stand_in();
+    void begin_to_watch();
+    void watch_files();
+    void adopt_log(FreshConfiguration& fresh);
+    void adopt_store(FreshConfiguration& fresh);
 
     /// Wants what the configuration names and no valid certificate from a file has; again when
     /// one of these begins or ends to be valid.
@@ -92,18 +114,33 @@ class Application final : private Controlled {
     void watch_expiry();
     void drain();
 
+    /// Shared with readings: a store that one of them opens writes to it, and a disk may keep that
+    /// one longer than the rest of this lives.
+    struct OwnLog {
+        OwnLog(LogRing& ring, LogLevel threshold) : log(ring, clock, threshold) {}
+        SystemClock clock;
+        SharedRingLog log;
+    };
+
     std::string path_;  ///< of the configuration file, absolute
     std::string sha256_;
+    ConfigurationTexts texts_;
+    std::shared_ptr<const config::Draft> draft_;
+    std::vector<config::Isolated> isolated_;
     model::Configuration configuration_;
     TlsFiles files_;
+    /// Of a configuration that was refused: it may be right when they change.
+    std::vector<std::string> refused_files_;
     certs::CertificateId next_file_id_;
     observe::LogWriter& writer_;
     SystemClock clock_;
-    SharedRingLog log_;
+    std::shared_ptr<OwnLog> own_log_;
+    SharedRingLog& log_;
     Supervisor supervisor_;
     std::vector<std::unique_ptr<RingLog>> worker_logs_;
     TaskLoop loop_;
     std::unique_ptr<store::Store> store_;
+    std::string store_path_;  ///< of the store that is open; empty: none is
     std::vector<store::StoredCertificate> stored_;
     std::unique_ptr<CredentialSource> credentials_;
     std::unique_ptr<proxy::DataPlane> data_plane_;
@@ -119,12 +156,17 @@ class Application final : private Controlled {
     WallTime started_;
     WallTime applied_;
     std::optional<RefusedReload> refused_;
+    std::optional<StandIn> stand_in_;
+    bool refused_asked_ = false;  ///< by somebody, not by a change of watched files
+    bool asked_ = false;          ///< by somebody, since the last reading began
     control::ExpiryWatch expiry_{loop_, clock_, log_};
     std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;
     bool store_unread_ = false;
     std::unique_ptr<Reload> reload_;
-    std::unique_ptr<ControlEndpoint> endpoint_;
+    std::unique_ptr<watch::FileWatcher> watcher_;
+    /// By the socket's path: the store may come to be elsewhere than commands first looked.
+    std::map<std::string, std::unique_ptr<ControlEndpoint>> endpoints_;
 };
 
 }  // namespace mesh::app

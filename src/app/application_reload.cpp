@@ -1,12 +1,16 @@
 // A running mesh takes another configuration: whole, or not at all.
 #include "app/application.hpp"
+#include "app/last_good.hpp"
+#include "app/log_settings.hpp"
 #include "app/restart_needed.hpp"
+#include "base/time_text.hpp"
 #include "config/codes.hpp"
 #include "config/problems.hpp"
 #include "model/wanted.hpp"
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace mesh::app {
 namespace {
@@ -14,10 +18,29 @@ namespace {
 /// So many errors of a refused file are logged and remembered; `mesh check` shows all.
 constexpr std::size_t errors_told = 20;
 
-void add_error(config::LoadResult& result, std::string_view code, const std::string& message) {
-    config::Finding finding = config::finding_at(config::Severity::error, code, {}, message);
-    finding.file = result.file;
+void add_error(config::LoadResult& result,
+               std::string_view code,
+               const std::string& message,
+               const model::Location& at = {}) {
+    config::Finding finding = config::finding_at(config::Severity::error, code, at, message);
+    if (finding.file.empty()) finding.file = result.file;
     config::add_findings(result, {finding}, {});
+}
+
+constexpr std::chrono::milliseconds reminder = std::chrono::hours{1};
+
+bool same_output(const model::LogSettings& a, const model::LogSettings& b) {
+    return a.format == b.format && a.file_path == b.file_path;
+}
+
+bool same_files(const store::ConfigurationRecord& a, const store::ConfigurationRecord& b) {
+    return std::equal(a.files.begin(),
+                      a.files.end(),
+                      b.files.begin(),
+                      b.files.end(),
+                      [](const auto& one, const auto& other) {
+                          return one.path == other.path && one.text == other.text;
+                      });
 }
 
 /// A warning for the first server of each of these hosts.
@@ -41,6 +64,33 @@ void add_unresolved(LoadedConfiguration& loaded, std::set<std::string> hosts) {
 /// Servers written as names are asked for before the routes to them are there, for so long.
 constexpr std::chrono::seconds names_patience{5};
 
+/// Where the log goes elsewhere than now.
+void prepare_log(FreshConfiguration& fresh, const model::LogSettings& now) {
+    config::LoadResult& result = fresh.loaded.result;
+    const model::LogSettings& log = result.configuration->log;
+    if (same_output(log, now)) return;
+    auto opened = open_log(log);
+    if (opened)
+        fresh.log_output.emplace(std::move(*opened));
+    else
+        add_error(result, config::codes::log_file, "log.filePath: " + opened.error().message);
+}
+
+/// The first resolver brings the store with it.
+void prepare_store(FreshConfiguration& fresh, Log& log) {
+    config::LoadResult& result = fresh.loaded.result;
+    if (!result.configuration || result.configuration->resolvers.empty()) return;
+    const std::string path = result.configuration->storage;
+    const model::Location at = result.configuration->resolvers.begin()->second.at;
+    auto opened = store::open(path, store::Access::own, log);
+    if (!opened) return add_error(result, config::codes::store_failed, opened.error().message, at);
+    auto certificates = (*opened)->certificates();
+    if (!certificates)
+        return add_error(result, config::codes::store_failed, certificates.error().message, at);
+    fresh.store = std::move(*opened);
+    fresh.stored = std::move(*certificates);
+}
+
 std::string cannot_continue(std::size_t count) {
     return count == 1 ? "1 option needs a restart"
                       : std::to_string(count) + " options need a restart";
@@ -52,8 +102,15 @@ void Application::request_reload() {
     loop_.post([this] { reload([](const ReloadOutcome&) {}); });
 }
 
+void Application::request_refresh() {
+    loop_.post([this] {
+        if (!draining_) reload_->request([](const ReloadOutcome&) {});
+    });
+}
+
 void Application::reload(Reload::Done done) {
     if (!draining_) supervisor_.reloading();
+    asked_ = true;
     reload_->request([this, done = std::move(done)](const ReloadOutcome& outcome) {
         if (!draining_) supervisor_.ready(what_is_served());
         done(outcome);
@@ -63,28 +120,48 @@ void Application::reload(Reload::Done done) {
 /// What a reading uses, none of it the application's own: that may be gone before a disk answers.
 struct Application::ReadingFrom {
     std::string path;
+    bool asked;
+    std::optional<std::string> main_text;  ///< instead of the file's: nobody asked for that
+    TlsFiles files;
+    std::shared_ptr<const config::Draft> last_good;
     model::Configuration running;  ///< what a restart is needed for
-    bool has_store;
+    model::LogSettings log_output;
+    std::string store;  ///< the path of the one that is open; empty: none is
     std::shared_ptr<const proxy::Snapshot> snapshot;
     NameResolution::Ahead names;
+    std::shared_ptr<OwnLog> log;
 };
 
-Reload::Read Application::prepare_reading() const {
-    return [from = std::make_shared<const ReadingFrom>(ReadingFrom{path_,
-                                                                   restart_options(configuration_),
-                                                                   store_ != nullptr,
-                                                                   snapshot_,
-                                                                   names_->ahead()})] {
-        return read_configuration(*from);
-    };
+/// All who have asked until now share it.
+Reload::Read Application::prepare_reading() {
+    const bool asked = std::exchange(asked_, false);
+    return [from = std::make_shared<const ReadingFrom>(
+                ReadingFrom{path_,
+                            asked,
+                            asked ? std::nullopt : std::optional<std::string>(texts_.main),
+                            files_,
+                            draft_,
+                            restart_options(configuration_),
+                            configuration_.log,
+                            store_path_,
+                            snapshot_,
+                            names_->ahead(),
+                            own_log_})] { return read_configuration(*from); };
 }
 
 /// On the reload's thread.
 FreshConfiguration Application::read_configuration(const ReadingFrom& from) {
-    FreshConfiguration fresh{load_configuration(from.path), nullptr};
+    FreshConfiguration fresh;
+    fresh.asked = from.asked;
+    LoadContext context;
+    context.files = &from.files;
+    context.last_good = from.last_good;
+    context.keep_pairs = !from.asked;
+    if (from.main_text) context.main_text = &*from.main_text;
+    fresh.loaded = load_configuration(from.path, context);
     config::LoadResult& result = fresh.loaded.result;
     if (!result.configuration) return fresh;
-    auto changes = restart_needed(from.running, *result.configuration, from.has_store);
+    auto changes = restart_needed(from.running, *result.configuration, from.store);
     if (!changes.empty()) {
         const std::size_t count = changes.size();
         for (config::Finding& change : changes)
@@ -94,14 +171,17 @@ FreshConfiguration Application::read_configuration(const ReadingFrom& from) {
         return fresh;
     }
     auto snapshot = proxy::make_snapshot(
-        *result.configuration, fresh.loaded.files.client_ca_pem, from.snapshot.get());
+        *result.configuration, fresh.loaded.files.client_ca_pem, from.snapshot);
     if (!snapshot) {
         add_error(result, config::codes::bad_value, snapshot.error().message);
         return fresh;
     }
     fresh.snapshot = std::move(*snapshot);
-    const auto unknown = from.names.resolve(host_names(*result.configuration), names_patience);
-    add_unresolved(fresh.loaded, unknown);
+    prepare_log(fresh, from.log_output);
+    if (from.store.empty()) prepare_store(fresh, from.log->log);
+    if (!result.configuration) return fresh;
+    add_unresolved(fresh.loaded,
+                   from.names.resolve(host_names(*result.configuration), names_patience));
     return fresh;
 }
 
@@ -109,68 +189,211 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     config::LoadResult& result = fresh.loaded.result;
     if (draining_ && result.configuration)
         add_error(result, config::codes::needs_restart, "mesh is stopping");
-    if (!result.configuration) return refuse(std::move(result));
-    fresh.loaded.files.keep_ids(files_, next_file_id_);
-    if (const Status switched = switch_to(fresh); !switched) {
-        add_error(result, config::codes::bad_value, switched.error().message);
-        return refuse(std::move(result));
+    if (!result.configuration) {
+        refused_files_ = std::move(fresh.loaded.files.paths);
+        watch_files();
+        return refuse(std::move(result), fresh.asked);
     }
+    note_kept(fresh.loaded.files);
+    note_isolated(result);
+    if (changes_nothing(fresh)) {
+        if (!refused_asked_) refused_.reset();
+        return {true, std::move(result.findings), std::move(result.summary)};
+    }
+    fresh.loaded.files.keep_ids(files_, next_file_id_);
+    if (auto failed = switch_to(fresh); !failed.empty()) {
+        config::add_findings(result, std::move(failed), {});
+        return refuse(std::move(result), fresh.asked);
+    }
+    adopt_log(fresh);
+    adopt_store(fresh);
     configuration_ = std::move(*result.configuration);
     files_ = std::move(fresh.loaded.files);
     snapshot_ = std::move(fresh.snapshot);
     sha256_ = std::move(fresh.loaded.sha256);
+    texts_ = std::move(fresh.loaded.texts);
+    draft_ = std::move(result.draft);
+    refused_files_.clear();
     applied_ = clock_.now();
     refused_.reset();
+    if (fresh.asked) stand_in_.reset();
     if (const Status resolving = names_->set_hosts(host_names(configuration_)); !resolving)
         log_.error("names_unresolved",
                    "servers written as host names keep the addresses they have",
                    {{"reason", resolving.error().message}});
+    if (store_ && !reconciler_) start_certificate_side();
+    listen_for_commands();
     want_certificates();
     watch_expiry();
+    watch_files();
+    keep_configuration();
     log_.info("reload_applied",
               "another configuration is in force; connections and orders go on",
               {{"file", path_},
                {"sha256", sha256_},
+               {"because", fresh.asked ? "asked" : "files changed"},
                {"routers", std::uint64_t{configuration_.routers.size()}},
                {"warnings", std::uint64_t{result.warnings}}});
     return {true, std::move(result.findings), std::move(result.summary)};
 }
 
 /// The data path, in an order that leaves no moment without a certificate: what comes is there
-/// before the routes that want it, what goes stays until they are gone.
-Status Application::switch_to(const FreshConfiguration& fresh) {
+/// before the routes that want it, what goes stays until they are gone. With findings nothing has
+/// changed.
+std::vector<config::Finding> Application::switch_to(const FreshConfiguration& fresh) {
     const TlsFiles& files = fresh.loaded.files;
-    std::set<certs::CertificateId> known;
-    for (const FileCertificate& file : files_.certificates) known.insert(file.entry->id);
-    std::set<certs::CertificateId> kept;
-    for (const FileCertificate& file : files.certificates) {
-        kept.insert(file.entry->id);
-        if (!known.contains(file.entry->id))
-            data_plane_->put_certificate(file.entry, file.credential);
-    }
+    put_file_certificates(files);
+    std::vector<config::Finding> findings;
+    const auto add = [&](std::string_view code, std::string message, const model::Location& at) {
+        findings.push_back(
+            config::finding_at(config::Severity::error, code, at, std::move(message)));
+        if (findings.back().file.empty()) findings.back().file = fresh.loaded.result.file;
+    };
+    const auto& entry_points = fresh.loaded.result.configuration->entry_points;
     try {
-        data_plane_->apply(fresh.snapshot);
+        for (const proxy::BindFailure& failure : data_plane_->apply(fresh.snapshot))
+            add(config::codes::cannot_bind,
+                failure.message,
+                entry_points.at(failure.entry_point).at);
     } catch (const std::exception& error) {
-        // Nothing was posted to any worker: the contexts of all are made first.
-        for (const certs::CertificateId id : kept)
-            if (!known.contains(id)) data_plane_->remove_certificate(id);
-        return Error{Errc::tls, Origin::config, error.what()};
+        add(config::codes::bad_value, error.what(), {});
+    }
+    if (!findings.empty()) {
+        remove_file_certificates(files);
+        return findings;
     }
     credentials_->set_files(files.certificates);
-    // The leaf may be the same and the chain another.
-    for (const FileCertificate& file : files.certificates)
-        if (known.contains(file.entry->id))
-            data_plane_->put_certificate(file.entry, file.credential);
-    for (const certs::CertificateId id : known)
-        if (!kept.contains(id)) data_plane_->remove_certificate(id);
-    if (files.default_credential)
-        data_plane_->set_default_credential(files.default_credential);
-    else if (files_.default_credential)
+    for (const FileCertificate& before : files_.certificates)
+        if (!files.find(before.entry->id)) data_plane_->remove_certificate(before.entry->id);
+    if (!files.default_credential && files_.default_credential)
         make_default_credential();
+    else if (files.default_credential != files_.default_credential)
+        data_plane_->set_default_credential(files.default_credential);
     return {};
 }
 
-ReloadOutcome Application::refuse(config::LoadResult result) {
+/// New ones, and those whose leaf is the same and the chain another.
+void Application::put_file_certificates(const TlsFiles& files) {
+    for (const FileCertificate& file : files.certificates) {
+        const FileCertificate* const before = files_.find(file.entry->id);
+        if (before == nullptr || before->credential != file.credential)
+            data_plane_->put_certificate(file.entry, file.credential);
+    }
+}
+
+/// Back to what is served.
+void Application::remove_file_certificates(const TlsFiles& files) {
+    for (const FileCertificate& file : files.certificates) {
+        const FileCertificate* const before = files_.find(file.entry->id);
+        if (before == nullptr)
+            data_plane_->remove_certificate(file.entry->id);
+        else if (before->credential != file.credential)
+            data_plane_->put_certificate(before->entry, before->credential);
+    }
+}
+
+void Application::adopt_log(FreshConfiguration& fresh) {
+    const model::LogSettings& log = fresh.loaded.result.configuration->log;
+    if (fresh.log_output) writer_.use(log_settings(log), std::move(*fresh.log_output));
+    log_.set_threshold(log.level);
+    for (const auto& worker_log : worker_logs_) worker_log->set_threshold(log.level);
+}
+
+void Application::adopt_store(FreshConfiguration& fresh) {
+    if (!fresh.store) return;
+    store_ = std::move(fresh.store);
+    store_path_ = fresh.loaded.result.configuration->storage;
+    stored_ = std::move(fresh.stored);
+    credentials_->set_store(*store_);
+    for (const certs::EntryPtr& entry : stored_entries(stored_))
+        data_plane_->put_certificate(entry, nullptr);
+}
+
+/// Files were touched, or are again what they were.
+bool Application::changes_nothing(const FreshConfiguration& fresh) const {
+    const auto same_pair = [](const FileCertificate& a, const FileCertificate& b) {
+        return a.credential == b.credential;
+    };
+    const TlsFiles& files = fresh.loaded.files;
+    return !fresh.asked && fresh.loaded.sha256 == sha256_ && fresh.snapshot == snapshot_ &&
+           files.default_credential == files_.default_credential &&
+           std::equal(files.certificates.begin(),
+                      files.certificates.end(),
+                      files_.certificates.begin(),
+                      files_.certificates.end(),
+                      same_pair);
+}
+
+/// Once for each reason, until it is another one or gone.
+void Application::note_kept(const TlsFiles& files) {
+    for (const auto& [file, reason] : files.kept) {
+        const auto known = files_.kept.find(file);
+        if (known != files_.kept.end() && known->second == reason) continue;
+        log_.warn("certificate_kept",
+                  "a certificate, key or CA file changed and cannot be used: what it held before "
+                  "stays in force",
+                  {{"file", file}, {"reason", reason}});
+    }
+    files_.kept = files.kept;
+}
+
+void Application::note_isolated(const config::LoadResult& result) {
+    for (const config::Isolated& object : result.isolated) {
+        const auto same = [&](const config::Isolated& known) {
+            return known.path == object.path && known.state == object.state &&
+                   known.reason == object.reason;
+        };
+        if (std::any_of(isolated_.begin(), isolated_.end(), same)) continue;
+        log_.error("object_refused",
+                   "part of the configuration cannot be applied; the rest is",
+                   {{"object", object.path},
+                    {"state", config::to_string(object.state)},
+                    {"reason", object.reason}});
+    }
+    isolated_ = result.isolated;
+}
+
+void Application::watch_files() {
+    if (draining_ || !watcher_) return;
+    watcher_->watch(watched_files(configuration_, files_, refused_files_));
+}
+
+/// For a start with --last-good.
+void Application::keep_configuration() {
+    if (!store_ || stand_in_) return;
+    auto record = record_of(path_, texts_, applied_);
+    if (!record) {
+        log_.warn("configuration_not_kept",
+                  "the configuration is too large to be kept for run --last-good",
+                  {{"bytes_max", std::uint64_t{kept_configuration_max}}});
+        return;
+    }
+    if (const auto stored = store_->configuration();
+        stored && *stored && same_files(**stored, *record))
+        return;
+    store_->apply({store::PutConfiguration{std::move(*record)}},
+                  loop_,
+                  [this](const Result<store::Applied>& done) {
+                      if (done) return;
+                      log_.warn("configuration_not_kept",
+                                "the store does not take the configuration: run --last-good would "
+                                "start on the one before",
+                                {{"reason", done.error().message}});
+                  });
+}
+
+/// At once and then each hour, until a file is applied.
+void Application::remind_of_stand_in() {
+    if (!stand_in_ || draining_) return;
+    log_.error(
+        "last_good",
+        "the configuration file is invalid: the configuration applied last runs in its place",
+        {{"file", path_}, {"applied", rfc3339(stand_in_->applied)}, {"summary", stand_in_->why}});
+    loop_.post_after(reminder, [this] { remind_of_stand_in(); });
+}
+
+ReloadOutcome Application::refuse(config::LoadResult result, bool asked) {
+    refused_asked_ = asked;
     RefusedReload refused{clock_.now(), result.summary, {}};
     for (const config::Finding& finding : result.findings) {
         if (finding.severity != config::Severity::error) continue;
@@ -200,8 +423,11 @@ ProcessStatus Application::status() const {
     status.sha256 = sha256_;
     status.applied = applied_;
     status.refused = refused_;
+    status.last_good = stand_in_.has_value();
+    status.isolated = isolated_;
+    status.kept_files = files_.kept;
     if (store_) {
-        status.storage = configuration_.storage;
+        status.storage = store_path_;
         status.storage_writable = store_->writable();
     }
     const proxy::Counters counters = data_plane_->counters();

@@ -95,6 +95,21 @@ Json authorities_json(const control::Reconciler* reconciler) {
     return list;
 }
 
+Json isolated_json(const std::vector<config::Isolated>& objects) {
+    Json list = Json::array();
+    for (const config::Isolated& object : objects)
+        list.push_back({{"path", object.path},
+                        {"state", config::to_string(object.state)},
+                        {"reason", object.reason}});
+    return list;
+}
+
+Json kept_json(const std::map<std::string, std::string>& files) {
+    Json list = Json::array();
+    for (const auto& [file, reason] : files) list.push_back({{"file", file}, {"reason", reason}});
+    return list;
+}
+
 Json status_json(Controlled& process) {
     const ProcessStatus status = process.status();
     const auto seconds = [&](WallTime since) {
@@ -114,7 +129,10 @@ Json status_json(Controlled& process) {
               {"sha256", text_or_null(status.sha256)},
               {"applied", rfc3339(status.applied)},
               {"age_seconds", seconds(status.applied)},
-              {"refused_reload", refused_json(status.refused)}}},
+              {"last_good", status.last_good},
+              {"refused_reload", refused_json(status.refused)},
+              {"objects", isolated_json(status.isolated)},
+              {"kept_files", kept_json(status.kept_files)}}},
             {"store",
              status.storage.empty() ? Json(nullptr)
                                     : Json{{"path", status.storage},

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +29,10 @@ struct ProcessStatus {
     std::string sha256;         ///< of the file as it was applied
     WallTime applied;
     std::optional<RefusedReload> refused;
-    std::string storage;  ///< empty: no store is open
+    bool last_good = false;  ///< the file was invalid at the start: one kept in the store runs
+    std::vector<config::Isolated> isolated;
+    std::map<std::string, std::string> kept_files;  ///< as in TlsFiles
+    std::string storage;                            ///< empty: no store is open
     bool storage_writable = false;
     std::uint64_t connections = 0;
     std::uint64_t accepted = 0;

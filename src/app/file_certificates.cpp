@@ -5,8 +5,10 @@
 #include "config/codes.hpp"
 #include "config/problems.hpp"
 #include "proxy/snapshot.hpp"
+#include "tls/key_pair.hpp"
 #include "tls/policy.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mesh::app {
@@ -17,45 +19,39 @@ constexpr std::size_t file_size_max = std::size_t{4} << 20;
 /// Reads what one configuration names and collects what is wrong with it.
 class Reader {
  public:
-    Reader(TlsFiles& files, WallTime now) : files_(files), now_(now) {}
-
-    certs::CredentialPtr credential(const model::CertificateFile& from) {
-        const auto chain = text(from.cert_file, from.at);
-        const auto key = text(from.key_file, from.at);
-        if (!chain || !key) return nullptr;
-        auto parsed = tls::Credential::from_pem(*chain, *key);
-        if (!parsed) {
-            error(from.at,
-                  from.cert_file + ": " + parsed.error().message,
-                  "certFile holds the PEM chain (leaf first), keyFile its unencrypted private key");
-            return nullptr;
-        }
-        if ((*parsed)->facts().not_after <= now_)
-            files_.findings.push_back(config::finding_at(
-                config::Severity::warning,
-                config::codes::certificate_expired,
-                from.at,
-                from.cert_file + " expired at " + rfc3339((*parsed)->facts().not_after),
-                "replace the file; an expired certificate covers no name"));
-        return *parsed;
+    Reader(TlsFiles& files, const TlsFiles& before, WallTime now, bool keep)
+        : files_(files), before_(before), now_(now), keep_(keep) {
+        for (const FileCertificate& certificate : before.certificates)
+            parsed_.emplace(certificate.content, certificate.credential);
+        if (before.default_credential)
+            parsed_.emplace(before.default_content, before.default_credential);
     }
 
-    /// The content of CA files; errors are found. `option` is where they are named.
+    /// `content` becomes the SHA-256 of both files.
+    certs::CredentialPtr credential(const model::CertificateFile& from, Bytes& content) {
+        const std::size_t known_findings = files_.findings.size();
+        certs::CredentialPtr read = read_pair(from, content);
+        if (read || !keep_) return read;
+        const FileCertificate* const old = pair_before(from.cert_file);
+        if (old == nullptr) return nullptr;
+        keep_what_was(from.cert_file, known_findings);
+        content = old->content;
+        return old->credential;
+    }
+
+    /// The content of CA files; errors are found. `option` is where they are named, `name` whose
+    /// they are.
     std::string authorities(const std::vector<std::string>& paths,
                             const model::Location& at,
-                            std::string_view option) {
-        std::string all;
-        for (const std::string& path : paths) {
-            const auto pem = text(path, at);
-            if (!pem) continue;
-            if (const auto checked = tls::check_authorities(*pem); !checked)
-                error(at,
-                      path + ": " + checked.error().message,
-                      std::string(option) + " needs files with CA certificates in PEM");
-            all += *pem;
-            all += '\n';
-        }
-        return all;
+                            std::string_view option,
+                            const std::string& name = {}) {
+        const std::size_t known_findings = files_.findings.size();
+        std::string pem = read_authorities(paths, at, option);
+        if (files_.findings.size() == known_findings || !keep_) return pem;
+        const auto old = before_.client_ca_pem.find(name);
+        if (name.empty() || old == before_.client_ca_pem.end()) return pem;
+        keep_what_was(paths.front(), known_findings);
+        return old->second;
     }
 
     /// What the TLS library says to options whose files are right.
@@ -72,7 +68,63 @@ class Reader {
     }
 
  private:
+    certs::CredentialPtr read_pair(const model::CertificateFile& from, Bytes& content) {
+        const auto chain = text(from.cert_file, from.at);
+        const auto key = text(from.key_file, from.at);
+        if (!chain || !key) return nullptr;
+        content = tls::sha256(*chain + '\0' + *key);
+        const auto known = parsed_.find(content);
+        auto parsed = known != parsed_.end() ? Result<certs::CredentialPtr>(known->second)
+                                             : tls::Credential::from_pem(*chain, *key);
+        if (!parsed) {
+            error(from.at,
+                  from.cert_file + ": " + parsed.error().message,
+                  "certFile holds the PEM chain (leaf first), keyFile its unencrypted private key");
+            return nullptr;
+        }
+        if ((*parsed)->facts().not_after <= now_)
+            files_.findings.push_back(config::finding_at(
+                config::Severity::warning,
+                config::codes::certificate_expired,
+                from.at,
+                from.cert_file + " expired at " + rfc3339((*parsed)->facts().not_after),
+                "replace the file; an expired certificate covers no name"));
+        return *parsed;
+    }
+
+    std::string read_authorities(const std::vector<std::string>& paths,
+                                 const model::Location& at,
+                                 std::string_view option) {
+        std::string all;
+        for (const std::string& path : paths) {
+            const auto pem = text(path, at);
+            if (!pem) continue;
+            if (const auto checked = tls::check_authorities(*pem); !checked)
+                error(at,
+                      path + ": " + checked.error().message,
+                      std::string(option) + " needs files with CA certificates in PEM");
+            all += *pem;
+            all += '\n';
+        }
+        return all;
+    }
+
+    const FileCertificate* pair_before(const std::string& cert_file) {
+        for (const FileCertificate& certificate : before_.certificates)
+            if (certificate.file == cert_file) return &certificate;
+        if (!before_.default_credential || before_.default_file != cert_file) return nullptr;
+        old_default_ = {nullptr, before_.default_credential, cert_file, before_.default_content};
+        return &old_default_;
+    }
+
+    /// The findings since then say why.
+    void keep_what_was(const std::string& file, std::size_t known_findings) {
+        files_.kept[file] = files_.findings[known_findings].message;
+        files_.findings.resize(known_findings);
+    }
+
     std::optional<std::string> text(const std::string& path, const model::Location& at) {
+        files_.paths.push_back(path);
         auto read = read_regular_file(path, file_size_max);
         if (read) return std::move(*read);
         error(at,
@@ -99,7 +151,11 @@ class Reader {
     }
 
     TlsFiles& files_;
+    const TlsFiles& before_;
     WallTime now_;
+    bool keep_;
+    FileCertificate old_default_;
+    std::map<Bytes, certs::CredentialPtr> parsed_;
 };
 
 certs::EntryPtr file_entry(certs::CertificateId id, const tls::CertificateFacts& facts) {
@@ -145,23 +201,38 @@ std::optional<WallTime> TlsFiles::next_change(WallTime now) const {
     return next;
 }
 
-TlsFiles load_tls_files(const model::Configuration& configuration, WallTime now) {
+const FileCertificate* TlsFiles::find(certs::CertificateId id) const {
+    const auto found = std::find_if(certificates.begin(),
+                                    certificates.end(),
+                                    [id](const auto& file) { return file.entry->id == id; });
+    return found != certificates.end() ? &*found : nullptr;
+}
+
+TlsFiles load_tls_files(const model::Configuration& configuration,
+                        WallTime now,
+                        const TlsFiles& before,
+                        bool keep) {
     TlsFiles files;
-    Reader reader(files, now);
+    Reader reader(files, before, now, keep);
     certs::CertificateId id = -1;
-    for (const model::CertificateFile& from : configuration.certificates)
-        if (auto credential = reader.credential(from)) {
+    for (const model::CertificateFile& from : configuration.certificates) {
+        Bytes content;
+        if (auto credential = reader.credential(from, content)) {
             files.certificates.push_back(
-                {file_entry(id, credential->facts()), credential, from.cert_file});
+                {file_entry(id, credential->facts()), credential, from.cert_file, content});
             --id;
         }
-    if (configuration.default_certificate)
-        files.default_credential = reader.credential(*configuration.default_certificate);
+    }
+    if (configuration.default_certificate) {
+        files.default_file = configuration.default_certificate->cert_file;
+        files.default_credential =
+            reader.credential(*configuration.default_certificate, files.default_content);
+    }
     for (const auto& [name, options] : configuration.tls_options) {
-        const std::size_t before = files.findings.size();
-        std::string pem =
-            reader.authorities(options.client_auth.ca_files, options.at, "clientAuth.caFiles");
-        if (files.findings.size() == before) reader.try_options(options, pem);
+        const std::size_t known_findings = files.findings.size();
+        std::string pem = reader.authorities(
+            options.client_auth.ca_files, options.at, "clientAuth.caFiles", name);
+        if (files.findings.size() == known_findings) reader.try_options(options, pem);
         if (!pem.empty()) files.client_ca_pem[name] = std::move(pem);
     }
     for (const auto& [name, resolver] : configuration.resolvers)

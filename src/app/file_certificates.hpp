@@ -15,15 +15,24 @@ struct FileCertificate {
     certs::EntryPtr entry;  ///< negative ids; no directory
     certs::CredentialPtr credential;
     std::string file = {};  ///< certFile
+    Bytes content = {};     ///< SHA-256 of both files
 };
 
 /// Everything the TLS side reads from files named in the configuration.
 struct TlsFiles {
     std::vector<FileCertificate> certificates;         ///< tls.certificates
     certs::CredentialPtr default_credential;           ///< null: none configured
+    Bytes default_content;                             ///< SHA-256 of its files
+    std::string default_file;                          ///< certFile
     std::map<std::string, std::string> client_ca_pem;  ///< by tls.options name
     std::vector<config::Finding> findings;  ///< an error for each file or option not usable
+    std::vector<std::string> paths;         ///< of all files looked at, readable or not
+    /// Why files are not followed although they changed, by the file: what they held before is
+    /// used.
+    std::map<std::string, std::string> kept;
 
+    /// Null when there is none of this id.
+    [[nodiscard]] const FileCertificate* find(certs::CertificateId id) const;
     /// Names of the certificates valid at `now`: no certificate is ordered for them.
     [[nodiscard]] std::vector<std::vector<HostPattern>> valid_names(WallTime now) const;
     /// Gives those that `before` had their ids of then, and the others ids of their own: `next` and
@@ -34,8 +43,13 @@ struct TlsFiles {
 };
 
 /// Reads and parses them all, those that nothing uses yet too, and tries all TLS options; blocking.
-/// An expired certificate is a warning, not an error.
-[[nodiscard]] TlsFiles load_tls_files(const model::Configuration& configuration, WallTime now);
+/// An expired certificate is a warning, not an error. Pairs whose content `before` has are not
+/// parsed again. With `keep`, files that cannot be used now (a certificate whose key has not come
+/// yet, say) are no error where `before` has what they held: that goes on, and `kept` says so.
+[[nodiscard]] TlsFiles load_tls_files(const model::Configuration& configuration,
+                                      WallTime now,
+                                      const TlsFiles& before = {},
+                                      bool keep = false);
 
 /// Puts what was found in the files among the findings of the configuration that names them; an
 /// error there makes the configuration invalid.

@@ -2,11 +2,14 @@
 #include "app/loaded_configuration.hpp"
 #include "base/clock.hpp"
 #include "base/executor.hpp"
+#include "observe/log_output.hpp"
 #include "proxy/snapshot.hpp"
+#include "store/store.hpp"
 
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +18,11 @@ namespace mesh::app {
 /// A configuration that was read again, and what the data path would make of it.
 struct FreshConfiguration {
     LoadedConfiguration loaded;
+    bool asked = false;  ///< somebody asked; else watched files have changed
     std::shared_ptr<const proxy::Snapshot> snapshot;  ///< set if there is no error
+    std::optional<observe::LogOutput> log_output;     ///< set if the log goes elsewhere
+    std::unique_ptr<store::Store> store;              ///< set if the first resolver came
+    std::vector<store::StoredCertificate> stored;     ///< in it
 };
 
 /// What became of a reload.

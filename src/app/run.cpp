@@ -1,6 +1,8 @@
 #include "app/run.hpp"
 
 #include "app/application.hpp"
+#include "app/last_good.hpp"
+#include "app/log_settings.hpp"
 #include "app/process.hpp"
 #include "app/signals.hpp"
 #include "app/supervisor.hpp"
@@ -19,15 +21,6 @@ void print(const std::string& text) {
 
 void print_findings(const std::vector<config::Finding>& findings) {
     for (const config::Finding& finding : findings) print(config::render(finding) + "\n");
-}
-
-observe::LogWriterSettings log_settings(const model::LogSettings& from) {
-    observe::LogWriterSettings settings;
-    settings.format =
-        from.format == model::LogFormat::json ? observe::Format::json : observe::Format::common;
-    settings.file_path = from.file_path;
-    settings.journal_prefix = from.file_path.empty() && stderr_is_journal();
-    return settings;
 }
 
 /// The first stop signal drains; the second ends the process where it stands, also while what
@@ -72,7 +65,7 @@ class Reachable {
 
 }  // namespace
 
-int run(const std::string& config_path) {
+int run(const std::string& config_path, bool last_good) {
     protect_secrets();
     SupervisorSettings supervisor = take_supervisor_settings();
     SignalTarget target;
@@ -80,9 +73,17 @@ int run(const std::string& config_path) {
 
     LoadedConfiguration loaded = load_configuration(config_path);
     print_findings(loaded.result.findings);
+    std::optional<StandIn> stand_in;
     if (!loaded.result.configuration) {
         print(loaded.result.summary + "\n");
-        return exit_code::configuration;
+        if (!last_good) return exit_code::configuration;
+        auto kept = load_last_good(config_path, loaded.result.storage);
+        if (!kept) {
+            print(kept.error().message + "\n");
+            return exit_code::configuration;
+        }
+        stand_in = StandIn{loaded.result.summary, kept->applied};
+        loaded = std::move(kept->loaded);
     }
 
     auto writer = observe::LogWriter::start(log_settings(loaded.result.configuration->log));
@@ -92,7 +93,8 @@ int run(const std::string& config_path) {
     }
     bool reading_ended = false;
     {
-        Application application(config_path, std::move(loaded), **writer, std::move(supervisor));
+        Application application(
+            config_path, std::move(loaded), std::move(stand_in), **writer, std::move(supervisor));
         if (const auto failed = application.start()) return *failed;
         const Reachable reachable(target, application);
         signals.start([&target](int number) { target.deliver(number); });
@@ -100,7 +102,7 @@ int run(const std::string& config_path) {
         reading_ended = application.end_reading();
     }
     if (!reading_ended) {
-        writer->reset();  // writes what is left
+        (*writer)->end();  // not destroyed: the reading may still log
         ::_exit(exit_code::stopped);
     }
     return exit_code::stopped;

@@ -12,7 +12,8 @@ inline constexpr int bind = 3;
 inline constexpr int store = 4;
 }  // namespace exit_code
 
-/// Runs the proxy in the foreground until it is told to stop; returns the exit code.
-[[nodiscard]] int run(const std::string& config_path);
+/// Runs the proxy in the foreground until it is told to stop; returns the exit code. `last_good`:
+/// where the file is invalid, on the configuration applied last, which the store keeps.
+[[nodiscard]] int run(const std::string& config_path, bool last_good);
 
 }  // namespace mesh::app

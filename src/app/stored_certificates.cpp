@@ -72,15 +72,19 @@ Result<certs::CredentialPtr> CredentialSource::load(const certs::CertificateEntr
         const std::lock_guard lock(files_mutex_);
         if (const auto found = files_.find(entry.id); found != files_.end()) return found->second;
     }
-    if (store_ == nullptr)
-        return Error{Errc::not_found, Origin::internal, "no store to read the certificate from"};
-    return find_stored(entry);
+    if (store::Store* const store = store_) return find_stored(*store, entry);
+    return Error{Errc::not_found, Origin::internal, "no store to read the certificate from"};
 }
 
-Result<certs::CredentialPtr> CredentialSource::find_stored(const certs::CertificateEntry& entry) {
-    const auto read = parse(store_->version(entry.version), entry);
+void CredentialSource::set_store(store::Store& store) {
+    store_ = &store;
+}
+
+Result<certs::CredentialPtr> CredentialSource::find_stored(store::Store& store,
+                                                           const certs::CertificateEntry& entry) {
+    const auto read = parse(store.version(entry.version), entry);
     if (read) return read;
-    const auto copied = parse(store_->version_of_copy(entry.version), entry);
+    const auto copied = parse(store.version_of_copy(entry.version), entry);
     note(entry, read.error(), copied.has_value());
     if (copied) return copied;
     if (is_final(read.error()) && is_final(copied.error())) lost_(entry);

@@ -5,6 +5,7 @@
 #include "proxy/name_throttle.hpp"
 #include "store/store.hpp"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -32,14 +33,17 @@ class CredentialSource {
                      const Clock& clock,
                      Log& log);
     [[nodiscard]] Result<certs::CredentialPtr> load(const certs::CertificateEntry& entry);
+    /// Thread-safe: the first resolver came, and with it a store.
+    void set_store(store::Store& store);
     /// Thread-safe: other certificates are in files now.
     void set_files(const std::vector<FileCertificate>& files);
 
  private:
-    [[nodiscard]] Result<certs::CredentialPtr> find_stored(const certs::CertificateEntry& entry);
+    [[nodiscard]] Result<certs::CredentialPtr> find_stored(store::Store& store,
+                                                           const certs::CertificateEntry& entry);
     void note(const certs::CertificateEntry& entry, const Error& error, bool in_copy);
 
-    store::Store* store_;  ///< null without resolvers
+    std::atomic<store::Store*> store_;  ///< null without resolvers
     Lost lost_;
     const Clock& clock_;
     Log& log_;

@@ -123,12 +123,18 @@ class RingLog final : public Log {
                std::string_view event,
                std::string_view message,
                std::initializer_list<LogField> fields) override;
-    [[nodiscard]] bool enabled(LogLevel level) const override { return level >= threshold_; }
+    [[nodiscard]] bool enabled(LogLevel level) const override {
+        return level >= threshold_.load(std::memory_order_relaxed);
+    }
+    /// Thread-safe: from now on.
+    void set_threshold(LogLevel threshold) {
+        threshold_.store(threshold, std::memory_order_relaxed);
+    }
 
  private:
     LogRing& ring_;
     const Clock& clock_;
-    LogLevel threshold_;
+    std::atomic<LogLevel> threshold_;
 };
 
 /// A Log that the control plane's threads share; producers take a short lock.
@@ -141,6 +147,8 @@ class SharedRingLog final : public Log {
                std::string_view message,
                std::initializer_list<LogField> fields) override;
     [[nodiscard]] bool enabled(LogLevel level) const override { return inner_.enabled(level); }
+    /// Thread-safe: from now on.
+    void set_threshold(LogLevel threshold) { inner_.set_threshold(threshold); }
 
  private:
     std::mutex mutex_;

@@ -76,11 +76,15 @@ class CommandLine {
     void add_run() {
         auto* const command = app_.add_subcommand("run", "Run the proxy in the foreground");
         take_config(*command);
+        command->add_flag("--last-good",
+                          last_good_,
+                          "Where the file is invalid, start on the configuration applied last");
         command->footer(
             "SIGTERM and SIGINT drain; a second one ends at once. Exit codes: 0 stopped,\n"
             "1 configuration, 2 usage, 3 cannot bind, 4 store.\n\n"
             "Example:\n  mesh run --config mesh.yaml");
-        command->callback([this] { command_ = [this] { return app::run(common_.config); }; });
+        command->callback(
+            [this] { command_ = [this] { return app::run(common_.config, last_good_); }; });
     }
 
     void add_check() {
@@ -289,6 +293,7 @@ class CommandLine {
 
     CLI::App app_;
     Common common_;
+    bool last_good_ = false;
     CheckOptions check_;
     ImportOptions import_;
     RenewOptions renew_;

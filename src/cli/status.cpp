@@ -40,6 +40,20 @@ void print_refused(const Json& refused) {
         fmt::print("               {}\n", error.get<std::string>());
 }
 
+void print_objects(const Json& configuration) {
+    if (configuration.at("last_good").get<bool>())
+        fmt::print("               the last good one, kept in the store: the file is invalid\n");
+    for (const Json& object : configuration.at("objects"))
+        fmt::print("{:<14} {}: {}\n",
+                   object.at("state").get<std::string>(),
+                   object.at("path").get<std::string>(),
+                   object.at("reason").get<std::string>());
+    for (const Json& file : configuration.at("kept_files"))
+        fmt::print("kept           {}: {}\n",
+                   file.at("file").get<std::string>(),
+                   file.at("reason").get<std::string>());
+}
+
 void print_authority(const Json& authority) {
     std::string text = authority.at("directory").get<std::string>() + ": " +
                        authority.at("state").get<std::string>();
@@ -63,6 +77,7 @@ void print_text(const Json& status) {
                ago(configuration.at("age_seconds").get<std::int64_t>()),
                sha256.is_null() ? "-" : sha256.get<std::string>());
     print_refused(configuration.at("refused_reload"));
+    print_objects(configuration);
     if (const Json& store = status.at("store"); !store.is_null())
         fmt::print("store          {}{}{}\n",
                    store.at("path").get<std::string>(),

@@ -38,6 +38,10 @@ constexpr Code table[] = {
     {too_many_names, "more than 100 names in one certificate"},
     {needs_restart, "at a reload: the option changed, and a running mesh cannot follow"},
     {server_unresolved, "warning, at a reload: the host name of a server has no address yet"},
+    {cannot_bind, "at a reload: the address of an entry point cannot be listened on"},
+    {store_failed, "at a reload: the store of the first resolver cannot be opened"},
+    {log_file, "at a reload: `log.filePath` cannot be opened"},
+    {misplaced, "an option of the main file stands in a file of `providers.file`"},
     {certificate_expired, "warning: the certificate in a file has expired"},
     {passthrough_resolver,
      "warning: a router that passes TLS through never presents its resolver's certificate"},
@@ -72,6 +76,11 @@ constexpr Code table[] = {
     {nothing_labelled, "warning: no label begins with the prefix"},
     {resolver_unused, "warning: no router uses this resolver"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
+    {stale,
+     "warning, with `onError: partial`: what stands there cannot be applied; the form that worked "
+     "last stays"},
+    {closed,
+     "warning, with `onError: partial`: the router cannot be applied; what it matches is refused"},
 };
 
 }  // namespace

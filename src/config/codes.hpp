@@ -40,6 +40,10 @@ inline constexpr std::string_view name_not_allowed = "name-not-allowed";
 inline constexpr std::string_view too_many_names = "too-many-names";
 inline constexpr std::string_view needs_restart = "needs-restart";
 inline constexpr std::string_view server_unresolved = "server-unresolved";
+inline constexpr std::string_view cannot_bind = "cannot-bind";
+inline constexpr std::string_view store_failed = "store-failed";
+inline constexpr std::string_view log_file = "log-file";
+inline constexpr std::string_view misplaced = "misplaced";
 // Advice
 inline constexpr std::string_view certificate_expired = "certificate-expired";
 inline constexpr std::string_view passthrough_resolver = "passthrough-resolver";
@@ -64,6 +68,8 @@ inline constexpr std::string_view container_service = "container-service";
 inline constexpr std::string_view nothing_labelled = "nothing-labelled";
 inline constexpr std::string_view resolver_unused = "resolver-unused";
 inline constexpr std::string_view challenge_port = "challenge-port";
+inline constexpr std::string_view stale = "stale";
+inline constexpr std::string_view closed = "closed";
 
 struct Code {
     std::string_view code;

@@ -58,6 +58,9 @@ struct RouterDraft {
     std::optional<Text> service;
     std::vector<Text> middlewares;
     std::optional<RouterTlsDraft> tls;
+    model::OnRemove on_remove = model::OnRemove::keep;
+    /// It cannot be applied: what its rule matches is to be refused, and the rest is not looked at.
+    bool closed = false;
 };
 
 struct EntryPointDraft {
@@ -68,6 +71,7 @@ struct EntryPointDraft {
     std::optional<Text> default_server_name;
     model::EntryPointLimits limits;
     std::optional<RouterTlsDraft> tls;  ///< never passes through
+    model::OnRemove on_remove = model::OnRemove::keep;
 };
 
 struct ServerDraft {
@@ -178,6 +182,18 @@ struct LogDraft {
     std::optional<Text> file_path;
 };
 
+struct FileProviderDraft {
+    model::Location at;
+    std::optional<Text> filename;
+    std::optional<Text> directory;
+    bool watch = true;
+    bool partial = false;
+};
+
+struct ProvidersDraft {
+    std::optional<FileProviderDraft> file;
+};
+
 struct Draft {
     std::map<std::string, EntryPointDraft> entry_points;
     bool entry_points_expected = true;  ///< none in the map means that there are none
@@ -186,6 +202,7 @@ struct Draft {
     TlsDraft tls;
     std::optional<unsigned> workers;
     LogDraft log;
+    ProvidersDraft providers;
 };
 
 }  // namespace mesh::config

@@ -106,7 +106,7 @@ void inherit_from_entry_points(Draft& draft, Problems& problems) {
                 text.value = entry_point;
                 text.at = router.at;
             }
-        Inheritance(router, givers_of(router, draft), problems).run();
+        if (!router.closed) Inheritance(router, givers_of(router, draft), problems).run();
     }
 }
 

@@ -106,7 +106,7 @@ void lint_nothing_to_order(Resolution& resolution) {
 /// An ALPN in the rule that the TLS options then refuse.
 void lint_protocols(Resolution& resolution) {
     for (const auto& [name, router] : resolution.out.routers) {
-        if (!router.tls || router.tls->passthrough) continue;
+        if (!router.tls || router.tls->passthrough || router.closed) continue;
         const auto options = resolution.out.tls_options.find(
             router.tls->options ? router.tls->options->value : "default");
         if (options == resolution.out.tls_options.end()) continue;

@@ -4,10 +4,12 @@
 #include "config/codes.hpp"
 #include "config/files.hpp"
 #include "config/finding_json.hpp"
+#include "config/isolate.hpp"
 #include "config/label_files.hpp"
 #include "config/label_objects.hpp"
 #include "config/options.hpp"
 #include "config/problems.hpp"
+#include "config/provider_files.hpp"
 #include "config/resolve.hpp"
 #include "config/source_text.hpp"
 #include "config/toml.hpp"
@@ -16,7 +18,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 namespace mesh::config {
@@ -41,51 +45,166 @@ std::string summary_of(const LoadResult& result,
     return out;
 }
 
-/// The draft of a text; nothing when it could not be taken apart at all.
-std::optional<Draft> decode_text(const Source& source, Problems& problems) {
+/// Takes a text apart; nothing when that cannot be done at all.
+std::optional<ParsedTree> parse(const Source& source) {
     model::Location file;
     file.file = source.file;
     if (source.text.size() > file_size_max) {
-        problems.error(codes::limit, file, "the file is larger than 64 MiB");
+        source.problems.error(codes::limit, file, "the file is larger than 64 MiB");
         return std::nullopt;
     }
-    if (!check_source_text(source.text, file, problems)) return std::nullopt;
-    const auto parsed = source.file->ends_with(".toml") ? parse_toml(source.text, file, problems)
-                                                        : parse_yaml(source.text, file, problems);
-    if (!parsed) return std::nullopt;
-    return decode(source, parsed->tree.node(parsed->root));
+    if (!check_source_text(source.text, file, source.problems)) return std::nullopt;
+    return source.file->ends_with(".toml") ? parse_toml(source.text, file, source.problems)
+                                           : parse_yaml(source.text, file, source.problems);
 }
 
-/// Adds what the files with labels and tags define.
-void add_label_files(const LoadOptions& options, Draft& draft, Problems& problems) {
-    for (const LabelFileName& file : options.label_files) {
-        const auto text = read_regular_file(file.path, label_file_size_max);
-        if (!text) {
-            problems.error(codes::unreadable,
-                           {std::make_shared<const std::string>(file.path), 0, 0, {}},
-                           "cannot read the file: " + text.error().message);
-            continue;
-        }
-        const auto units = file.is_tags ? read_tags(*text, file.path, problems)
-                                        : read_labels(*text, file.path, problems);
-        for (const LabelledUnit& unit : units)
-            add_labelled(unit, options.label_prefixes, draft, problems);
+/// One reading of a configuration: the main file, and those it names as providers.file.
+class Loading {
+ public:
+    Loading(std::string_view text, const std::string& file, const LoadOptions& options)
+        : options_(options), main_(source_of(file, text)) {}
+
+    LoadResult run() {
+        const auto parsed = parse(main_);
+        if (!parsed) return finish(std::nullopt);
+        draft_ = std::make_shared<Draft>(decode(main_, parsed->tree.node(parsed->root)));
+        add_provider_files();
+        add_label_files();
+        const bool isolates = provider_ && provider_->partial && options_.isolation != nullptr;
+        auto configuration = isolates ? resolve_isolated() : resolve(main_, *draft_);
+        if (configuration) configuration->file_provider = provider_;
+        return finish(std::move(configuration));
     }
-}
 
-LoadResult finish(std::optional<model::Configuration> configuration,
-                  const std::string& file,
-                  Problems& problems) {
-    LoadResult result;
-    if (configuration) result.storage = configuration->storage;
-    if (problems.errors() == 0) result.configuration = std::move(configuration);
-    result.file = file;
-    result.errors = problems.errors();
-    result.warnings = problems.warnings();
-    result.findings = problems.take();
-    result.summary = summary_of(result, {});
-    return result;
-}
+ private:
+    Source source_of(const std::string& file, std::string_view text) {
+        return {std::make_shared<const std::string>(file),
+                without_byte_order_mark(text),
+                folder_of(file),
+                options_.environment,
+                options_.no_secrets,
+                problems_};
+    }
+
+    void add_provider_files() {
+        if (!draft_->providers.file) return;
+        const FileProviderDraft& named = *draft_->providers.file;
+        provider_ = provider_of(named, problems_);
+        if (!provider_) return;
+        files_ = options_.provider_files != nullptr
+                     ? *options_.provider_files
+                     : read_provider_files(*provider_, named.at, problems_);
+        for (const NamedText& file : files_) {
+            const Source source = source_of(file.name, file.text);
+            if (const auto parsed = parse(source))
+                decode_dynamic(source, parsed->tree.node(parsed->root), *draft_);
+        }
+    }
+
+    /// Adds what the files with labels and tags define.
+    void add_label_files() {
+        for (const LabelFileName& file : options_.label_files) {
+            const auto text = read_regular_file(file.path, label_file_size_max);
+            if (!text) {
+                problems_.error(codes::unreadable,
+                                {std::make_shared<const std::string>(file.path), 0, 0, {}},
+                                "cannot read the file: " + text.error().message);
+                continue;
+            }
+            const auto units = file.is_tags ? read_tags(*text, file.path, problems_)
+                                            : read_labels(*text, file.path, problems_);
+            for (const LabelledUnit& unit : units)
+                add_labelled(unit, options_.label_prefixes, *draft_, problems_);
+        }
+    }
+
+    /// Again and again, because what is taken out may be missed elsewhere: a router misses its
+    /// service, never the other way round, so it is soon over.
+    std::optional<model::Configuration> resolve_isolated() {
+        std::set<std::string> names;
+        for (const NamedText& file : files_) names.insert(file.name);
+        Isolator isolator(*draft_, std::move(names), options_.isolation->last_good.get());
+        bool all_known = !problems_.hides_errors();
+        std::vector<Finding> first = problems_.take();
+        first.insert(first.end(),
+                     options_.isolation->known_errors.begin(),
+                     options_.isolation->known_errors.end());
+        std::vector<Finding> errors = first;
+        std::optional<model::Configuration> as_written;
+        for (int turn = 0; turn < turns_max; ++turn) {
+            problems_ = Problems();
+            auto configuration = resolve(main_, *draft_);
+            all_known = all_known && !problems_.hides_errors();
+            std::vector<Finding> found = problems_.take();
+            if (turn == 0) {
+                first.insert(first.end(), found.begin(), found.end());
+                as_written = configuration;
+            }
+            errors.insert(errors.end(), found.begin(), found.end());
+            if (std::none_of(errors.begin(), errors.end(), is_error)) {
+                isolated_ = isolator.isolated();
+                warn_of(first, found);
+                return configuration;
+            }
+            if (!all_known || !isolator.take_out(errors)) break;
+            errors.clear();
+        }
+        problems_ = Problems();
+        for (Finding& finding : first) problems_.add(std::move(finding));
+        return as_written;
+    }
+
+    static bool is_error(const Finding& finding) { return finding.severity == Severity::error; }
+
+    /// What was wrong at first stays visible, as warnings beside those of what is applied.
+    void warn_of(const std::vector<Finding>& first, const std::vector<Finding>& last) {
+        problems_ = Problems();
+        for (Finding finding : first) {
+            if (!is_error(finding)) continue;
+            finding.severity = Severity::warning;
+            problems_.add(std::move(finding));
+        }
+        for (const Finding& finding : last) problems_.add(finding);
+        for (const Isolated& isolated : isolated_) {
+            Finding finding;
+            finding.severity = Severity::warning;
+            finding.code = isolated.state == Isolated::State::stale ? codes::stale : codes::closed;
+            finding.file = *main_.file;
+            finding.path = isolated.path;
+            finding.message = isolated.state == Isolated::State::stale
+                                  ? "it cannot be applied: the form that worked last stays"
+                              : isolated.state == Isolated::State::closed
+                                  ? "it cannot be applied: what it matches is refused"
+                                  : "it cannot be applied and is left out";
+            problems_.add(std::move(finding));
+        }
+    }
+
+    LoadResult finish(std::optional<model::Configuration> configuration) {
+        LoadResult result;
+        if (configuration) result.storage = configuration->storage;
+        if (problems_.errors() == 0) result.configuration = std::move(configuration);
+        result.file = *main_.file;
+        result.errors = problems_.errors();
+        result.warnings = problems_.warnings();
+        result.findings = problems_.take();
+        result.summary = summary_of(result, {});
+        result.provider_files = std::move(files_);
+        result.isolated = std::move(isolated_);
+        if (result.configuration) result.draft = std::move(draft_);
+        return result;
+    }
+
+    static constexpr int turns_max = 8;
+
+    const LoadOptions& options_;
+    Problems problems_;
+    Source main_;
+    std::shared_ptr<Draft> draft_;
+    std::optional<model::FileProvider> provider_;
+    std::vector<NamedText> files_;
+    std::vector<Isolated> isolated_;
+};
 
 }  // namespace
 
@@ -98,29 +217,20 @@ std::optional<std::string> process_environment(std::string_view name) {
 LoadResult load_text(std::string_view text,
                      const std::string& file_name,
                      const LoadOptions& options) {
-    Problems problems;
-    const Source source{std::make_shared<const std::string>(file_name),
-                        without_byte_order_mark(text),
-                        folder_of(file_name),
-                        options.environment,
-                        options.no_secrets,
-                        problems};
-    std::optional<model::Configuration> configuration;
-    if (auto draft = decode_text(source, problems)) {
-        add_label_files(options, *draft, problems);
-        configuration = resolve(source, std::move(*draft));
-    }
-    return finish(std::move(configuration), file_name, problems);
+    return Loading(text, file_name, options).run();
 }
 
 LoadResult load_file(const std::string& path, const LoadOptions& options) {
     const auto text = read_regular_file(path, file_size_max);
     if (text) return load_text(*text, path, options);
-    model::Location file;
-    file.file = std::make_shared<const std::string>(path);
-    Problems problems;
-    problems.error(codes::unreadable, file, "cannot read the file: " + text.error().message);
-    return finish(std::nullopt, path, problems);
+    LoadResult result;
+    result.file = path;
+    Finding finding;
+    finding.code = codes::unreadable;
+    finding.file = path;
+    finding.message = "cannot read the file: " + text.error().message;
+    add_findings(result, {std::move(finding)}, {});
+    return result;
 }
 
 void add_findings(LoadResult& result,

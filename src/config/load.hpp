@@ -3,6 +3,7 @@
 #include "model/configuration.hpp"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,12 +23,45 @@ struct LabelFileName {
     bool is_tags = false;  ///< JSON tags of a service, else labels of a container
 };
 
+/// A file as it was read.
+struct NamedText {
+    std::string name;
+    std::string text;
+};
+
+struct Draft;
+
+/// What a running mesh knows and `mesh check` does not: with it, `providers.file.onError: partial`
+/// leaves out what is wrong instead of refusing everything.
+struct Isolation {
+    std::shared_ptr<const Draft> last_good;  ///< of the configuration applied last; may be null
+    /// Errors that were found in the files a configuration names; they count as their objects'.
+    std::vector<Finding> known_errors;
+};
+
+/// An object of providers.file that is not applied as it is written.
+struct Isolated {
+    enum class State {
+        stale,     ///< the form that worked last stays
+        closed,    ///< a router: what it matches is refused
+        left_out,  ///< it is not there
+    };
+    std::string path;  ///< "tcp.routers.shop"
+    State state = State::left_out;
+    std::string reason;  ///< the first error, as `mesh check` shows it
+};
+[[nodiscard]] std::string_view to_string(Isolated::State state);  ///< "stale", "closed", "left out"
+
 struct LoadOptions {
     /// For `${NAME}` and $STATE_DIRECTORY. Empty: no variable is set.
     Environment environment;
     /// Unset variables and missing key files become warnings: for checking a configuration on a
     /// machine that does not have the secrets. What depends on them is then left out of the model.
     bool no_secrets = false;
+    /// Null: every error refuses everything.
+    const Isolation* isolation = nullptr;
+    /// The files of providers.file as they were kept, instead of those on disk.
+    const std::vector<NamedText>* provider_files = nullptr;
     std::vector<LabelFileName> label_files = {};
     std::vector<std::string> label_prefixes = {"mesh"};
 };
@@ -42,9 +76,12 @@ struct LoadResult {
     /// The store's absolute path, of an invalid file too as far as it could be taken apart; else
     /// empty.
     std::string storage;
-    std::string file;          ///< as it was named
-    std::size_t errors = 0;    ///< all, also those not among the findings
-    std::size_t warnings = 0;  ///< likewise
+    std::string file;                       ///< as it was named
+    std::vector<NamedText> provider_files;  ///< as they were read, sorted
+    std::vector<Isolated> isolated;         ///< by `onError: partial`
+    std::shared_ptr<const Draft> draft;     ///< what was applied, for the next Isolation
+    std::size_t errors = 0;                 ///< all, also those not among the findings
+    std::size_t warnings = 0;               ///< likewise
 };
 
 /// Adds what was found elsewhere: an error takes the configuration away. Writes the summary anew,

@@ -9,6 +9,8 @@ namespace mesh::config {
 /// Decodes the whole configuration by the option tables. What is wrong is reported to the
 /// source's problems; what comes back is complete as far as the file is right.
 [[nodiscard]] Draft decode(const Source& source, TreeNode root);
+/// The same for a file of providers.file: adds what it holds to `draft`.
+void decode_dynamic(const Source& source, TreeNode root, Draft& draft);
 
 // The tables, by section. Each file options_*.cpp holds those of one part.
 [[nodiscard]] const Section<Draft>& root_section();
@@ -38,6 +40,8 @@ namespace mesh::config {
 [[nodiscard]] const Section<StoreDraft>& store_section();
 [[nodiscard]] const Section<GeneratedCertificateDraft>& generated_certificate_section();
 [[nodiscard]] const Section<LogDraft>& log_section();
+[[nodiscard]] const Section<ProvidersDraft>& providers_section();
+[[nodiscard]] const Section<FileProviderDraft>& file_provider_section();
 
 /// Every section, in the order of the documentation.
 [[nodiscard]] std::vector<SectionText> all_sections();

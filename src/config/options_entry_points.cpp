@@ -33,6 +33,12 @@ constexpr Option<EntryPointDraft> options[] = {
         "What TLS clients count as asking for that send no server name.",
         [](const Field& field, EntryPointDraft& out) { out.default_server_name = field.text(); }),
     option<EntryPointDraft>(
+        "onRemove",
+        "keep, drain or close",
+        "keep",
+        on_remove_help,
+        [](const Field& field, EntryPointDraft& out) { out.on_remove = read_on_remove(field); }),
+    option<EntryPointDraft>(
         "tls",
         "section",
         "",
@@ -54,7 +60,6 @@ constexpr Option<EntryPointDraft> options[] = {
     later<EntryPointDraft>("maxHandshakes"),
     later<EntryPointDraft>("proxyProtocol"),
     later<EntryPointDraft>("detect"),
-    later<EntryPointDraft>("onRemove"),
     foreign<EntryPointDraft>("allowACMEByPass"),
     foreign<EntryPointDraft>("forwardedHeaders"),
     foreign<EntryPointDraft>("http"),

@@ -71,7 +71,13 @@ constexpr Option<Draft> root_options[] = {
         "",
         "What is logged, how and where.",
         [](const Field& field, Draft& out) { decode_section(field, log_section(), out.log); }),
-    later<Draft>("providers"),
+    option<Draft>("providers",
+                  "section",
+                  "",
+                  "Where configuration comes from besides this file.",
+                  [](const Field& field, Draft& out) {
+                      decode_section(field, providers_section(), out.providers);
+                  }),
     later<Draft>("accessLog"),
     foreign<Draft>("api"),
     foreign<Draft>("core"),
@@ -91,6 +97,30 @@ constexpr Option<Draft> root_options[] = {
     foreign<Draft>("udp"),
 };
 constexpr Section<Draft> root{"", root_options};
+
+constexpr Option<Draft> dynamic_options[] = {
+    option<Draft>(
+        "tcp",
+        "section",
+        "",
+        "",
+        [](const Field& field, Draft& out) { decode_section(field, tcp_section(), out.tcp); }),
+    option<Draft>(
+        "tls",
+        "section",
+        "",
+        "",
+        [](const Field& field, Draft& out) { decode_section(field, tls_section(), out.tls); }),
+    foreign<Draft>("http"),
+    foreign<Draft>("udp"),
+    misplaced<Draft>("entryPoints"),
+    misplaced<Draft>("certificatesResolvers"),
+    misplaced<Draft>("providers"),
+    misplaced<Draft>("workers"),
+    misplaced<Draft>("log"),
+    misplaced<Draft>("accessLog"),
+};
+constexpr Section<Draft> dynamic_root{"", dynamic_options};
 
 constexpr Option<LogDraft> log_options[] = {
     option<LogDraft>("level",
@@ -137,6 +167,10 @@ Draft decode(const Source& source, TreeNode node) {
     return draft;
 }
 
+void decode_dynamic(const Source& source, TreeNode node, Draft& draft) {
+    decode_section(Field(source, node), dynamic_root, draft);
+}
+
 std::vector<SectionText> all_sections() {
     return {text_of(root_section()),
             text_of(entry_point_section()),
@@ -144,6 +178,8 @@ std::vector<SectionText> all_sections() {
             text_of(life_cycle_section()),
             text_of(responding_timeouts_section()),
             text_of(entry_point_tls_section()),
+            text_of(providers_section()),
+            text_of(file_provider_section()),
             text_of(resolver_section()),
             text_of(acme_section()),
             text_of(tcp_section()),

@@ -97,7 +97,12 @@ constexpr Option<RouterDraft> router_options[] = {
         "none",
         "The middlewares a client must pass, in this order.",
         [](const Field& field, RouterDraft& out) { out.middlewares = field.texts(); }),
-    later<RouterDraft>("onRemove"),
+    option<RouterDraft>(
+        "onRemove",
+        "keep, drain or close",
+        "keep",
+        on_remove_help,
+        [](const Field& field, RouterDraft& out) { out.on_remove = read_on_remove(field); }),
     foreign<RouterDraft>("observability"),
     foreign<RouterDraft>("ruleSyntax"),
 };

@@ -34,6 +34,8 @@ class Problems {
 
     [[nodiscard]] std::size_t errors() const { return errors_; }
     [[nodiscard]] std::size_t warnings() const { return warnings_; }
+    /// Whether take() does not give all errors.
+    [[nodiscard]] bool hides_errors() const { return errors_left_out_ > 0; }
 
     /// The findings sorted by place; a last one says how many were left out.
     [[nodiscard]] std::vector<Finding> take();

@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::size_t name_size_max = 200;
 
+constexpr Choice<model::OnRemove> on_remove_words[] = {
+    {"keep", model::OnRemove::keep},
+    {"drain", model::OnRemove::drain},
+    {"close", model::OnRemove::close},
+};
+
 std::string_view name_problem(std::string_view name) {
     if (name.empty()) return "is empty";
     if (name.size() > name_size_max) return "is longer than 200 bytes";
@@ -38,6 +44,18 @@ void note_empty_tls(const Field& field) {
                           field.at(),
                           "\"tls\" with nothing behind it counts as tls: {}",
                           "write tls: {}");
+}
+
+void report_twice(const Field& named, std::string_view what, const model::Location& first) {
+    named.problems().error(codes::duplicate,
+                           named.key_at(),
+                           "this " + std::string(what) + " is given twice",
+                           "it stands first in " + *first.file + ':' + std::to_string(first.line) +
+                               ':' + std::to_string(first.column));
+}
+
+model::OnRemove read_on_remove(const Field& field) {
+    return field.choice(on_remove_words);
 }
 
 }  // namespace mesh::config

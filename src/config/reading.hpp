@@ -14,6 +14,15 @@ namespace mesh::config {
 /// '@'. `what` says what is named: "router".
 [[nodiscard]] bool is_usable_name(const Field& named, std::string_view name, std::string_view what);
 
+/// onRemove, of a router or an entry point.
+[[nodiscard]] model::OnRemove read_on_remove(const Field& field);
+inline constexpr std::string_view on_remove_help =
+    "What becomes of established connections when this is removed from the configuration: `keep` "
+    "lets them go on, `drain` gives them 30 s, `close` ends them at once.";
+
+/// Reports a name that another file has given already, at `first`.
+void report_twice(const Field& named, std::string_view what, const model::Location& first);
+
 /// A map of named sections.
 template <class T>
 void read_named(const Field& field,
@@ -25,6 +34,10 @@ void read_named(const Field& field,
         const std::string_view name = field.key(i);
         const Field named = field.entry(i, name);
         if (!is_usable_name(named, name, what)) continue;
+        if (const auto known = out.find(std::string(name)); known != out.end()) {
+            report_twice(named, what, known->second.at);
+            continue;
+        }
         T& one = out[std::string(name)];
         one.at = named.key_at();
         decode_section(named, section, one);
@@ -47,6 +60,7 @@ void read_list(const Field& field, const Section<T>& section, std::vector<T>& ou
 template <class T>
 void read_section(const Field& field, const Section<T>& section, std::optional<T>& out) {
     if (!field.is_optional_section()) return;
+    if (out) return report_twice(field, "section", out->at);
     out.emplace();
     out->at = field.key_at();
     decode_options(field, section, *out);

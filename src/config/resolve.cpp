@@ -44,7 +44,7 @@ std::string Resolution::readable_file(const Text& path, bool secret) const {
         problems().error(codes::bad_value, path.at, "expected the path of a file, got \"\"");
         return {};
     }
-    std::string absolute = absolute_path(path.value, source_.folder);
+    std::string absolute = absolute_path(path.value, folder_of(path));
     if (const auto readable = check_readable(absolute); !readable) {
         const bool bearable =
             secret && source_.no_secrets && readable.error().code == Errc::not_found;
@@ -54,6 +54,11 @@ std::string Resolution::readable_file(const Text& path, bool secret) const {
                                   "cannot read " + shown(path) + ": " + readable.error().message));
     }
     return absolute;
+}
+
+std::string Resolution::folder_of(const Text& path) const {
+    if (!path.at.file || *path.at.file == *source_.file) return source_.folder;
+    return config::folder_of(*path.at.file);
 }
 
 bool Resolution::may_compare(std::size_t names) {
@@ -88,7 +93,8 @@ void resolve_log(Resolution& resolution) {
     log.level = draft.level;
     log.format = draft.format;
     if (draft.file_path && !draft.file_path->unknown && !draft.file_path->value.empty())
-        log.file_path = absolute_path(draft.file_path->value, resolution.source().folder);
+        log.file_path =
+            absolute_path(draft.file_path->value, resolution.folder_of(*draft.file_path));
 }
 
 model::Configuration resolve(const Source& source, Draft draft) {

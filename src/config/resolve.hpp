@@ -42,6 +42,9 @@ class Resolution {
         return defined.contains(own) ? own : qualified_name(name, file_provider);
     }
 
+    /// Where a relative path starts: at the folder of the file it stands in.
+    [[nodiscard]] std::string folder_of(const Text& path) const;
+
     /// Reports that `reference` names no `what`, with what may have been meant.
     template <class T>
     void report_unknown(const Text& reference,

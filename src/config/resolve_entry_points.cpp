@@ -69,6 +69,7 @@ void resolve_entry_points(Resolution& resolution) {
             name, {std::move(address->host), address->port}, draft.reuse_port, draft.at};
         entry_point.limits = draft.limits;
         entry_point.default_server_name = server_name_of(resolution, draft);
+        entry_point.on_remove = draft.on_remove;
         report_conflicts(resolution, entry_point);
         resolution.out.entry_points.emplace(name, std::move(entry_point));
     }

@@ -17,6 +17,7 @@ class RouterResolution {
 
     /// Adds the router to the model if everything it takes to make one is right.
     void run() {
+        if (draft_.closed) return add_closed();
         auto entry_points = resolve_entry_points();
         auto service = resolve_service();
         auto middlewares = resolve_middlewares();
@@ -36,11 +37,39 @@ class RouterResolution {
                                       std::move(service).value_or(model::Located<std::string>{}),
                                       std::move(tls),
                                       draft_.at,
-                                      std::move(middlewares)});
+                                      std::move(middlewares),
+                                      draft_.on_remove});
     }
 
  private:
     [[nodiscard]] Problems& problems() const { return shared_.problems(); }
+
+    /// As much of it as it takes to refuse what it matches.
+    void add_closed() {
+        auto rule = resolve_rule();
+        if (!rule) return;
+        model::Router router{
+            name_, draft_.provider, {}, std::move(*rule), draft_.priority, {}, {}, draft_.at};
+        // Nobody knows where one was meant to be that names an entry point that is not there.
+        const auto& defined = shared_.draft().entry_points;
+        const bool is_known = std::all_of(
+            draft_.entry_points.begin(), draft_.entry_points.end(), [&](const Text& text) {
+                return defined.contains(text.value);
+            });
+        for (const auto& [name, ignored] : defined) {
+            const auto names_it = [&, &entry_point = name](const Text& text) {
+                return text.value == entry_point;
+            };
+            if (!is_known || draft_.entry_points.empty() ||
+                std::any_of(draft_.entry_points.begin(), draft_.entry_points.end(), names_it))
+                router.entry_points.push_back(name);
+        }
+        if (draft_.tls || router.rule.names_a_host() || router.rule.asks_for_protocol())
+            router.tls.emplace();
+        router.on_remove = draft_.on_remove;
+        router.closed = true;
+        if (!router.entry_points.empty()) shared_.out.routers.emplace(name_, std::move(router));
+    }
 
     std::vector<std::string> resolve_entry_points() {
         const auto& defined = shared_.draft().entry_points;

@@ -56,6 +56,14 @@ std::size_t SectionReader::option_for(std::size_t index) {
                                  " is an option of Traefik that mesh does not "
                                  "have; it is ignored");
             return nothing;
+        case Support::misplaced:
+            problems.error(codes::misplaced,
+                           at,
+                           in_quotes(option.name) +
+                               " belongs into the main file: files of providers.file hold dynamic "
+                               "configuration",
+                           "move it there, or leave it out");
+            return nothing;
     }
     return nothing;
 }
@@ -73,6 +81,7 @@ void SectionReader::report_unknown(std::size_t index) const {
     for (const OptionText& option : options_) {
         if (option.support == Support::foreign) continue;
         if (option.support == Support::label && !section_.is_label()) continue;
+        if (option.support == Support::misplaced) continue;
         names.emplace_back(option.name);
         if (option.support == Support::later) continue;
         known += (known.empty() ? "" : ", ") + std::string(option.name);

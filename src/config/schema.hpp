@@ -12,10 +12,11 @@
 namespace mesh::config {
 
 enum class Support : std::uint8_t {
-    offered,  ///< decoded and enforced
-    later,    ///< part of mesh's configuration, but refused by this version
-    foreign,  ///< Traefik's; ignored with a warning
-    label,    ///< offered in labels and tags only
+    offered,    ///< decoded and enforced
+    later,      ///< part of mesh's configuration, but refused by this version
+    foreign,    ///< Traefik's; ignored with a warning
+    label,      ///< offered in labels and tags only
+    misplaced,  ///< belongs into the main file
 };
 
 /// What documentation and messages need of an option.
@@ -93,6 +94,12 @@ constexpr Option<T> label_option(std::string_view name,
 template <class T>
 constexpr Option<T> foreign(std::string_view name) {
     return {{name, "", "", "", Support::foreign, false}, nullptr};
+}
+
+/// An option of the main file, in a file of providers.file.
+template <class T>
+constexpr Option<T> misplaced(std::string_view name) {
+    return {{name, "", "", "", Support::misplaced, false}, nullptr};
 }
 
 /// A section without its type: for messages and documentation.

@@ -36,6 +36,13 @@ struct EntryPointLimits {
     bool operator==(const EntryPointLimits&) const = default;
 };
 
+/// What becomes of the established connections of a router or entry point that is removed.
+enum class OnRemove {
+    keep,   ///< they go on until they end by themselves
+    drain,  ///< they have the grace time
+    close,  ///< they end at once
+};
+
 struct EntryPoint {
     std::string name;
     ListenAddress address;
@@ -43,6 +50,7 @@ struct EntryPoint {
     Location at;
     EntryPointLimits limits = {};
     std::optional<Hostname> default_server_name = {};  ///< of TLS clients that name none
+    OnRemove on_remove = OnRemove::keep;
 };
 
 enum class KeyType { ec256, ec384, rsa2048, rsa4096 };
@@ -88,6 +96,9 @@ struct Router {
     std::optional<RouterTls> tls;  ///< absent: plain TCP
     Location at;
     std::vector<std::string> middlewares = {};  ///< in the order they are asked
+    OnRemove on_remove = OnRemove::keep;
+    /// Something it needs cannot be applied: what it matches is refused, and falls to no other.
+    bool closed = false;
 };
 
 struct Server {
@@ -163,6 +174,14 @@ struct LogSettings {
     std::string file_path;  ///< empty: stderr
 };
 
+/// providers.file: where dynamic configuration comes from besides the main file.
+struct FileProvider {
+    std::string path;  ///< absolute
+    bool is_directory = false;
+    bool watch = true;
+    bool partial = false;  ///< onError: what is wrong is left out, the rest applied
+};
+
 struct Configuration {
     std::map<std::string, EntryPoint> entry_points;
     std::map<std::string, CertResolver> resolvers;
@@ -177,6 +196,7 @@ struct Configuration {
     std::optional<GeneratedCertificate> generated_default;
     std::optional<unsigned> workers;  ///< absent: from affinity and cgroup quota
     LogSettings log;
+    std::optional<FileProvider> file_provider;
 };
 
 }  // namespace mesh::model

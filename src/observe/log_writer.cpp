@@ -50,9 +50,8 @@ struct LogWriter::State {
     void wait(milliseconds time);
     [[nodiscard]] bool out_of_time() const;
 
-    const LogWriterSettings settings;
-
     // The writer thread's own.
+    LogWriterSettings settings;
     LogOutput output;
     std::string batch;
     std::size_t batch_written = 0;
@@ -65,6 +64,7 @@ struct LogWriter::State {
     std::condition_variable wake;
     std::vector<std::unique_ptr<LogRing>> rings;
     bool reopen_asked = false;
+    std::optional<std::pair<LogWriterSettings, LogOutput>> chosen_anew;
     std::optional<steady_clock::time_point> stop_by;
 
     std::thread thread;
@@ -151,6 +151,10 @@ void LogWriter::State::write_some() {
 void LogWriter::State::open_anew() {
     {
         const std::lock_guard lock(mutex);
+        if (auto chosen = std::exchange(chosen_anew, std::nullopt)) {
+            settings = std::move(chosen->first);
+            output = std::move(chosen->second);
+        }
         if (!std::exchange(reopen_asked, false)) return;
     }
     if (settings.file_path.empty()) return;
@@ -174,7 +178,8 @@ std::vector<LogRing*> LogWriter::State::rings_now() {
 
 void LogWriter::State::wait(milliseconds time) {
     std::unique_lock lock(mutex);
-    wake.wait_for(lock, time, [this] { return stop_by.has_value() || reopen_asked; });
+    wake.wait_for(
+        lock, time, [this] { return stop_by.has_value() || reopen_asked || chosen_anew; });
 }
 
 bool LogWriter::State::out_of_time() const {
@@ -199,6 +204,10 @@ Result<std::unique_ptr<LogWriter>> LogWriter::start(LogWriterSettings settings) 
 }
 
 LogWriter::~LogWriter() {
+    end();
+}
+
+void LogWriter::end() {
     if (!state_) return;
     {
         const std::lock_guard lock(state_->mutex);
@@ -220,6 +229,14 @@ void LogWriter::reopen() {
     {
         const std::lock_guard lock(state_->mutex);
         state_->reopen_asked = true;
+    }
+    state_->wake.notify_one();
+}
+
+void LogWriter::use(LogWriterSettings settings, LogOutput output) {
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->chosen_anew.emplace(std::move(settings), std::move(output));
     }
     state_->wake.notify_one();
 }

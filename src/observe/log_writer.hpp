@@ -1,6 +1,7 @@
 #pragma once
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "observe/log_output.hpp"
 
 #include <memory>
 #include <string>
@@ -21,12 +22,17 @@ class LogWriter {
  public:
     /// Errors: the file cannot be opened.
     [[nodiscard]] static Result<std::unique_ptr<LogWriter>> start(LogWriterSettings settings);
-    ~LogWriter();  ///< writes what is queued (at most one second), then ends the thread
+    ~LogWriter();  ///< end()
 
     /// A ring drained by this writer, living as long as it. Call before the producer starts.
     LogRing& add_ring(std::size_t slots = 512);
     /// Opens the file anew (SIGUSR1).
     void reopen();
+    /// Writes what is queued (at most one second) and ends the thread. What is logged after that is
+    /// lost.
+    void end();
+    /// What is logged from now on goes to `output`, which is what `settings` name, in that form.
+    void use(LogWriterSettings settings, LogOutput output);
 
  private:
     LogWriter();

@@ -30,18 +30,18 @@ tls::ExpectedHello expected_of(const ClientHello& hello, std::string routed_prot
 }  // namespace
 
 Connection::Connection(Worker& worker,
-                       std::size_t entry_point,
+                       LifetimePtr entry_point,
                        DescriptorPtr client,
                        const SocketAddress& peer,
                        Admission::ConnectionSlot connection_slot,
                        Admission::HandshakeSlot handshake_slot)
     : worker_(worker),
-      entry_point_(entry_point),
+      entry_point_(std::move(entry_point)),
       peer_(peer),
       connection_slot_(std::move(connection_slot)),
       handshake_slot_(std::move(handshake_slot)),
       accepted_at_(worker.loop().now()),
-      deadline_(accepted_at_ + worker.handshake_timeout(entry_point)),
+      deadline_(accepted_at_ + worker.handshake_timeout(*entry_point_)),
       client_(std::move(client)) {
     client_->set_target(this);
 }
@@ -51,7 +51,7 @@ Connection::~Connection() {
 }
 
 Task<> Connection::run() {
-    if (worker_.routes(entry_point_).speaks_plain_only()) {
+    if (worker_.routes(*entry_point_).speaks_plain_only()) {
         // Not a byte is read here: the server may be the one who speaks first.
         RoutePtr route = plain_route();
         co_await forward(std::move(route));
@@ -76,8 +76,10 @@ Task<> Connection::run() {
     }
     RoutePtr route = tls_route();
     if (!route) {
-        worker_.note_unrouted(entry_point_, reader_.hello());
+        worker_.note_unrouted(*entry_point_, reader_.hello());
         co_await refuse(alert_unrecognized_name, "client", "no router matches");
+    } else if (route->closed) {
+        co_await refuse(alert_unrecognized_name, "proxy", "the router cannot be applied");
     } else if (route->passthrough) {
         co_await forward(std::move(route));
     } else {
@@ -110,13 +112,13 @@ Task<ClientHelloReader::State> Connection::read_hello() {
 }
 
 RoutePtr Connection::plain_route() const {
-    const EntryPointRoutes& routes = worker_.routes(entry_point_);
+    const EntryPointRoutes& routes = worker_.routes(*entry_point_);
     const auto found = routes.plain.lookup({nullptr, IpAddress(peer_.ip()), {}});
     return found ? routes.plain_routes[found->payload] : nullptr;
 }
 
 RoutePtr Connection::tls_route() {
-    const EntryPointRoutes& routes = worker_.routes(entry_point_);
+    const EntryPointRoutes& routes = worker_.routes(*entry_point_);
     const ClientHello& hello = reader_.hello();
     server_name_ = hello.server_name ? hello.server_name : routes.default_server_name;
     const Hostname* const name = server_name_ ? &*server_name_ : nullptr;
@@ -156,7 +158,7 @@ Task<> Connection::terminate(RoutePtr route) {
     }
     // Taken now: once the wait for a certificate is over, a reload may have replaced both, and what
     // was routed on must be what is enforced.
-    const std::shared_ptr<const tls::Policy> policy = worker_.policy_of(*route);
+    const std::shared_ptr<const tls::Policy> policy = worker_.policy_of(*entry_point_, *route);
     certs::CredentialPtr credential = co_await credential_for(*route);
     if (over()) {
         log_end(interruption(), "waited for a certificate");
@@ -176,8 +178,10 @@ Task<> Connection::terminate(RoutePtr route) {
     if (!backend) co_return;
     established();
     Held held(std::move(connection_slot_), std::move(places_));
-    worker_.relays().add_tls(
-        std::move(route), std::move(held), std::move(stream_), std::move(backend));
+    worker_.relays().add_tls({entry_point_, std::move(route)},
+                             std::move(held),
+                             std::move(stream_),
+                             std::move(backend));
 }
 
 bool Connection::admitted(const Route& route) {
@@ -192,6 +196,10 @@ Task<> Connection::forward(RoutePtr route) {
         log_end("client", "no router for bytes that are not TLS");
         co_return;
     }
+    if (route->closed) {
+        log_end("proxy", "the router cannot be applied");
+        co_return;
+    }
     if (!admitted(*route)) {
         log_end("client", "refused by a middleware");
         co_return;
@@ -200,7 +208,7 @@ Task<> Connection::forward(RoutePtr route) {
     if (!backend) co_return;
     established();
     const Bytes received = reader_.take_received();
-    worker_.relays().add_plain(std::move(route),
+    worker_.relays().add_plain({entry_point_, std::move(route)},
                                {std::move(connection_slot_), std::move(places_)},
                                std::move(client_),
                                std::move(backend),
@@ -346,7 +354,7 @@ void Connection::log_end(std::string_view cause, std::string_view why) {
     worker_.log().debug("",
                         "connection ended before it was established",
                         {{"peer", peer_.text()},
-                         {"entry_point", worker_.routes(entry_point_).name},
+                         {"entry_point", entry_point_->name()},
                          {"server_name", name ? std::string_view(name->text()) : "-"},
                          {"cause", cause},
                          {"reason", why},

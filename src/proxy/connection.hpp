@@ -26,7 +26,7 @@ class Connection final : public ReadinessTarget {
     using List = std::list<std::unique_ptr<Connection>>;
 
     Connection(Worker& worker,
-               std::size_t entry_point,
+               LifetimePtr entry_point,
                DescriptorPtr client,
                const SocketAddress& peer,
                Admission::ConnectionSlot connection_slot,
@@ -47,6 +47,7 @@ class Connection final : public ReadinessTarget {
     void on_ready(Descriptor&) override { suspension_.wake(); }
 
     [[nodiscard]] const SocketAddress& peer() const { return peer_; }
+    [[nodiscard]] const Lifetime& entry_point() const { return *entry_point_; }
 
  private:
     friend class Worker;
@@ -89,7 +90,7 @@ class Connection final : public ReadinessTarget {
     void log_end(std::string_view cause, std::string_view why);
 
     Worker& worker_;
-    const std::size_t entry_point_;
+    const LifetimePtr entry_point_;
     const SocketAddress peer_;
     Admission::ConnectionSlot connection_slot_;
     Admission::HandshakeSlot handshake_slot_;

@@ -3,8 +3,9 @@
 #include "base/quiet_thread.hpp"
 #include "base/task_loop.hpp"
 #include "proxy/admission.hpp"
+#include "proxy/bound_addresses.hpp"
 #include "proxy/certificate_loader.hpp"
-#include "proxy/listen_socket.hpp"
+#include "proxy/removals.hpp"
 #include "proxy/worker.hpp"
 
 #include <algorithm>
@@ -73,7 +74,8 @@ struct DataPlane::State {
 
     WorkerSettings worker_settings(std::size_t index);
     void request_load(Worker& worker, const certs::EntryPtr& entry);
-    Status set_views(const std::shared_ptr<const Snapshot>& snapshot);
+    [[nodiscard]] std::vector<std::shared_ptr<const RoutingView>> make_views(
+        const std::shared_ptr<const Snapshot>& wanted);
     /// Runs on every worker's own thread.
     void on_each(const std::function<void(Worker&)>& task);
 
@@ -83,9 +85,9 @@ struct DataPlane::State {
     CertificateLoader loader;
     std::thread background_thread;
 
-    std::mutex applying;  ///< guards the policy caches
-    std::vector<std::string> entry_points;
-    std::vector<model::ListenAddress> bound;
+    std::mutex applying;  ///< guards the policy caches and the next two
+    std::shared_ptr<const Snapshot> snapshot;
+    BoundAddresses bound;
     std::vector<Crew> crews;
 };
 
@@ -115,19 +117,12 @@ void DataPlane::State::request_load(Worker& worker, const certs::EntryPtr& entry
     });
 }
 
-Status DataPlane::State::set_views(const std::shared_ptr<const Snapshot>& snapshot) {
-    const std::lock_guard lock(applying);
+/// make_snapshot has tried every policy; what fails here is memory.
+std::vector<std::shared_ptr<const RoutingView>> DataPlane::State::make_views(
+    const std::shared_ptr<const Snapshot>& wanted) {
     std::vector<std::shared_ptr<const RoutingView>> views;
-    for (Crew& crew : crews) {
-        auto view = crew.policies.make_view(snapshot, entry_points);
-        if (!view) return view.error();
-        views.push_back(std::move(*view));
-    }
-    for (std::size_t i = 0; i < crews.size(); ++i) {
-        Worker& worker = *crews[i].worker;
-        worker.post([&worker, view = views[i]]() mutable { worker.set_view(std::move(view)); });
-    }
-    return {};
+    for (Crew& crew : crews) views.push_back(value_or_throw(crew.policies.make_view(wanted)));
+    return views;
 }
 
 void DataPlane::State::on_each(const std::function<void(Worker&)>& task) {
@@ -151,33 +146,12 @@ DataPlane::~DataPlane() {
 }
 
 std::vector<BindFailure> DataPlane::listen(const std::shared_ptr<const Snapshot>& snapshot) {
-    std::vector<BindFailure> failures;
-    std::vector<ListenSockets> bound;
-    for (const EntryPointRoutes& entry_point : snapshot->entry_points) {
-        bound.push_back(listen_on(entry_point.address,
-                                  state_->crews.size(),
-                                  state_->settings.limits.backlog,
-                                  entry_point.reuse_port));
-        const ListenSockets& sockets = bound.back();
-        if (sockets.error == 0) continue;
-        failures.push_back({entry_point.address, sockets.error, sockets.message});
-    }
-    if (!failures.empty()) return failures;
-
-    for (std::size_t e = 0; e < bound.size(); ++e) {
-        const EntryPointRoutes& entry_point = snapshot->entry_points[e];
-        state_->entry_points.push_back(entry_point.name);
-        state_->bound.push_back({entry_point.address.host, bound[e].port});
-        for (std::size_t w = 0; w < state_->crews.size(); ++w) {
-            state_->crews[w].worker->listen(e, std::move(bound[e].per_worker[w]));
-        }
-    }
-    apply(snapshot);
-    return {};
+    return apply(snapshot);
 }
 
 std::vector<model::ListenAddress> DataPlane::bound_addresses() const {
-    return state_->bound;
+    const std::lock_guard lock(state_->applying);
+    return state_->bound.real_addresses(*state_->snapshot);
 }
 
 void DataPlane::start() {
@@ -187,10 +161,31 @@ void DataPlane::start() {
     }
 }
 
-void DataPlane::apply(const std::shared_ptr<const Snapshot>& snapshot) {
-    const Status applied = state_->set_views(snapshot);
-    // make_snapshot has tried every policy; what fails now is memory.
-    if (!applied) throw std::runtime_error(applied.error().message);
+std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>& snapshot) {
+    const std::lock_guard lock(state_->applying);
+    if (snapshot == state_->snapshot) return {};
+    BoundAddresses::Change change =
+        state_->bound.prepare(*snapshot, state_->crews.size(), state_->settings.limits.backlog);
+    if (!change.failures.empty()) return std::move(change.failures);
+    const auto views = state_->make_views(snapshot);
+
+    const SteadyTime now = state_->settings.clock->steady_now();
+    const SteadyTime ends =
+        state_->snapshot
+            ? end_removed(*state_->snapshot, *snapshot, now, state_->settings.limits.removal_grace)
+            : SteadyTime::max();
+    for (std::size_t i = 0; i < state_->crews.size(); ++i) {
+        Worker& worker = *state_->crews[i].worker;
+        // std::function wants to be copied, sockets do not.
+        auto listeners = std::make_shared<ListenerChange>(std::move(change.per_worker[i]));
+        worker.post([&worker, listeners, view = views[i], ends] {
+            worker.follow(std::move(*listeners), view);
+            worker.expect_end(ends);
+        });
+    }
+    state_->bound.commit(change);
+    state_->snapshot = snapshot;
+    return {};
 }
 
 void DataPlane::put_certificate(const certs::EntryPtr& entry,

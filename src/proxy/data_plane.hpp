@@ -24,6 +24,7 @@ struct Limits {
     unsigned dial_servers_max = 3;
     std::chrono::milliseconds termination_delay{60'000};  ///< half-closed, since the last byte
     std::chrono::milliseconds accept_pause{100};          ///< after EMFILE and its kin
+    std::chrono::milliseconds removal_grace{30'000};      ///< onRemove: drain
     std::size_t connections_max = 65'536;
     std::size_t handshakes_max = 4'096;
     std::size_t handshakes_per_source_max = 128;  ///< per /32 or /64
@@ -32,6 +33,7 @@ struct Limits {
 };
 
 struct BindFailure {
+    std::string entry_point;
     model::ListenAddress address;
     int error = 0;        ///< errno
     std::string message;  ///< "cannot bind :443 as user mesh: permission denied; give …"
@@ -76,8 +78,12 @@ class DataPlane {
     /// Starts the threads; connections are accepted from here on.
     void start();
 
-    /// Replaces the snapshot (entry points the same as at listen).
-    void apply(const std::shared_ptr<const Snapshot>& snapshot);
+    /// Replaces the snapshot. New addresses are bound first, on every worker; where one cannot be,
+    /// all failures come back, and nothing has changed. Addresses that are gone are accepted on no
+    /// more; the established connections of removed routers and entry points are treated as
+    /// onRemove says. The snapshot that is in force already changes nothing. Throws when there is
+    /// no memory for it; then nothing has changed either. One thread at a time.
+    [[nodiscard]] std::vector<BindFailure> apply(const std::shared_ptr<const Snapshot>& snapshot);
     void put_certificate(const certs::EntryPtr& entry, const certs::CredentialPtr& credential);
     /// Many at once, before start: the start-up index.
     void put_certificates(std::vector<certs::EntryPtr> entries);

@@ -4,6 +4,7 @@
 #include <new>
 #include <sys/socket.h>
 #include <system_error>
+#include <utility>
 
 namespace mesh::proxy {
 
@@ -38,14 +39,14 @@ std::string explain(int error) {
 Listener::Listener(EventLoop& loop,
                    Admission& admission,
                    Sink& sink,
-                   std::size_t entry_point,
+                   LifetimePtr entry_point,
                    FileDescriptor socket,
                    int backlog,
                    std::chrono::milliseconds pause)
     : loop_(loop),
       admission_(admission),
       sink_(sink),
-      entry_point_(entry_point),
+      entry_point_(std::move(entry_point)),
       socket_(loop.watch(std::move(socket), this, EventLoop::Trigger::level)),
       backlog_(backlog),
       pause_(pause) {
@@ -83,7 +84,7 @@ Listener::Accepted Listener::accept_one() {
 }
 
 Listener::Accepted Listener::pause(std::string_view why) {
-    sink_.on_accept_paused(entry_point_, why);
+    sink_.on_accept_paused(*entry_point_, why);
     loop_.pause(*socket_);
     resume_at_ = loop_.now() + pause_;
     return Accepted::paused;

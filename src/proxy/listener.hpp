@@ -1,25 +1,26 @@
 #pragma once
 #include "proxy/admission.hpp"
 #include "proxy/event_loop.hpp"
+#include "proxy/lifetime.hpp"
 
 #include <chrono>
 
 namespace mesh::proxy {
 
-/// Accepts the connections of one entry point on one worker. At a limit, or when the system runs
+/// Accepts the connections of one address on one worker. At a limit, or when the system runs
 /// out of descriptors or memory or gives none out, it leaves them in the kernel's backlog for a
 /// pause instead of spinning or dropping them.
 class Listener final : public ReadinessTarget {
  public:
     class Sink {
      public:
-        virtual void on_accepted(std::size_t entry_point,
+        virtual void on_accepted(const LifetimePtr& entry_point,
                                  FileDescriptor socket,
                                  const SocketAddress& peer,
                                  Admission::ConnectionSlot connection,
                                  Admission::HandshakeSlot handshake) = 0;
         /// Nothing is accepted for the length of the pause.
-        virtual void on_accept_paused(std::size_t entry_point, std::string_view why) = 0;
+        virtual void on_accept_paused(const Lifetime& entry_point, std::string_view why) = 0;
 
      protected:
         ~Sink() = default;
@@ -29,10 +30,13 @@ class Listener final : public ReadinessTarget {
     Listener(EventLoop& loop,
              Admission& admission,
              Sink& sink,
-             std::size_t entry_point,
+             LifetimePtr entry_point,
              FileDescriptor socket,
              int backlog,
              std::chrono::milliseconds pause);
+
+    /// What is accepted from now on is this entry point's.
+    void serve(LifetimePtr entry_point) { entry_point_ = std::move(entry_point); }
 
     /// Goes on after a pause that is over.
     void resume_if_due();
@@ -53,7 +57,7 @@ class Listener final : public ReadinessTarget {
     EventLoop& loop_;
     Admission& admission_;
     Sink& sink_;
-    const std::size_t entry_point_;
+    LifetimePtr entry_point_;
     DescriptorPtr socket_;
     const int backlog_;
     const std::chrono::milliseconds pause_;

@@ -17,8 +17,8 @@ constexpr std::size_t turn_budget = 256 * 1024;
 template <class ClientEnd>
 class RelayOf final : public Relay {
  public:
-    RelayOf(RelaySet& set, RoutePtr route, Held held, ClientEnd client, PlainEnd backend)
-        : Relay(set, std::move(route), std::move(held)),
+    RelayOf(RelaySet& set, Origin origin, Held held, ClientEnd client, PlainEnd backend)
+        : Relay(set, std::move(origin), std::move(held)),
           client_(std::move(client)),
           backend_(std::move(backend)) {
         client_.socket().set_target(this);
@@ -167,6 +167,8 @@ std::string_view to_string(RelayEnd end) {
             return "reset";
         case RelayEnd::expired:
             return "half-closed too long";
+        case RelayEnd::removed:
+            return "removed";
         case RelayEnd::cut:
             return "cut";
     }
@@ -176,6 +178,13 @@ std::string_view to_string(RelayEnd end) {
 void Relay::on_ready(Descriptor&) {
     // A relay with work left over waits for its turn like the others.
     if (!runnable_) take_turn();
+}
+
+SteadyTime Relay::ends_at() const {
+    const SteadyTime entry_point =
+        origin_.entry_point ? origin_.entry_point->ends_at() : SteadyTime::max();
+    const LifetimePtr& router = origin_.route->lifetime;
+    return router ? std::min(entry_point, router->ends_at()) : entry_point;
 }
 
 void Relay::take_turn() {
@@ -202,9 +211,9 @@ RelaySet::~RelaySet() {
 }
 
 void RelaySet::add_plain(
-    RoutePtr route, Held held, DescriptorPtr client, DescriptorPtr backend, ByteView for_backend) {
+    Origin origin, Held held, DescriptorPtr client, DescriptorPtr backend, ByteView for_backend) {
     auto relay = std::make_unique<RelayOf<PlainEnd>>(*this,
-                                                     std::move(route),
+                                                     std::move(origin),
                                                      std::move(held),
                                                      PlainEnd(std::move(client)),
                                                      PlainEnd(std::move(backend)));
@@ -216,12 +225,12 @@ void RelaySet::add_plain(
     end(added, RelayEnd::reset);
 }
 
-void RelaySet::add_tls(RoutePtr route,
+void RelaySet::add_tls(Origin origin,
                        Held held,
                        std::unique_ptr<TlsStream> client,
                        DescriptorPtr backend) {
     auto relay = std::make_unique<RelayOf<TlsEnd>>(*this,
-                                                   std::move(route),
+                                                   std::move(origin),
                                                    std::move(held),
                                                    TlsEnd(std::move(client)),
                                                    PlainEnd(std::move(backend)));
@@ -232,6 +241,7 @@ void RelaySet::add_tls(RoutePtr route,
 
 void RelaySet::adopt(std::unique_ptr<Relay> relay) {
     ++size_;
+    expect_end(relay->ends_at());  // removed while it was being established
     open_.add(*relay.release());
 }
 
@@ -278,6 +288,24 @@ void RelaySet::sweep() {
         if (current.last_byte_ > oldest) continue;
         if (current.unsettled_) current.reset_both();
         end(current, RelayEnd::expired);
+    }
+}
+
+void RelaySet::end_removed() {
+    if (loop_.now() < next_end_) return;
+    next_end_ = SteadyTime::max();
+    for (const List* const list : {&open_, &half_closed_}) {
+        for (Relay* relay = list->first; relay != nullptr;) {
+            Relay& current = *relay;
+            relay = relay->next_;
+            const SteadyTime at = current.ends_at();
+            if (at > loop_.now()) {
+                expect_end(at);
+                continue;
+            }
+            current.say_goodbye();
+            end(current, RelayEnd::removed);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include "proxy/relay_end.hpp"
 #include "proxy/snapshot.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -18,9 +19,16 @@ enum class RelayEnd {
     complete,  ///< both sides ended in good order
     reset,     ///< one side broke, the other was told so by a reset
     expired,   ///< one side has ended and nothing was delivered for too long
+    removed,   ///< its router or entry point is configured no more
     cut,       ///< the proxy is going down
 };
 [[nodiscard]] std::string_view to_string(RelayEnd end);
+
+/// The way a connection came.
+struct Origin {
+    LifetimePtr entry_point;
+    RoutePtr route;
+};
 
 /// An established connection: two descriptors between which bytes are moved as events come, with
 /// full half-close. A plain object without a coroutine, so that an idle pair costs a few hundred
@@ -42,15 +50,17 @@ class Relay : public ReadinessTarget {
     /// Bytes that came from one side and the other has not acknowledged, wherever they are.
     [[nodiscard]] virtual std::size_t undelivered() const = 0;
 
-    [[nodiscard]] const Route& route() const { return *route_; }
+    [[nodiscard]] const Route& route() const { return *origin_.route; }
+    /// When its router or entry point wants it to end; SteadyTime::max() as long as none does.
+    [[nodiscard]] SteadyTime ends_at() const;
     [[nodiscard]] std::uint64_t bytes_up() const { return up_.bytes; }
     [[nodiscard]] std::uint64_t bytes_down() const { return down_.bytes; }
 
     void on_ready(Descriptor&) final;
 
  protected:
-    Relay(RelaySet& set, RoutePtr route, Held held)
-        : set_(set), route_(std::move(route)), held_(std::move(held)) {}
+    Relay(RelaySet& set, Origin origin, Held held)
+        : set_(set), origin_(std::move(origin)), held_(std::move(held)) {}
 
     struct Direction {
         std::uint64_t bytes = 0;
@@ -61,7 +71,7 @@ class Relay : public ReadinessTarget {
     enum class Outcome { waiting, more, source_broken, sink_broken };
 
     RelaySet& set_;
-    RoutePtr route_;
+    Origin origin_;
     Direction up_;    ///< client to backend
     Direction down_;  ///< backend to client
 
@@ -100,12 +110,12 @@ class RelaySet {
     RelaySet& operator=(const RelaySet&) = delete;
 
     /// From here on bytes flow between the two; `for_backend` is sent ahead of anything else.
-    void add_plain(RoutePtr route,
+    void add_plain(Origin origin,
                    Held held,
                    DescriptorPtr client,
                    DescriptorPtr backend,
                    ByteView for_backend);
-    void add_tls(RoutePtr route,
+    void add_tls(Origin origin,
                  Held held,
                  std::unique_ptr<TlsStream> client,
                  DescriptorPtr backend);
@@ -118,6 +128,13 @@ class RelaySet {
     /// termination delay.
     void sweep();
     [[nodiscard]] bool has_half_closed() const { return half_closed_.first != nullptr; }
+
+    /// Routers or entry points were removed: some relays may have to end at that time.
+    void expect_end(SteadyTime at) { next_end_ = std::min(next_end_, at); }
+    /// The next time at which one has to; SteadyTime::max() without.
+    [[nodiscard]] SteadyTime next_end() const { return next_end_; }
+    /// Ends those whose time has come.
+    void end_removed();
 
     /// Ends every relay now. Returns how many there were.
     std::size_t cut_all();
@@ -150,6 +167,7 @@ class RelaySet {
     List half_closed_;
     std::vector<Relay*> runnable_;
     std::vector<Relay*> running_;  ///< scratch of run_again()
+    SteadyTime next_end_ = SteadyTime::max();
     std::size_t size_ = 0;
 };
 

@@ -11,8 +11,7 @@ namespace mesh::proxy {
 /// What one worker routes by: the snapshot shared by all, and the TLS contexts that are its own.
 struct RoutingView {
     std::shared_ptr<const Snapshot> snapshot;
-    /// By the place of the listener; never null.
-    std::vector<const EntryPointRoutes*> entry_points;
+    std::unordered_map<const Lifetime*, const EntryPointRoutes*> entry_points;
     std::unordered_map<const tls::PolicySettings*, std::shared_ptr<const tls::Policy>> policies;
 };
 
@@ -23,10 +22,9 @@ class PolicyCache {
  public:
     explicit PolicyCache(std::shared_ptr<tls::TicketKeys> tickets) : tickets_(std::move(tickets)) {}
 
-    /// `names`: the entry points in the order of the listeners. One that the snapshot lacks has no
-    /// routes. Errors: a policy the TLS library refuses.
+    /// Errors: a policy the TLS library refuses.
     [[nodiscard]] Result<std::shared_ptr<const RoutingView>> make_view(
-        std::shared_ptr<const Snapshot> snapshot, const std::vector<std::string>& names);
+        std::shared_ptr<const Snapshot> snapshot);
 
  private:
     std::shared_ptr<tls::TicketKeys> tickets_;

@@ -41,21 +41,27 @@ class Builder {
  public:
     Builder(const model::Configuration& configuration,
             const std::map<std::string, std::string>& client_ca_pem,
-            const Snapshot* previous)
-        : configuration_(configuration), client_ca_pem_(client_ca_pem) {
-        if (previous != nullptr) remember(*previous);
+            std::shared_ptr<const Snapshot> previous)
+        : configuration_(configuration),
+          client_ca_pem_(client_ca_pem),
+          previous_(std::move(previous)) {
+        if (previous_) remember(*previous_);
     }
 
     Result<std::shared_ptr<const Snapshot>> build();
 
  private:
     struct Tables {
-        EntryPointRoutes* out;
+        std::shared_ptr<EntryPointRoutes> out;
         std::vector<rules::RankedRule> tls;
         std::vector<rules::RankedRule> plain;
     };
 
     void remember(const Snapshot& previous);
+    void remember(const RoutePtr& route);
+    std::shared_ptr<EntryPointRoutes> begin(const model::EntryPoint& entry_point) const;
+    std::shared_ptr<const EntryPointRoutes> finish(std::shared_ptr<EntryPointRoutes> entry_point,
+                                                   Tables& tables) const;
     Status add(const model::Router& router, std::map<std::string, Tables>& tables);
     Result<RoutePtr> make_route(const model::Router& router);
     Status set_tls(Route& route, const model::RouterTls& tls);
@@ -66,6 +72,9 @@ class Builder {
 
     const model::Configuration& configuration_;
     const std::map<std::string, std::string>& client_ca_pem_;
+    const std::shared_ptr<const Snapshot> previous_;
+    std::map<std::string, std::shared_ptr<const EntryPointRoutes>> previous_entry_points_;
+    std::map<std::string, RoutePtr> previous_routes_;
     std::map<std::string, std::shared_ptr<Service>> previous_services_;
     std::map<std::string, std::shared_ptr<Service>> services_;
     std::map<tls::PolicySettings, Settings> policies_;
@@ -75,13 +84,17 @@ class Builder {
 
 void Builder::remember(const Snapshot& previous) {
     previous_middlewares_ = &previous.middlewares;
-    for (const EntryPointRoutes& entry_point : previous.entry_points) {
-        for (const auto* const routes : {&entry_point.tls_routes, &entry_point.plain_routes}) {
-            for (const RoutePtr& route : *routes) {
-                previous_services_.emplace(route->service->name, route->service);
-            }
-        }
+    for (const auto& entry_point : previous.entry_points) {
+        previous_entry_points_.emplace(entry_point->name, entry_point);
+        for (const RoutePtr& route : entry_point->tls_routes) remember(route);
+        for (const RoutePtr& route : entry_point->plain_routes) remember(route);
     }
+}
+
+void Builder::remember(const RoutePtr& route) {
+    previous_routes_.emplace(route->router, route);
+    if (route->service) previous_services_.emplace(route->service->name, route->service);
+    if (route->policy) policies_.emplace(*route->policy, route->policy);
 }
 
 MiddlewarePtr Builder::middleware_of(const model::Middleware& definition) const {
@@ -150,18 +163,31 @@ Status Builder::set_tls(Route& route, const model::RouterTls& tls) {
 Result<RoutePtr> Builder::make_route(const model::Router& router) {
     auto route = std::make_shared<Route>();
     route->router = router.name;
+    route->provider = router.provider;
+    route->rule = router.rule.text();
+    route->priority = router.priority;
+    route->on_remove = router.on_remove;
+    route->closed = router.closed;
     for (const HostPattern& name : router.rule.positive_names()) {
         route->names.push_back(name.text());
     }
-    route->service = service_named(router.service.value);
-    for (const std::string& name : router.middlewares)
-        route->middlewares.push_back(middlewares_->at(name));
-    if (router.tls) {
+    if (!router.closed) {
+        route->service = service_named(router.service.value);
+        for (const std::string& name : router.middlewares)
+            route->middlewares.push_back(middlewares_->at(name));
+    }
+    if (router.tls && !router.closed) {
         if (auto set = set_tls(*route, *router.tls); !set) {
             return with_context("router " + router.name, set.error());
         }
     }
-    return RoutePtr(std::move(route));
+    const auto kept = previous_routes_.find(router.name);
+    if (kept == previous_routes_.end()) {
+        route->lifetime = std::make_shared<Lifetime>(router.name);
+        return RoutePtr(std::move(route));
+    }
+    route->lifetime = kept->second->lifetime;
+    return *route == *kept->second ? kept->second : RoutePtr(std::move(route));
 }
 
 Status Builder::add(const model::Router& router, std::map<std::string, Tables>& tables) {
@@ -184,30 +210,59 @@ std::optional<GeneratedDefault> Builder::generated_default() const {
                             configuration_.resolvers.at(generated->resolver).ca_server};
 }
 
+std::shared_ptr<EntryPointRoutes> Builder::begin(const model::EntryPoint& entry_point) const {
+    auto routes = std::make_shared<EntryPointRoutes>();
+    routes->name = entry_point.name;
+    routes->address = entry_point.address;
+    routes->reuse_port = entry_point.reuse_port;
+    routes->limits = entry_point.limits;
+    routes->default_server_name = entry_point.default_server_name;
+    routes->on_remove = entry_point.on_remove;
+    const auto kept = previous_entry_points_.find(entry_point.name);
+    routes->lifetime = kept != previous_entry_points_.end()
+                           ? kept->second->lifetime
+                           : std::make_shared<Lifetime>(entry_point.name);
+    return routes;
+}
+
+/// The one before when it is the same; else compiles the tables, which is most of the work.
+std::shared_ptr<const EntryPointRoutes> Builder::finish(
+    std::shared_ptr<EntryPointRoutes> entry_point, Tables& tables) const {
+    const auto kept = previous_entry_points_.find(entry_point->name);
+    if (kept != previous_entry_points_.end()) {
+        const EntryPointRoutes& before = *kept->second;
+        if (before.address == entry_point->address &&
+            before.reuse_port == entry_point->reuse_port &&
+            before.limits == entry_point->limits &&
+            before.default_server_name == entry_point->default_server_name &&
+            before.on_remove == entry_point->on_remove &&
+            before.tls_routes == entry_point->tls_routes &&
+            before.plain_routes == entry_point->plain_routes)
+            return kept->second;
+    }
+    entry_point->tls = rules::SniIndex(std::move(tables.tls));
+    entry_point->plain = rules::SniIndex(std::move(tables.plain));
+    return entry_point;
+}
+
 Result<std::shared_ptr<const Snapshot>> Builder::build() {
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->generated_default = generated_default();
     for (const auto& [name, middleware] : configuration_.middlewares)
         snapshot->middlewares.emplace(name, middleware_of(middleware));
     middlewares_ = &snapshot->middlewares;
-    snapshot->entry_points.resize(configuration_.entry_points.size());
     std::map<std::string, Tables> tables;
-    auto out = snapshot->entry_points.begin();
-    for (const auto& [name, entry_point] : configuration_.entry_points) {
-        out->name = name;
-        out->address = entry_point.address;
-        out->reuse_port = entry_point.reuse_port;
-        out->limits = entry_point.limits;
-        out->default_server_name = entry_point.default_server_name;
-        tables.emplace(name, Tables{&*out++, {}, {}});
-    }
+    for (const auto& [name, entry_point] : configuration_.entry_points)
+        tables.emplace(name, Tables{begin(entry_point), {}, {}});
     for (const auto& [name, router] : configuration_.routers) {
         if (auto added = add(router, tables); !added) return added.error();
     }
-    for (auto& [name, table] : tables) {
-        table.out->tls = rules::SniIndex(std::move(table.tls));
-        table.out->plain = rules::SniIndex(std::move(table.plain));
-    }
+    for (auto& [name, table] : tables)
+        snapshot->entry_points.push_back(finish(std::move(table.out), table));
+    if (previous_ && snapshot->entry_points == previous_->entry_points &&
+        snapshot->middlewares == previous_->middlewares &&
+        snapshot->generated_default == previous_->generated_default)
+        return previous_;
     return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 
@@ -229,7 +284,7 @@ tls::PolicySettings policy_settings(const model::TlsOptions& options, std::strin
 Result<std::shared_ptr<const Snapshot>> make_snapshot(
     const model::Configuration& configuration,
     const std::map<std::string, std::string>& client_ca_pem,
-    const Snapshot* previous) {
+    const std::shared_ptr<const Snapshot>& previous) {
     return Builder(configuration, client_ca_pem, previous).build();
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 #include "base/result.hpp"
 #include "model/configuration.hpp"
+#include "proxy/lifetime.hpp"
 #include "proxy/middleware.hpp"
 #include "proxy/service.hpp"
 #include "rules/sni_index.hpp"
 #include "tls/policy.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -17,14 +19,22 @@ namespace mesh::proxy {
 /// What a connection holds after routing: immutable, shared between snapshots when unchanged.
 struct Route {
     std::string router;
+    std::string provider;
+    std::string rule;  ///< as it was written
+    std::optional<std::int64_t> priority;
     std::vector<std::string> names;  ///< host names of the rule, for "nearest router" in logs
     bool passthrough = false;
+    bool closed = false;                                ///< everything that comes is refused
     std::shared_ptr<const tls::PolicySettings> policy;  ///< null for plain and passthrough
     bool sni_strict = false;
     bool default_when_missing = false;  ///< onMissingCertificate: default
     std::string directory;              ///< of the router's resolver; empty without one
     std::shared_ptr<Service> service;
     std::vector<MiddlewarePtr> middlewares;  ///< asked in this order, before anything else is done
+    model::OnRemove on_remove = model::OnRemove::keep;
+    LifetimePtr lifetime;  ///< of the router
+
+    [[nodiscard]] bool operator==(const Route&) const = default;
 };
 using RoutePtr = std::shared_ptr<const Route>;
 
@@ -36,6 +46,8 @@ struct EntryPointRoutes {
     bool reuse_port = false;
     model::EntryPointLimits limits;
     std::optional<Hostname> default_server_name;  ///< of TLS clients that name none
+    model::OnRemove on_remove = model::OnRemove::keep;
+    LifetimePtr lifetime;  ///< of the entry point
     rules::SniIndex tls;
     std::vector<RoutePtr> tls_routes;
     rules::SniIndex plain;
@@ -49,12 +61,13 @@ struct EntryPointRoutes {
 struct GeneratedDefault {
     Hostname name;
     std::string directory;
+    bool operator==(const GeneratedDefault&) const = default;
 };
 
 /// The data path's view of the whole configuration. Built completely, then never changed.
 struct Snapshot {
     std::optional<GeneratedDefault> generated_default;
-    std::vector<EntryPointRoutes> entry_points;
+    std::vector<std::shared_ptr<const EntryPointRoutes>> entry_points;
     /// By name, those that no route uses too: their counts go on in the next snapshot.
     std::map<std::string, MiddlewarePtr> middlewares;
 };
@@ -64,12 +77,13 @@ struct Snapshot {
                                                   std::string client_ca_pem);
 
 /// `client_ca_pem`: for each tls.options name with clientAuth, the content of its CA files.
-/// Services that are the same in `previous` are shared with it, so their balancer state goes on;
-/// so are middlewares, and when one differs, its count.
+/// What is the same in `previous` is shared with it: services, whose balancer state goes on, TLS
+/// policies, middlewares (and of one that differs, its count), routes, whole entry points; where
+/// nothing differs, `previous` is what comes back.
 /// Errors: a policy the TLS library refuses.
 [[nodiscard]] Result<std::shared_ptr<const Snapshot>> make_snapshot(
     const model::Configuration& configuration,
     const std::map<std::string, std::string>& client_ca_pem,
-    const Snapshot* previous);
+    const std::shared_ptr<const Snapshot>& previous);
 
 }  // namespace mesh::proxy

@@ -56,19 +56,62 @@ std::size_t Worker::end_all() {
     return count;
 }
 
-void Worker::listen(std::size_t entry_point, FileDescriptor socket) {
+void Worker::listen(ListenerChange::Opened opened) {
     Listener::Sink& sink = *this;
-    listeners_.push_back(std::make_unique<Listener>(loop_,
-                                                    *settings_.admission,
-                                                    sink,
-                                                    entry_point,
-                                                    std::move(socket),
-                                                    settings_.limits.backlog,
-                                                    settings_.limits.accept_pause));
+    listeners_.emplace(opened.id,
+                       std::make_unique<Listener>(loop_,
+                                                  *settings_.admission,
+                                                  sink,
+                                                  std::move(opened.entry_point),
+                                                  std::move(opened.socket),
+                                                  settings_.limits.backlog,
+                                                  settings_.limits.accept_pause));
+}
+
+void Worker::follow(ListenerChange listeners, std::shared_ptr<const RoutingView> view) {
+    if (!drain_)
+        for (ListenerChange::Opened& opened : listeners.opened) listen(std::move(opened));
+    for (const ListenerChange::Closed& closed : listeners.closed) {
+        const auto found = listeners_.find(closed.id);
+        if (found == listeners_.end()) continue;
+        found->second->close();
+        listeners_.erase(found);
+    }
+    for (auto& [id, entry_point] : listeners.moved)
+        if (const auto found = listeners_.find(id); found != listeners_.end())
+            found->second->serve(std::move(entry_point));
+    set_view(std::move(view));
 }
 
 void Worker::set_view(std::shared_ptr<const RoutingView> view) {
+    for (const auto& [entry_point, routes] : view_->entry_points)
+        if (!view->entry_points.contains(entry_point) && is_awaiting_route(*entry_point))
+            past_views_.emplace(entry_point, view_);
     settings_.dispose(std::exchange(view_, std::move(view)));
+}
+
+bool Worker::is_awaiting_route(const Lifetime& entry_point) const {
+    return std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
+        return &connection->entry_point() == &entry_point;
+    });
+}
+
+const RoutingView& Worker::view_for(const Lifetime& entry_point) const {
+    if (past_views_.empty()) return *view_;
+    const auto found = past_views_.find(&entry_point);
+    return found != past_views_.end() ? *found->second : *view_;
+}
+
+const EntryPointRoutes& Worker::routes(const Lifetime& entry_point) const {
+    static const EntryPointRoutes no_routes{};
+    const auto& entry_points = view_for(entry_point).entry_points;
+    const auto found = entry_points.find(&entry_point);
+    return found != entry_points.end() ? *found->second : no_routes;
+}
+
+void Worker::expect_end(SteadyTime at) {
+    relays_.expect_end(at);
+    relays_.end_removed();
 }
 
 void Worker::put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential) {
@@ -112,9 +155,11 @@ std::vector<SocketAddress> Worker::addresses_of(const model::Server& server) con
     return addresses;
 }
 
-std::shared_ptr<const tls::Policy> Worker::policy_of(const Route& route) const {
-    const auto found = view_->policies.find(route.policy.get());
-    return found != view_->policies.end() ? found->second : nullptr;
+std::shared_ptr<const tls::Policy> Worker::policy_of(const Lifetime& entry_point,
+                                                     const Route& route) const {
+    const auto& policies = view_for(entry_point).policies;
+    const auto found = policies.find(route.policy.get());
+    return found != policies.end() ? found->second : nullptr;
 }
 
 void Worker::await_certificate(certs::CertificateId id, Connection& connection) {
@@ -140,7 +185,7 @@ void Worker::wake_awaiting(certs::CertificateId id) {
     for (Connection* const connection : node.mapped()) connection->wake();
 }
 
-void Worker::on_accepted(std::size_t entry_point,
+void Worker::on_accepted(const LifetimePtr& entry_point,
                          FileDescriptor socket,
                          const SocketAddress& peer,
                          Admission::ConnectionSlot connection_slot,
@@ -178,11 +223,11 @@ void Worker::ended(Connection& connection, const std::exception_ptr& failure) {
     connections_.erase(connection.place_);
 }
 
-void Worker::on_accept_paused(std::size_t entry_point, std::string_view why) {
+void Worker::on_accept_paused(const Lifetime& entry_point, std::string_view why) {
     if (!pause_lines_.allow(loop_.now())) return;
     log().warn("",
                "not accepting connections for a moment",
-               {{"entry_point", routes(entry_point).name}, {"reason", why}});
+               {{"entry_point", entry_point.name()}, {"reason", why}});
 }
 
 void Worker::on_relay_ended(const Relay& relay, RelayEnd end) {
@@ -195,16 +240,17 @@ void Worker::on_relay_ended(const Relay& relay, RelayEnd end) {
                  {"bytes_down", relay.bytes_down()}});
 }
 
-void Worker::note_unrouted(std::size_t entry_point, const ClientHello& hello) {
+void Worker::note_unrouted(const Lifetime& entry_point, const ClientHello& hello) {
     const std::string_view name =
         hello.server_name ? std::string_view(hello.server_name->text()) : "-";
     if (!unrouted_names_.allow(name, loop_.now())) return;
-    const EntryPointRoutes& entry = routes(entry_point);
-    const auto near = hello.server_name ? nearest_name(entry, *hello.server_name) : std::nullopt;
-    log().info(
-        "",
-        "no router matches the server name",
-        {{"entry_point", entry.name}, {"server_name", name}, {"nearest", near.value_or("-")}});
+    const auto near =
+        hello.server_name ? nearest_name(routes(entry_point), *hello.server_name) : std::nullopt;
+    log().info("",
+               "no router matches the server name",
+               {{"entry_point", entry_point.name()},
+                {"server_name", name},
+                {"nearest", near.value_or("-")}});
 }
 
 void Worker::note_missing_certificate(const Hostname& name, const Route& route) {
@@ -242,7 +288,7 @@ void Worker::note_local_dial_failure(const model::Server& server, const std::str
 bool Worker::end_of_turn() {
     relays_.run_again();
     sweep_if_due();
-    for (const auto& listener : listeners_) listener->resume_if_due();
+    for (const auto& [id, listener] : listeners_) listener->resume_if_due();
     context_.poll();
     finish_drain_if_due();
     return relays_.has_runnable();
@@ -251,19 +297,30 @@ bool Worker::end_of_turn() {
 SteadyTime Worker::wake_at() const {
     SteadyTime at = SteadyTime::max();
     if (!connections_.empty() || relays_.has_half_closed()) at = next_sweep_;
-    for (const auto& listener : listeners_) at = std::min(at, listener->resume_at());
+    if (!past_views_.empty()) at = next_sweep_;
+    at = std::min(at, relays_.next_end());
+    for (const auto& [id, listener] : listeners_) at = std::min(at, listener->resume_at());
     return drain_ ? std::min(at, drain_->deadline) : at;
 }
 
 void Worker::sweep_if_due() {
+    relays_.end_removed();
     if (loop_.now() < next_sweep_) return;
     next_sweep_ = loop_.now() + sweep_interval;
     for (const auto& connection : connections_) connection->on_time(loop_.now());
     relays_.sweep();
+    for (auto past = past_views_.begin(); past != past_views_.end();) {
+        if (is_awaiting_route(*past->first)) {
+            ++past;
+            continue;
+        }
+        settings_.dispose(std::move(past->second));
+        past = past_views_.erase(past);
+    }
 }
 
 void Worker::drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done) {
-    for (const auto& listener : listeners_) listener->close();
+    for (const auto& [id, listener] : listeners_) listener->close();
     listeners_.clear();
     drain_ = Drain{loop_.now() + grace, std::move(done)};
 }

@@ -2,6 +2,7 @@
 #include "certs/certificate_index.hpp"
 #include "certs/challenge_table.hpp"
 #include "proxy/admission.hpp"
+#include "proxy/bound_addresses.hpp"
 #include "proxy/connection.hpp"
 #include "proxy/data_plane.hpp"
 #include "proxy/event_loop.hpp"
@@ -63,8 +64,11 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
 
     // What the control plane changes, by post().
 
-    void listen(std::size_t entry_point, FileDescriptor socket);
-    void set_view(std::shared_ptr<const RoutingView> view);
+    /// Listens on what is new before it closes what is not wanted any more; connections that came
+    /// to a removed entry point and have no route yet get the one they would have had.
+    void follow(ListenerChange listeners, std::shared_ptr<const RoutingView> view);
+    /// Established connections of what was removed may have to end at that time.
+    void expect_end(SteadyTime at);
     void put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential);
     void remove_certificate(certs::CertificateId id);
     /// The answer to request_load.
@@ -83,7 +87,8 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     [[nodiscard]] std::span<std::uint8_t> scratch() { return relays_.scratch(); }
     [[nodiscard]] const Limits& limits() const { return settings_.limits; }
     /// From accept until TLS is established.
-    [[nodiscard]] std::chrono::milliseconds handshake_timeout(std::size_t entry_point) const {
+    [[nodiscard]] std::chrono::milliseconds handshake_timeout(
+        const Lifetime& entry_point) const {
         return routes(entry_point).limits.handshake_timeout.value_or(limits().handshake_timeout);
     }
     [[nodiscard]] const Clock& clock() const { return *settings_.clock; }
@@ -95,11 +100,10 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     }
 
     /// Valid until the next suspension: a reload may replace them.
-    [[nodiscard]] const EntryPointRoutes& routes(std::size_t entry_point) const {
-        return *view_->entry_points[entry_point];
-    }
-    /// Null for a route that is not in the current snapshot.
-    [[nodiscard]] std::shared_ptr<const tls::Policy> policy_of(const Route& route) const;
+    [[nodiscard]] const EntryPointRoutes& routes(const Lifetime& entry_point) const;
+    /// Of a route that routes() has just given.
+    [[nodiscard]] std::shared_ptr<const tls::Policy> policy_of(const Lifetime& entry_point,
+                                                               const Route& route) const;
     [[nodiscard]] const tls::Policy& challenge_policy() const {
         return *settings_.challenge_policy;
     }
@@ -121,21 +125,25 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void forget_awaited(Connection& connection);
 
     void note_refused(const Route& route, const Middleware& by, const SocketAddress& client);
-    void note_unrouted(std::size_t entry_point, const ClientHello& hello);
+    void note_unrouted(const Lifetime& entry_point, const ClientHello& hello);
     void note_missing_certificate(const Hostname& name, const Route& route);
     void note_local_dial_failure(const model::Server& server, const std::string& reason);
 
  private:
     bool end_of_turn() override;
     [[nodiscard]] SteadyTime wake_at() const override;
-    void on_accepted(std::size_t entry_point,
+    void on_accepted(const LifetimePtr& entry_point,
                      FileDescriptor socket,
                      const SocketAddress& peer,
                      Admission::ConnectionSlot connection,
                      Admission::HandshakeSlot handshake) override;
-    void on_accept_paused(std::size_t entry_point, std::string_view why) override;
+    void on_accept_paused(const Lifetime& entry_point, std::string_view why) override;
     void on_relay_ended(const Relay& relay, RelayEnd end) override;
 
+    void listen(ListenerChange::Opened opened);
+    void set_view(std::shared_ptr<const RoutingView> view);
+    [[nodiscard]] const RoutingView& view_for(const Lifetime& entry_point) const;
+    [[nodiscard]] bool is_awaiting_route(const Lifetime& entry_point) const;
     void start(std::unique_ptr<Connection> connection);
     void ended(Connection& connection, const std::exception_ptr& failure);
     void wake_awaiting(certs::CertificateId id);
@@ -159,6 +167,9 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     NameThrottle refused_clients_;
 
     std::shared_ptr<const RoutingView> view_;
+    /// Removed entry points with connections that are not established yet, and the last view that
+    /// had them.
+    std::unordered_map<const Lifetime*, std::shared_ptr<const RoutingView>> past_views_;
     certs::CertificateIndex certificates_;
     certs::ChallengeTable challenges_;
     certs::CredentialPtr default_credential_;
@@ -166,7 +177,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     std::unordered_map<certs::CertificateId, std::vector<Connection*>> awaiting_;
 
     EventLoop loop_;
-    std::vector<std::unique_ptr<Listener>> listeners_;
+    std::unordered_map<ListenerId, std::unique_ptr<Listener>> listeners_;
     RelaySet relays_;
     SteadyTime next_sweep_{};
     std::optional<Drain> drain_;

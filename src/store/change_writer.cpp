@@ -103,6 +103,10 @@ struct ChangeWriter::Statements {
     SQLite::Statement add_history{
         database,
         "INSERT INTO history (directory, names, at, event, detail) VALUES (?, ?, ?, ?, ?)"};
+    SQLite::Statement forget_configuration{database, "DELETE FROM configuration_file"};
+    SQLite::Statement add_configuration_file{database, R"sql(
+        INSERT INTO configuration_file (position, path, text, applied) VALUES (?, ?, ?, ?))sql"};
+
     SQLite::Statement prune_history{database, R"sql(
         DELETE FROM history WHERE id IN (
             SELECT id FROM history WHERE at < ? ORDER BY at LIMIT ?))sql"};
@@ -121,6 +125,7 @@ class ChangeWriter::Visitor {
     Status operator()(const DeleteOrder& change);
     Status operator()(const PutVersion& change);
     Status operator()(const AddHistory& change);
+    Status operator()(const PutConfiguration& change);
 
     Applied applied;
 
@@ -163,6 +168,19 @@ Status ChangeWriter::Visitor::operator()(const PutAccount& change) {
         .bind(account.key_pem)
         .bind(checksum_of({account.key_pem.reveal()}))
         .run();
+    return {};
+}
+
+Status ChangeWriter::Visitor::operator()(const PutConfiguration& change) {
+    Execution(sql_.forget_configuration).run();
+    std::int64_t position = 0;
+    for (const ConfigurationRecord::File& file : change.configuration.files)
+        Execution(sql_.add_configuration_file)
+            .bind(position++)
+            .bind(file.path)
+            .bind(file.text)
+            .bind(change.configuration.applied)
+            .run();
     return {};
 }
 

@@ -36,6 +36,7 @@ struct Milestone {
     std::string_view operator()(const DeleteOrder&) const { return "order-deleted"; }
     std::string_view operator()(const PutVersion&) const { return "certificate"; }
     std::string_view operator()(const AddHistory&) const { return "history"; }
+    std::string_view operator()(const PutConfiguration&) const { return "configuration"; }
     template <class Other>
     std::string_view operator()(const Other&) const {
         return "other";

@@ -267,6 +267,23 @@ std::vector<AuthorityRecord> read_authorities(SQLite::Database& database) {
     return authorities;
 }
 
+std::optional<ConfigurationRecord> read_configuration(SQLite::Database& database) {
+    // A store that is only read may be one that an older mesh made.
+    if (!database.tableExists("configuration_file")) return std::nullopt;
+    SQLite::Statement statement(
+        database, "SELECT path, text, applied FROM configuration_file ORDER BY position");
+    ConfigurationRecord configuration;
+    while (statement.executeStep()) {
+        Row row(statement);
+        ConfigurationRecord::File& file = configuration.files.emplace_back();
+        file.path = row.text();
+        file.text = row.text();
+        configuration.applied = row.time();
+    }
+    if (configuration.files.empty()) return std::nullopt;
+    return configuration;
+}
+
 std::vector<HistoryRecord> read_history(SQLite::Database& database,
                                         const std::string& directory,
                                         const std::string& names,

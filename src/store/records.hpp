@@ -99,6 +99,16 @@ struct HistoryRecord {
     std::string detail;
 };
 
+/// The configuration applied last, as it was written: what `${…}` stands for is not in it.
+struct ConfigurationRecord {
+    struct File {
+        std::string path;  ///< absolute; the first is the main file
+        std::string text;
+    };
+    std::vector<File> files;
+    WallTime applied;
+};
+
 // Changes. A transition is a list of them, applied in one transaction.
 struct PutAccount {
     AccountRecord account;
@@ -133,6 +143,11 @@ struct AddHistory {
     HistoryRecord record;
 };
 
+/// In place of the one before.
+struct PutConfiguration {
+    ConfigurationRecord configuration;
+};
+
 using Change = std::variant<PutAccount,
                             PutAuthority,
                             PutCertificate,
@@ -140,7 +155,8 @@ using Change = std::variant<PutAccount,
                             PutOrder,
                             DeleteOrder,
                             PutVersion,
-                            AddHistory>;
+                            AddHistory,
+                            PutConfiguration>;
 using Transition = std::vector<Change>;
 
 /// A certificate as the start-up index needs it: no key, no chain.

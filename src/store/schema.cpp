@@ -133,10 +133,23 @@ ALTER TABLE certificate ADD COLUMN renewal_asked INTEGER;
 ALTER TABLE authority ADD COLUMN asked_until INTEGER;
 )sql";
 
-constexpr std::array<Migration, 3> all_migrations{
-    {{1'000, version_1_0}, {1'001, version_1_1}, {1'002, version_1_2}}};
+// The files of the configuration applied last; those of one writing have the same time.
+constexpr const char* version_1_3 = R"sql(
+CREATE TABLE configuration_file (
+    position INTEGER PRIMARY KEY,
+    path     TEXT NOT NULL,
+    text     TEXT NOT NULL,
+    applied  INTEGER NOT NULL
+) STRICT;
+)sql";
 
-/// What minor steps added to the tables of 1.0.
+constexpr std::array<Migration, 4> all_migrations{{{1'000, version_1_0},
+                                                   {1'001, version_1_1},
+                                                   {1'002, version_1_2},
+                                                   {1'003, version_1_3}}};
+
+/// What minor steps added to the tables of 1.0. Who reads a table that came later asks whether it
+/// is there.
 struct AddedColumns {
     int version;
     const char* table;

@@ -15,6 +15,10 @@ Result<std::vector<StoredVersion>> Store::versions(const CertificateKey&) {
     return std::vector<StoredVersion>();
 }
 
+Result<std::optional<ConfigurationRecord>> Store::configuration() {
+    return std::optional<ConfigurationRecord>();
+}
+
 Result<VersionMaterial> Store::version_of_copy(std::int64_t) {
     return Error{Errc::not_found, Origin::internal, "there is no copy of this store"};
 }
@@ -169,6 +173,10 @@ Status SqliteStore::take_from_copy(AccountRecord& damaged) {
     // to write it back as if it were right.
     damaged.key_pem = good != nullptr ? good->record.key_pem : Secret("damaged");
     return {};
+}
+
+Result<std::optional<ConfigurationRecord>> SqliteStore::configuration() {
+    return reads_.read(read_configuration);
 }
 
 Result<std::vector<AuthorityRecord>> SqliteStore::authorities() {

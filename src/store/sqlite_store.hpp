@@ -47,6 +47,7 @@ class SqliteStore final : public Store {
     Result<std::vector<OrderRecord>> orders() override;
     Result<std::vector<AccountRecord>> accounts() override;
     Result<std::vector<AuthorityRecord>> authorities() override;
+    Result<std::optional<ConfigurationRecord>> configuration() override;
     Result<std::vector<HistoryRecord>> history(const CertificateKey& key,
                                                std::size_t limit) override;
     [[nodiscard]] bool writable() const override { return commits_ && commits_->writable(); }

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ class Store {
     [[nodiscard]] virtual Result<std::vector<OrderRecord>> orders() = 0;
     [[nodiscard]] virtual Result<std::vector<AccountRecord>> accounts() = 0;
     [[nodiscard]] virtual Result<std::vector<AuthorityRecord>> authorities() = 0;
+    /// The configuration applied last; nothing where none was kept.
+    [[nodiscard]] virtual Result<std::optional<ConfigurationRecord>> configuration();
     /// Newest first.
     [[nodiscard]] virtual Result<std::vector<HistoryRecord>> history(const CertificateKey& key,
                                                                      std::size_t limit) = 0;

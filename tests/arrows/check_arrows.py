@@ -29,7 +29,8 @@ MAY_USE = {
     "control": ["model", "config", "certs", "acme", "store", "providers"],
     "observe": ["base"],
     "ipc": ["base"],
-    "app": ["proxy", "control", "observe", "ipc"],
+    "watch": ["base"],
+    "app": ["proxy", "control", "observe", "ipc", "watch"],
     "cli": ["app"],
     "main": ["cli"],
 }

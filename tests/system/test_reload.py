@@ -2,9 +2,13 @@
 """Another configuration for a running mesh: whole or not at all, and nobody notices the change."""
 
 import copy
+import json
 import signal
 import socket
+import sqlite3
 import ssl
+
+import pytest
 
 from mesh_env import Authority, Hammer, refusal, s_client, wait_until
 from mesh_env.certificates import SigningAuthority
@@ -14,6 +18,14 @@ from mesh_env.control import ControlSocket
 
 def control(mesh) -> ControlSocket:
     return ControlSocket(mesh.directory / "mesh.db.sock")
+
+
+def takes_connections(env, entry_point: str) -> bool:
+    try:
+        env.tcp(entry_point).close()
+    except OSError:
+        return False
+    return True
 
 
 def chain_length(env, name: str) -> int:
@@ -98,7 +110,6 @@ def test_a_refused_reload_leaves_everything_as_it_was(env):
     moved = copy.deepcopy(config)
     moved["entryPoints"]["websecure"]["address"] = env.endpoint("elsewhere")
     moved["workers"] = 7
-    moved["log"] = {"filePath": "mesh.other.log"}
     moved["certificatesResolvers"]["le"]["acme"]["storage"] = "other.db"
     moved["tcp"]["routers"]["new"] = certified_router("new.example")
     # The socket is looked for beside the store the file names.
@@ -108,13 +119,12 @@ def test_a_refused_reload_leaves_everything_as_it_was(env):
     assert answer["applied"] is False
     errors = [finding for finding in answer["findings"] if finding["severity"] == "error"]
     assert {finding["code"] for finding in errors} == {"needs-restart"}
-    assert {finding["path"] for finding in errors} == {
-        "entryPoints.websecure.address", "workers", "log.filePath", "certificatesResolvers.le.acme.storage"}
+    assert {finding["path"] for finding in errors} == {"workers", "certificatesResolvers.le.acme.storage"}
 
     mesh.write_config(config)
     now = mesh.json("status")["configuration"]
     assert now["sha256"] == applied["sha256"] and now["applied"] == applied["applied"]
-    assert "4 options need a restart" in now["refused_reload"]["summary"]
+    assert "2 options need a restart" in now["refused_reload"]["summary"]
     with env.tls("shop.example") as client:
         assert client.receive_line() == "app"
     assert not mesh.events("order_started", names="new.example")
@@ -211,3 +221,116 @@ def test_certificates_from_files_and_tls_options_follow(env):
         assert client.serial == hammer.serials("own.example")[2]
     old_client = Authority(authority.pem, maximum=ssl.TLSVersion.TLSv1_2)
     assert refusal(env.at(), "own.example", old_client) == "protocol_version"
+
+
+def test_entry_points_come_and_go_and_move(env):
+    env.backend("app")
+    config = {
+        "entryPoints": {"websecure": {"address": env.endpoint()}},
+        "tcp": {"routers": {"plain": {"rule": "HostSNI(`*`)", "service": "app"}},
+                "services": {"app": service(env.endpoint("backend-app"))}},
+    }
+    mesh = env.mesh(config)
+    old = env.tcp()
+    assert old.receive_line() == "app"
+
+    config["entryPoints"]["more"] = {"address": env.endpoint("more"), "onRemove": "close"}
+    mesh.write_config(config)
+    mesh.command("reload")
+    added = env.tcp("more")
+    assert added.receive_line() == "app"
+
+    # What cannot be bound is refused with its place, and nothing changes.
+    taken = env.backend("taken")
+    broken = copy.deepcopy(config)
+    broken["entryPoints"]["more"]["address"] = env.endpoint("backend-taken")
+    broken["entryPoints"]["third"] = {"address": env.endpoint("third")}
+    mesh.write_config(broken)
+    refused = json.loads(mesh.command("reload", "--json", expect=1).stdout)
+    assert [finding["code"] for finding in refused["findings"]] == ["cannot-bind"]
+    assert "already in use" in refused["findings"][0]["message"]
+    taken.stop()
+    with env.tcp("more") as client:
+        assert client.receive_line() == "app"
+    assert not takes_connections(env, "third")
+
+    config["entryPoints"]["websecure"]["address"] = env.endpoint("moved")
+    del config["entryPoints"]["more"]
+    mesh.write_config(config)
+    mesh.command("reload")
+    with env.tcp("moved") as client:
+        assert client.receive_line() == "app"
+    for gone in ("websecure", "more"):
+        wait_until(lambda: not takes_connections(env, gone), 15, f"nobody listening on {gone}")
+    with pytest.raises(AssertionError, match="fin"):  # onRemove: close
+        added.receive_line()
+    old.send(b"still here\n")
+    assert old.receive_line() == "still here"
+    old.close()
+
+
+def test_the_first_resolver_the_last_one_and_the_log_follow(env):
+    env.backend("app")
+    config = {
+        "entryPoints": {"websecure": {"address": env.endpoint()}},
+        "tcp": {"routers": {"shop": {"rule": rule("shop.example"), "service": "app", "tls": {}}},
+                "services": {"app": service(env.endpoint("backend-app"))}},
+    }
+    mesh = env.mesh(config)
+    assert mesh.json("status")["store"] is None
+    with control(mesh) as client:
+        config["certificatesResolvers"] = {"le": {"acme": {**env.resolver()["acme"], "storage": "certs.db"}}}
+        config["tcp"]["routers"]["shop"] = certified_router("shop.example")
+        mesh.write_config(config)
+        assert client.ask("reload")["applied"] is True
+    mesh.wait_for("cert_live", seconds=60)
+    with env.tls("shop.example") as client:
+        assert client.receive_line() == "app"
+    # Commands look beside the store that the file names now.
+    assert mesh.json("status")["store"]["path"] == str(mesh.directory / "certs.db")
+
+    config["log"] = {"level": "DEBUG", "format": "json", "filePath": "other.log"}
+    mesh.write_config(config)
+    mesh.command("reload")
+    other = mesh.directory / "other.log"
+    wait_until(lambda: other.exists() and '"reload_applied"' in other.read_text(), 15, "the other log")
+    config["log"]["filePath"] = "nowhere/other.log"
+    mesh.write_config(config)
+    assert "log-file" in mesh.command("reload", "--json", expect=1).stdout
+    del config["log"]
+    config["tcp"]["routers"]["shop"] = {"rule": rule("shop.example"), "service": "app", "tls": {}}
+    del config["certificatesResolvers"]
+    mesh.write_config(config)
+    mesh.command("reload")
+    mesh.wait_for("reload_applied", count=2)
+    # The certificate is stored, and presented where the router names no resolver as well.
+    with env.tls("shop.example") as client:
+        assert client.receive_line() == "app"
+
+
+def test_a_start_on_the_last_good_configuration(env):
+    env.backend("app")
+    config = configuration(env, {"shop": certified_router("shop.example")})
+    config["certificatesResolvers"]["le"]["acme"]["email"] = "${MESH_TEST_EMAIL}"
+    email = {"MESH_TEST_EMAIL": "admin@example.com"}
+    mesh = env.mesh(config, env=email)
+    mesh.wait_for("cert_live", seconds=60)
+    mesh.stop()
+    # What a substitution stands for is not kept.
+    with sqlite3.connect(mesh.directory / "mesh.db") as database:
+        [(text,)] = database.execute("SELECT text FROM configuration_file")
+    assert "${MESH_TEST_EMAIL}" in text and "admin@example.com" not in text
+
+    mesh.write_config("tcp: [")
+    mesh.start(ready=False, env=email)
+    assert mesh.wait_exit() == 1
+    mesh.start("--last-good", env=email)
+    assert mesh.wait_for("last_good").level == "ERROR"
+    with env.tls("shop.example") as client:
+        assert client.receive_line() == "app"
+    with control(mesh) as client:
+        assert client.ask("status")["configuration"]["last_good"] is True
+        assert client.ask("reload")["applied"] is False
+        mesh.write_config(config)
+        assert client.ask("reload")["applied"] is True
+        assert client.ask("status")["configuration"]["last_good"] is False

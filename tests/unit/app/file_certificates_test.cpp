@@ -77,6 +77,45 @@ TEST_CASE("files: client CAs that do not parse are an error, used by a router or
     CHECK(result.summary == "mesh.yaml: invalid: 1 error");
 }
 
+TEST_CASE("files: what did not change is not parsed again, and what does not fit waits") {
+    Folder folder;
+    folder.write_certificate("one", now);
+    folder.write_certificate("two", now);
+    folder.write_certificate("ca", now);
+    const auto checked = folder.check(
+        "tls: {certificates: [{certFile: one.pem, keyFile: one.key}], options: {strict: "
+        "{clientAuth: {caFiles: [ca.pem]}}}}\n");
+    REQUIRE(checked.configuration.has_value());
+    const model::Configuration& configuration = *checked.configuration;
+    const TlsFiles first = load_tls_files(configuration, now);
+    REQUIRE(first.certificates.size() == 1);
+    CHECK(load_tls_files(configuration, now, first).certificates[0].credential ==
+          first.certificates[0].credential);
+
+    // The new certificate is there, its key is not yet.
+    std::filesystem::copy_file(folder.path("two.pem"),
+                               folder.path("one.pem"),
+                               std::filesystem::copy_options::overwrite_existing);
+    CHECK(load_tls_files(configuration, now, first).certificates.empty());
+    const TlsFiles kept = load_tls_files(configuration, now, first, true);
+    REQUIRE(kept.certificates.size() == 1);
+    CHECK(kept.certificates[0].credential == first.certificates[0].credential);
+    CHECK(kept.findings.empty());
+    CHECK_THAT(kept.kept.at(folder.path("one.pem")), ContainsSubstring("one.pem"));
+
+    std::filesystem::copy_file(folder.path("two.key"),
+                               folder.path("one.key"),
+                               std::filesystem::copy_options::overwrite_existing);
+    folder.write("ca.pem", garbage);
+    const TlsFiles next = load_tls_files(configuration, now, kept, true);
+    REQUIRE(next.certificates.size() == 1);
+    CHECK(next.certificates[0].credential != first.certificates[0].credential);
+    // CAs that cannot be read leave those of before, not none.
+    CHECK(next.client_ca_pem.at("strict") == first.client_ca_pem.at("strict"));
+    CHECK(next.kept.size() == 1);
+    CHECK(next.kept.count(folder.path("ca.pem")) == 1);
+}
+
 TEST_CASE("files: CAs of a resolver that do not parse are an error") {
     Folder folder;
     const std::string resolver =

@@ -100,7 +100,14 @@ TEST_CASE("bad configurations: every code is documented and shown by one of them
         std::string(codes::nothing_labelled),
         // Only against the configuration of a running process.
         std::string(codes::needs_restart),
-        std::string(codes::server_unresolved)};
+        std::string(codes::server_unresolved),
+        std::string(codes::cannot_bind),
+        std::string(codes::store_failed),
+        std::string(codes::log_file),
+        // In files of providers.file (provider_files_test.cpp).
+        std::string(codes::misplaced),
+        std::string(codes::stale),
+        std::string(codes::closed)};
     for (const fs::path& path : configurations())
         for (const Finding& finding : load_file(path.string(), {environment, false}).findings)
             seen.insert(finding.code);

@@ -116,8 +116,9 @@ std::vector<Case> cases() {
          "defined: of-file, web@docker\n"},
         {"L20",
          "traefik.tls.stores.default.defaultgeneratedcert.resolver=le\n",
-         "1:1: error: \"defaultGeneratedCert\" is not supported in this version "
-         "(traefik.tls.stores.default.defaultgeneratedcert)\n"},
+         "1:1: error: \"domain\" is missing (traefik.tls.stores.default.defaultgeneratedcert)\n"
+         "1:1: error: there is no resolver named \"le\" "
+         "(traefik.tls.stores.default.defaultgeneratedcert.resolver)\n"},
         {"L21",
          "traefik.tls.stores.other.defaultgeneratedcert.resolver=le\n"
          "traefik.tls.options.x.minversion=VersionTLS12\n",

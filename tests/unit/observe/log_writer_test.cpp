@@ -205,6 +205,32 @@ TEST_CASE("log writer: many producers at once lose nothing while the output keep
     CHECK(occurrences(text, "\"record\"") == producers * records);
 }
 
+TEST_CASE("log writer: another output and another form, from one line to the next",
+          "[observe][writer]") {
+    const TempFolder folder;
+    auto writer = start({Format::common, folder.file("old.log"), false});
+    LogRing& ring = writer->add_ring();
+    push(ring, "before");
+    REQUIRE(within(5s, [&] { return lines_in(text_of(folder.file("old.log"))) == 1; }));
+    auto output = LogOutput::to_file(folder.file("new.log"));
+    REQUIRE(output.has_value());
+    writer->use({Format::json, folder.file("new.log"), false}, *std::move(output));
+    // The writer may be collecting just now; from some line on all are in the new file.
+    REQUIRE(within(5s, [&] {
+        push(ring, "after");
+        return lines_in(text_of(folder.file("new.log"))) > 0;
+    }));
+    CHECK(text_of(folder.file("new.log")).starts_with('{'));
+    CHECK(text_of(folder.file("old.log")).find("before") != std::string::npos);
+    // It is the new file that is opened anew.
+    std::filesystem::rename(folder.file("new.log"), folder.file("moved.log"));
+    writer->reopen();
+    CHECK(within(5s, [&] {
+        push(ring, "reopened");
+        return std::filesystem::exists(folder.file("new.log"));
+    }));
+}
+
 TEST_CASE("log writer: a file moved away is opened anew", "[observe][writer]") {
     TempFolder folder;
     const std::string path = folder.file("mesh.log");

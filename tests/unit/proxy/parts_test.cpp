@@ -82,12 +82,12 @@ TEST_CASE("admission: limits are exact over many threads", "[admission]") {
 
 TEST_CASE("listener: an error that lasts makes it pause, and closing does not wait", "[listener]") {
     struct CountingSink final : Listener::Sink {
-        void on_accepted(std::size_t,
+        void on_accepted(const LifetimePtr&,
                          FileDescriptor,
                          const SocketAddress&,
                          Admission::ConnectionSlot,
                          Admission::HandshakeSlot) override {}
-        void on_accept_paused(std::size_t, std::string_view why) override {
+        void on_accept_paused(const Lifetime&, std::string_view why) override {
             ++pauses;
             reason = why;
         }
@@ -101,7 +101,7 @@ TEST_CASE("listener: an error that lasts makes it pause, and closing does not wa
     Listener listener(loop,
                       admission,
                       sink,
-                      0,
+                      std::make_shared<Lifetime>("any"),
                       FileDescriptor(::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC)),
                       128,
                       std::chrono::milliseconds(100));

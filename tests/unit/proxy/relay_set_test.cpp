@@ -98,7 +98,7 @@ struct Noted final : ReadinessTarget {
 void relay(RelayBench& bench, Connected& client, Connected& backend, std::string_view ahead = {}) {
     const auto route = std::make_shared<Route>();
     bench.on_loop([&] {
-        bench.relays.add_plain(route,
+        bench.relays.add_plain({nullptr, route},
                                {},
                                bench.loop.watch(std::move(client.ours), nullptr),
                                bench.loop.watch(std::move(backend.ours), nullptr),
@@ -184,7 +184,7 @@ TEST_CASE("relay set: a server that breaks before the first byte is told by a re
         bench.on_loop([&] { return bench.loop.watch(std::move(backend.ours), &broken); });
     REQUIRE(eventually([&] { return broken.ready.load(); }));
     bench.on_loop([&] {
-        bench.relays.add_plain(std::make_shared<Route>(),
+        bench.relays.add_plain({nullptr, std::make_shared<Route>()},
                                {},
                                bench.loop.watch(std::move(client.ours), nullptr),
                                std::move(watched),

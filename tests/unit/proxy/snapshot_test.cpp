@@ -15,14 +15,14 @@ using proxy::Snapshot;
 namespace {
 
 std::shared_ptr<const Snapshot> snapshot_of(const PlaneBuilder& builder,
-                                            const Snapshot* previous = nullptr) {
+                                            std::shared_ptr<const Snapshot> previous = nullptr) {
     auto made = make_snapshot(builder.configuration, builder.client_ca_pem, previous);
     REQUIRE(made.has_value());
     return *made;
 }
 
 const Route& tls_route(const Snapshot& snapshot, const char* name) {
-    const auto& entry = snapshot.entry_points.at(0);
+    const auto& entry = *snapshot.entry_points.at(0);
     const auto found = entry.tls.lookup(test::facts(name));
     REQUIRE(found.has_value());
     return *entry.tls_routes.at(found->payload);
@@ -57,8 +57,8 @@ TEST_CASE("snapshot: options become the route's policy", "[snapshot]") {
     CHECK(d.passthrough);
     CHECK_FALSE(d.policy);
     CHECK(d.names == std::vector<std::string>{"d.example"});
-    CHECK(snapshot->entry_points[0].plain.lookup({}).has_value());
-    CHECK_FALSE(snapshot->entry_points[0].tls.lookup(test::facts("x.example")).has_value());
+    CHECK(snapshot->entry_points[0]->plain.lookup({}).has_value());
+    CHECK_FALSE(snapshot->entry_points[0]->tls.lookup(test::facts("x.example")).has_value());
 }
 
 TEST_CASE("snapshot: the higher-ranked router answers", "[snapshot]") {
@@ -76,11 +76,39 @@ TEST_CASE("snapshot: a service that did not change is the same object", "[snapsh
     builder.router("b", "HostSNI(`b.example`)", {3});
     const auto before = snapshot_of(builder);
     builder.servers("b", {{"127.0.0.1", 4, {}}});
-    const auto after = snapshot_of(builder, before.get());
+    const auto after = snapshot_of(builder, before);
 
     CHECK(tls_route(*after, "a.example").service == tls_route(*before, "a.example").service);
     CHECK(tls_route(*after, "b.example").service != tls_route(*before, "b.example").service);
     CHECK(tls_route(*after, "b.example").service->servers.front().port == 4);
+}
+
+TEST_CASE("snapshot: what did not change is the same object, down to the whole", "[snapshot]") {
+    PlaneBuilder builder;
+    builder.router("a", "HostSNI(`a.example`)", {1});
+    builder.router("b", "HostSNI(`b.example`)", {1}, with_options("strict"));
+    builder.options("strict").sni_strict = true;
+    builder.entry_point("other").router("c", "HostSNI(`c.example`)", {1});
+    const auto before = snapshot_of(builder);
+    CHECK(snapshot_of(builder, before) == before);
+
+    builder.configuration.routers.at("b").priority = 7;
+    const auto after = snapshot_of(builder, before);
+    CHECK(after != before);
+    CHECK(&tls_route(*after, "a.example") == &tls_route(*before, "a.example"));
+    CHECK(&tls_route(*after, "b.example") != &tls_route(*before, "b.example"));
+    CHECK(tls_route(*after, "b.example").policy == tls_route(*before, "b.example").policy);
+    CHECK(tls_route(*after, "b.example").lifetime == tls_route(*before, "b.example").lifetime);
+    CHECK(after->entry_points[0] != before->entry_points[0]);
+    CHECK(after->entry_points[1] == before->entry_points[1]);
+
+    // A router that comes back is another one.
+    const model::Router router = builder.configuration.routers.at("b");
+    builder.configuration.routers.erase("b");
+    const auto without = snapshot_of(builder, after);
+    builder.configuration.routers.emplace("b", router);
+    CHECK(tls_route(*snapshot_of(builder, without), "b.example").lifetime !=
+          tls_route(*after, "b.example").lifetime);
 }
 
 TEST_CASE("snapshot: a policy the library refuses is an error", "[snapshot]") {
@@ -104,12 +132,10 @@ TEST_CASE("snapshot: a policy keeps its context over reloads", "[snapshot]") {
     const auto policy = [](const proxy::RoutingView& view, const char* name) {
         return view.policies.at(tls_route(*view.snapshot, name).policy.get());
     };
-    const auto before = *cache.make_view(snapshot_of(builder), {"a", "unknown"});
-    CHECK(before->entry_points.size() == 2);
-    CHECK(before->entry_points[1]->tls.empty());
+    const auto before = *cache.make_view(snapshot_of(builder));
 
     builder.options("other").alpn_protocols = {"http/1.1"};
-    const auto after = *cache.make_view(snapshot_of(builder), {"a"});
+    const auto after = *cache.make_view(snapshot_of(builder));
     CHECK(policy(*after, "a.example") == policy(*before, "a.example"));
     CHECK(policy(*after, "b.example") != policy(*before, "b.example"));
 }

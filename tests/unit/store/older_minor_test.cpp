@@ -55,6 +55,9 @@ void check_it_is_there(Store& store) {
     CHECK(certificate.version->serial == "0b");
     CHECK(store.version(certificate.version_id)->key_pem.reveal() == "the key");
     CHECK(store.versions(key_of({"a.example"}))->size() == 2);
+    const auto configuration = store.configuration();
+    REQUIRE(configuration);
+    CHECK_FALSE(configuration->has_value());
 }
 
 }  // namespace

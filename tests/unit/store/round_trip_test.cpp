@@ -122,6 +122,28 @@ TEST_CASE("store: a CA's rate limit comes back, and its end too", "[store]") {
     CHECK_FALSE(authorities->front().asked_until);
 }
 
+TEST_CASE("store: the configuration comes back as it was applied last, file by file", "[store]") {
+    OpenStore opened;
+    CHECK_FALSE(opened.store->configuration()->has_value());
+    ConfigurationRecord record{{{"/etc/mesh/mesh.yaml", "email: ${EMAIL}\n"},
+                                {"/etc/mesh/conf.d/a.yaml", ""},
+                                {"/etc/mesh/conf.d/b.yaml", std::string(200'000, 'x')}},
+                               at(1'700'000'000)};
+    opened.put({PutConfiguration{record}});
+    record.files.pop_back();
+    record.applied = at(1'700'000'060);
+    opened.put({PutConfiguration{record}});
+    opened.reopen();
+    const auto configuration = opened.store->configuration();
+    REQUIRE(configuration.has_value());
+    REQUIRE(configuration->has_value());
+    REQUIRE((*configuration)->files.size() == 2);
+    CHECK((*configuration)->files[0].path == "/etc/mesh/mesh.yaml");
+    CHECK((*configuration)->files[0].text == "email: ${EMAIL}\n");
+    CHECK((*configuration)->files[1].text.empty());
+    CHECK((*configuration)->applied == at(1'700'000'060));
+}
+
 TEST_CASE("store: a certificate's schedule comes back with and without its optional parts",
           "[store]") {
     OpenStore opened;

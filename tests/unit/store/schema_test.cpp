@@ -37,7 +37,7 @@ TEST_CASE("schema: a new file gets every step and our mark", "[store][schema]") 
     const std::string path = folder.file("mesh.db");
     (void)open_own(path);
     SQLite::Database database(path);
-    CHECK(scalar(database, "PRAGMA user_version") == "1002");
+    CHECK(scalar(database, "PRAGMA user_version") == "1003");
     CHECK(database.execAndGet("PRAGMA application_id").getInt() == application_id);
     CHECK(scalar(database, "PRAGMA journal_mode") == "wal");
     CHECK(scalar(database, "PRAGMA integrity_check") == "ok");

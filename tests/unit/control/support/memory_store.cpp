@@ -61,6 +61,8 @@ store::Applied MemoryStore::apply_all(const store::Transition& transition) {
                     put_version(c, result);
                 } else if constexpr (std::is_same_v<T, store::AddHistory>) {
                     history_.push_back(c.record);
+                } else if constexpr (std::is_same_v<T, store::PutConfiguration>) {
+                    // The control plane writes none.
                 } else {
                     static_assert(unknown_change<T>);
                 }

@@ -169,10 +169,11 @@ void Plane::put_challenge(const std::string& name, const std::string& key_author
 }
 
 void Plane::apply(const PlaneBuilder& builder) {
-    auto made = proxy::make_snapshot(builder.configuration, builder.client_ca_pem, snapshot.get());
+    auto made = proxy::make_snapshot(builder.configuration, builder.client_ca_pem, snapshot);
     if (!made) throw std::runtime_error(made.error().message);
     snapshot = *made;
-    plane->apply(snapshot);
+    const auto failures = plane->apply(snapshot);
+    if (!failures.empty()) throw std::runtime_error(failures.front().message);
     settle();
 }
 

@@ -1,0 +1,77 @@
+#pragma once
+#include "proxy/data_plane.hpp"
+#include "proxy/file_descriptor.hpp"
+#include "proxy/lifetime.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace mesh::proxy {
+
+/// A listening socket of one worker, for as long as it is open.
+using ListenerId = std::uint64_t;
+
+/// What one worker has to do when the addresses change.
+struct ListenerChange {
+    struct Opened {
+        ListenerId id;
+        LifetimePtr entry_point;
+        FileDescriptor socket;
+    };
+    std::vector<Opened> opened;
+    std::vector<std::pair<ListenerId, LifetimePtr>> moved;  ///< to another entry point
+    struct Closed {
+        ListenerId id;
+        /// Alive until the worker has done it: the address is taken as long.
+        std::shared_ptr<const model::ListenAddress> address;
+    };
+    std::vector<Closed> closed;
+};
+
+/// Which addresses are bound, and how that follows the snapshots. A socket belongs to its address,
+/// not to an entry point: renaming or swapping entry points opens and closes none.
+class BoundAddresses {
+ public:
+    /// The way from what is bound to what a snapshot wants. Sockets that are new listen already;
+    /// unless the change is committed they are closed again.
+    struct Change {
+        std::vector<BindFailure> failures;  ///< all at once; then the rest means nothing
+        std::vector<ListenerChange> per_worker;
+
+     private:
+        friend class BoundAddresses;
+        using Key = std::tuple<model::ListenAddress, std::string>;
+        struct Bound {
+            ListenerId id;
+            std::uint16_t port;
+            LifetimePtr entry_point;
+        };
+        std::map<Key, Bound> bound;
+        std::vector<std::weak_ptr<const model::ListenAddress>> closing;
+        ListenerId next_id = 0;
+    };
+
+    [[nodiscard]] Change prepare(const Snapshot& wanted, std::size_t workers, int backlog) const;
+    void commit(const Change& change);
+    /// Where the entry points of the snapshot committed last listen, in its order.
+    [[nodiscard]] std::vector<model::ListenAddress> real_addresses(const Snapshot& snapshot) const;
+
+ private:
+    using Key = Change::Key;
+    using Bound = Change::Bound;
+    static Key key_of(const EntryPointRoutes& entry_point);
+    /// True where a socket of ours takes connections to that address already.
+    [[nodiscard]] bool overlaps(const model::ListenAddress& address) const;
+
+    std::map<Key, Bound> bound_;
+    /// Given up, and perhaps not closed by every worker yet.
+    std::vector<std::weak_ptr<const model::ListenAddress>> closing_;
+    ListenerId next_id_ = 0;
+};
+
+}  // namespace mesh::proxy

@@ -1,0 +1,38 @@
+#pragma once
+#include "base/log.hpp"
+#include "watch/paths.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace mesh::watch {
+
+struct Timing {
+    std::chrono::milliseconds debounce{300};    ///< quiet time after the last change
+    std::chrono::milliseconds patience{3'000};  ///< told at the latest, however often files change
+    std::chrono::milliseconds poll{5'000};      ///< between looks where the kernel tells nothing
+};
+
+/// Tells when watched files have changed, on a thread of its own. The kernel's notices only say
+/// when to look; what counts is whether the files differ. Without notices (too many watches, lost
+/// ones), which is logged once as `watch_limited`, it looks every few seconds.
+class FileWatcher {
+ public:
+    /// `changed` runs on the watcher's thread, never after the destructor. Throws std::system_error
+    /// when there is no thread or descriptor.
+    FileWatcher(std::function<void()> changed, Log& log, const Timing& timing = {});
+    ~FileWatcher();
+    FileWatcher(const FileWatcher&) = delete;
+    FileWatcher& operator=(const FileWatcher&) = delete;
+
+    /// Thread-safe: these from now on, compared with what they are now. What changed in a path
+    /// that was watched before and still is, and has not been told, is told.
+    void watch(Watched watched);
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace mesh::watch
