@@ -20,7 +20,8 @@ tcp: { services: { app: { loadBalancer: { servers: [{ address: "192.0.2.1:80" }]
 /// A main file with the folder "d" as its provider, and whatever else.
 class Files {
  public:
-    explicit Files(const std::string& more = "") : more_(more) {
+    explicit Files(const std::string& more = "", std::string entry_point = "")
+        : more_(more), entry_point_(std::move(entry_point)) {
         std::filesystem::create_directories(folder_.path() + "/d");
     }
     Files& put(const std::string& name, const std::string& text) {
@@ -33,8 +34,8 @@ class Files {
     }
     [[nodiscard]] LoadResult load(const Isolation* isolation = nullptr) {
         const std::string main =
-            "entryPoints: { web: { address: \":443\" } }\nproviders: { file: { directory: d" +
-            more_ + " } }\n";
+            "entryPoints: { web: { address: \":443\"" + entry_point_ +
+            " } }\nproviders: { file: { directory: d" + more_ + " } }\n";
         LoadOptions options;
         options.isolation = isolation;
         return load_text(main, folder_.path() + "/mesh.yaml", options);
@@ -51,6 +52,7 @@ class Files {
  private:
     TemporaryFolder folder_;
     std::string more_;
+    std::string entry_point_;
 };
 
 std::string findings(const LoadResult& result) {
@@ -91,6 +93,20 @@ TEST_CASE("provider files: all files of a folder are one configuration", "[confi
     CHECK(result.provider_files[0].name == files.name("a.yml"));
     CHECK(result.configuration->file_provider->is_directory);
     CHECK(result.configuration->file_provider->watch);
+}
+
+TEST_CASE("provider files: TOML beside YAML", "[config][files]") {
+    Files files;
+    files.put("a.yaml", service)
+        .put("b.toml",
+             "[tcp.routers.shop]\nrule = \"HostSNI(`shop.example`)\"\nservice = \"app\"\n"
+             "tls = { passthrough = true }\n");
+    const LoadResult result = files.load();
+    INFO(findings(result));
+    REQUIRE(result.configuration);
+    CHECK(result.configuration->routers.at("shop").service.value == "app");
+    files.put("b.toml", "[tcp.routers.shop]\nrule = HostSNI\n");
+    CHECK_THAT(findings(files.load()), ContainsSubstring("syntax: " + files.name("b.toml") + ":2"));
 }
 
 TEST_CASE("provider files: a name given twice names both places", "[config][files]") {
@@ -175,6 +191,34 @@ TEST_CASE("partial: a whole file that cannot be read keeps what it held", "[conf
     CHECK(state_of(result, files.name("b.yaml")) == "stale");
 }
 
+TEST_CASE("partial: a middleware that worked before keeps that form", "[config][files]") {
+    Files files(partial);
+    files.put("a.yaml", service)
+        .put("b.yaml",
+             "tcp: { middlewares: { few: { inFlightConn: { amount: 2 } } } }\n")
+        .put("c.yaml", router("shop", "HostSNI(`shop.example`)", ", middlewares: [few]"));
+    const LoadResult good = files.load(&nothing_known);
+    INFO(findings(good));
+    REQUIRE(good.configuration);
+    SECTION("when it is wrong") {
+        files.put("b.yaml", "tcp: { middlewares: { few: { inFlightConn: { amount: x } } } }\n");
+        const LoadResult result = files.again(good);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(state_of(result, "tcp.middlewares.few") == "stale");
+        CHECK_FALSE(result.configuration->routers.at("shop").closed);
+        CHECK(result.configuration->middlewares.at("few").in_flight_per_source == 2);
+    }
+    SECTION("when its file cannot be read") {
+        files.put("b.yaml", "tcp: [");
+        const LoadResult result = files.again(good);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK_FALSE(result.configuration->routers.at("shop").closed);
+        CHECK(result.configuration->middlewares.at("few").in_flight_per_source == 2);
+    }
+}
+
 TEST_CASE("partial: nothing becomes laxer", "[config][files]") {
     Files files(partial);
     files.put("a.yaml", service);
@@ -219,6 +263,44 @@ TEST_CASE("partial: nothing becomes laxer", "[config][files]") {
         INFO(findings(result));
         REQUIRE(result.configuration);
         CHECK(result.configuration->routers.at("shop").closed);
+    }
+    SECTION("so is one whose TLS options an entry point fills in") {
+        Files other(partial, ", tls: {}");
+        other.put("a.yaml", service)
+            .put("b.yaml",
+                 "tls: { options: { default: { clientAuth: { caFiles: [missing.pem] } } } }\n"
+                 "tcp: { routers: { shop: { rule: \"HostSNI(`shop.example`)\", service: app } } }\n");
+        const LoadResult result = other.load(&nothing_known);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at("shop").closed);
+        CHECK(result.configuration->routers.at("shop").tls);
+    }
+    SECTION("so is one whose middleware never worked") {
+        files
+            .put("b.yaml",
+                 "tcp: { middlewares: { office: { ipAllowList: { sourceRange: [x] } } } }\n")
+            .put("c.yaml", router("shop", "HostSNI(`shop.example`)", ", middlewares: [office]"));
+        const LoadResult result = files.load(&nothing_known);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at("shop").closed);
+        CHECK(state_of(result, "tcp.middlewares.office") == "left out");
+    }
+    SECTION("one that names an entry point that is not there is closed on all") {
+        files.put("b.yaml", router("shop", "HostSNI(`shop.example`)", ", entryPoints: [wbe]"));
+        const LoadResult result = files.load(&nothing_known);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at("shop").closed);
+        CHECK(result.configuration->routers.at("shop").entry_points ==
+              std::vector<std::string>{"web"});
+    }
+    SECTION("more errors than are kept refuse everything") {
+        std::string services = "tcp: { services: { ";
+        for (int i = 0; i < 1'100; ++i) services += "s" + std::to_string(i) + ": { wrong: 1 }, ";
+        files.put("b.yaml", services + "} }\n");
+        CHECK_FALSE(files.load(&nothing_known).configuration);
     }
     SECTION("a rule that cannot be read refuses everything") {
         files.put("b.yaml", router("shop", "HostSNI(`shop.example`"));

@@ -111,6 +111,48 @@ TEST_CASE("snapshot: what did not change is the same object, down to the whole",
           tls_route(*after, "b.example").lifetime);
 }
 
+TEST_CASE("snapshot: what no router says is a change all the same", "[snapshot]") {
+    PlaneBuilder builder;
+    builder.router("a", "HostSNI(`a.example`)", {1});
+    builder.configuration.middlewares["few"] = {"few", {}, 2, {}};
+    builder.configuration.routers.at("a").middlewares = {"few"};
+    const auto before = snapshot_of(builder);
+    CHECK(snapshot_of(builder, before) == before);
+    model::EntryPoint& entry_point = builder.configuration.entry_points.begin()->second;
+
+    SECTION("a limit of the entry point") {
+        entry_point.limits.handshake_timeout = std::chrono::seconds(1);
+        const auto after = snapshot_of(builder, before);
+        CHECK(after->entry_points[0] != before->entry_points[0]);
+        CHECK(after->entry_points[0]->limits.handshake_timeout == std::chrono::seconds(1));
+        CHECK(&tls_route(*after, "a.example") == &tls_route(*before, "a.example"));
+    }
+    SECTION("its default server name") {
+        entry_point.default_server_name = *Hostname::parse("a.example");
+        const auto after = snapshot_of(builder, before);
+        CHECK(after->entry_points[0]->default_server_name == entry_point.default_server_name);
+    }
+    SECTION("the certificate that is ordered for everybody else") {
+        builder.configuration.generated_default =
+            model::GeneratedCertificate{"ca", {*HostPattern::parse("a.example"), {}, {}}, {}};
+        const auto after = snapshot_of(builder, before);
+        CHECK(after->generated_default.has_value());
+        CHECK(after->entry_points == before->entry_points);
+        CHECK(snapshot_of(builder, after) == after);
+    }
+    SECTION("a middleware, whose count goes on") {
+        builder.configuration.middlewares["few"].in_flight_per_source = 3;
+        const auto after = snapshot_of(builder, before);
+        const auto& middlewares = tls_route(*after, "a.example").middlewares;
+        CHECK(middlewares.at(0)->in_flight_max == 3);
+        CHECK(middlewares.at(0)->in_flight == before->middlewares.at("few")->in_flight);
+    }
+    SECTION("a middleware that nobody uses") {
+        builder.configuration.middlewares["more"] = {"more", {}, 1, {}};
+        CHECK(snapshot_of(builder, before)->middlewares.contains("more"));
+    }
+}
+
 TEST_CASE("snapshot: a policy the library refuses is an error", "[snapshot]") {
     PlaneBuilder builder;
     builder.router("a", "HostSNI(`a.example`)", {1}, with_options("broken"));
