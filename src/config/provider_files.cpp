@@ -37,7 +37,7 @@ class Listing {
     void look_into(const fs::path& folder, int depth) {
         std::error_code error;
         fs::directory_iterator entries(folder, error);
-        for (; !error && entries != fs::directory_iterator() && complain_once();
+        for (; !error && entries != fs::directory_iterator() && may_go_on();
              entries.increment(error))
             look_at(*entries, depth);
         if (error) report("cannot read the folder " + folder.string() + ": " + error.message());
@@ -54,12 +54,13 @@ class Listing {
         if (is_configuration(entry.path())) found_.push_back(entry.path().string());
     }
 
-    /// False when there are too many files, which is reported.
-    bool complain_once() {
-        if (failed_) return false;
-        if (found_.size() <= provider_files_max) return true;
-        report("more than " + std::to_string(provider_files_max) + " files");
-        return false;
+    /// False when there is too much, which is reported.
+    bool may_go_on() {
+        if (++seen_ > provider_entries_max)
+            report("more than " + std::to_string(provider_entries_max) + " files and folders");
+        else if (found_.size() > provider_files_max)
+            report("more than " + std::to_string(provider_files_max) + " files");
+        return !failed_;
     }
 
     void report(std::string message) {
@@ -70,6 +71,7 @@ class Listing {
     const model::Location& at_;
     Problems& problems_;
     std::vector<std::string> found_;
+    std::size_t seen_ = 0;  ///< whatever they are
     bool failed_ = false;
 };
 

@@ -10,6 +10,8 @@ namespace mesh::config {
 
 /// More files or folders in each other than this are a mistake.
 inline constexpr std::size_t provider_files_max = 10'000;
+/// Other files counted too.
+inline constexpr std::size_t provider_entries_max = 100'000;
 inline constexpr int provider_depth_max = 16;
 
 /// Where providers.file says that further files are, as the model has it. Reports what is wrong

@@ -5,7 +5,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace mesh;
     const std::string_view text = fuzz::text(data, size);
+    const std::vector<config::NamedText> nothing_on_disk;
     config::LoadOptions options;
+    options.provider_files = &nothing_on_disk;
     options.environment = fuzz::environment;
     // Half of them as on a machine that has no secrets.
     options.no_secrets = size % 2 == 1;
