@@ -14,9 +14,8 @@ Error none(const std::string& why) {
 
 /// What a file that says nothing about it has.
 std::string default_storage(const std::string& path) {
-    return config::load_text(path.ends_with(".toml") ? "" : "{}",
-                             path,
-                             {config::process_environment, true})
+    return config::load_text(
+               path.ends_with(".toml") ? "" : "{}", path, {config::process_environment, true})
         .storage;
 }
 

@@ -77,8 +77,7 @@ class Listing {
 
 }  // namespace
 
-std::optional<model::FileProvider> provider_of(const FileProviderDraft& draft,
-                                               Problems& problems) {
+std::optional<model::FileProvider> provider_of(const FileProviderDraft& draft, Problems& problems) {
     if (draft.filename && draft.directory) {
         problems.error(codes::bad_value,
                        draft.directory->at,

@@ -178,10 +178,8 @@ Task<> Connection::terminate(RoutePtr route) {
     if (!backend) co_return;
     established();
     Held held(std::move(connection_slot_), std::move(places_));
-    worker_.relays().add_tls({entry_point_, std::move(route)},
-                             std::move(held),
-                             std::move(stream_),
-                             std::move(backend));
+    worker_.relays().add_tls(
+        {entry_point_, std::move(route)}, std::move(held), std::move(stream_), std::move(backend));
 }
 
 bool Connection::admitted(const Route& route) {

@@ -103,7 +103,7 @@ class Connection final : public ReadinessTarget {
     bool end_logged_ = false;
 
     ClientHelloReader reader_;
-    std::string routed_protocol_;        ///< by which an ALPN() found the route; mostly empty
+    std::string routed_protocol_;  ///< by which an ALPN() found the route; mostly empty
     /// What routing and the choice of a certificate go by: the client's, or the entry point's.
     std::optional<Hostname> server_name_;
     DescriptorPtr client_;               ///< until TLS takes it

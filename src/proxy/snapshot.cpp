@@ -232,8 +232,7 @@ std::shared_ptr<const EntryPointRoutes> Builder::finish(
     if (kept != previous_entry_points_.end()) {
         const EntryPointRoutes& before = *kept->second;
         if (before.address == entry_point->address &&
-            before.reuse_port == entry_point->reuse_port &&
-            before.limits == entry_point->limits &&
+            before.reuse_port == entry_point->reuse_port && before.limits == entry_point->limits &&
             before.default_server_name == entry_point->default_server_name &&
             before.on_remove == entry_point->on_remove &&
             before.tls_routes == entry_point->tls_routes &&

@@ -87,8 +87,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     [[nodiscard]] std::span<std::uint8_t> scratch() { return relays_.scratch(); }
     [[nodiscard]] const Limits& limits() const { return settings_.limits; }
     /// From accept until TLS is established.
-    [[nodiscard]] std::chrono::milliseconds handshake_timeout(
-        const Lifetime& entry_point) const {
+    [[nodiscard]] std::chrono::milliseconds handshake_timeout(const Lifetime& entry_point) const {
         return routes(entry_point).limits.handshake_timeout.value_or(limits().handshake_timeout);
     }
     [[nodiscard]] const Clock& clock() const { return *settings_.clock; }

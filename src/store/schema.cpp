@@ -143,10 +143,8 @@ CREATE TABLE configuration_file (
 ) STRICT;
 )sql";
 
-constexpr std::array<Migration, 4> all_migrations{{{1'000, version_1_0},
-                                                   {1'001, version_1_1},
-                                                   {1'002, version_1_2},
-                                                   {1'003, version_1_3}}};
+constexpr std::array<Migration, 4> all_migrations{
+    {{1'000, version_1_0}, {1'001, version_1_1}, {1'002, version_1_2}, {1'003, version_1_3}}};
 
 /// What minor steps added to the tables of 1.0. Who reads a table that came later asks whether it
 /// is there.

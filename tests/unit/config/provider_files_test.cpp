@@ -33,9 +33,8 @@ class Files {
         return *this;
     }
     [[nodiscard]] LoadResult load(const Isolation* isolation = nullptr) {
-        const std::string main =
-            "entryPoints: { web: { address: \":443\"" + entry_point_ +
-            " } }\nproviders: { file: { directory: d" + more_ + " } }\n";
+        const std::string main = "entryPoints: { web: { address: \":443\"" + entry_point_ +
+                                 " } }\nproviders: { file: { directory: d" + more_ + " } }\n";
         LoadOptions options;
         options.isolation = isolation;
         return load_text(main, folder_.path() + "/mesh.yaml", options);
@@ -194,8 +193,7 @@ TEST_CASE("partial: a whole file that cannot be read keeps what it held", "[conf
 TEST_CASE("partial: a middleware that worked before keeps that form", "[config][files]") {
     Files files(partial);
     files.put("a.yaml", service)
-        .put("b.yaml",
-             "tcp: { middlewares: { few: { inFlightConn: { amount: 2 } } } }\n")
+        .put("b.yaml", "tcp: { middlewares: { few: { inFlightConn: { amount: 2 } } } }\n")
         .put("c.yaml", router("shop", "HostSNI(`shop.example`)", ", middlewares: [few]"));
     const LoadResult good = files.load(&nothing_known);
     INFO(findings(good));
@@ -269,7 +267,8 @@ TEST_CASE("partial: nothing becomes laxer", "[config][files]") {
         other.put("a.yaml", service)
             .put("b.yaml",
                  "tls: { options: { default: { clientAuth: { caFiles: [missing.pem] } } } }\n"
-                 "tcp: { routers: { shop: { rule: \"HostSNI(`shop.example`)\", service: app } } }\n");
+                 "tcp: { routers: { shop: { rule: \"HostSNI(`shop.example`)\", service: app } } "
+                 "}\n");
         const LoadResult result = other.load(&nothing_known);
         INFO(findings(result));
         REQUIRE(result.configuration);
