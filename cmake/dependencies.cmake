@@ -12,6 +12,8 @@ find_package(SQLite3 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+# Its -pthread, which glibc no longer asks for, would keep its users from the precompiled headers.
+set_property(TARGET PkgConfig::re2 PROPERTY INTERFACE_COMPILE_OPTIONS)
 pkg_check_modules(libidn2 REQUIRED IMPORTED_TARGET libidn2)
 if(TARGET yaml-cpp::yaml-cpp)
   add_library(mesh_yaml_cpp ALIAS yaml-cpp::yaml-cpp)

@@ -16,6 +16,7 @@ function(mesh_room name)
   add_library(mesh_${name} STATIC ${ROOM_SOURCES})
   target_link_libraries(mesh_${name} PUBLIC mesh_options)
   mesh_use_precompiled(mesh_${name} rooms)
+  mesh_compile_in_batches(mesh_${name})
   foreach(used IN LISTS ROOM_USES)
     target_link_libraries(mesh_${name} PUBLIC mesh_${used})
   endforeach()
@@ -27,15 +28,19 @@ function(mesh_room name)
   endif()
 endfunction()
 
-# mesh_unit_test(<room> SOURCES ... [LINKS target...] [COST n]): tests/unit/<room> as one Catch2 program.
+# mesh_unit_test(<room> SOURCES ... [ALONE ...] [LINKS target...] [ARGUMENTS ...] [COST n]):
+# tests/unit/<room> as one Catch2 program. ARGUMENTS: what it runs with.
+# ALONE: sources compiled by themselves always, whose names would collide with others'.
 # COST: roughly its seconds under a sanitizer. ctest begins with the most, so that no core idles at the end.
 function(mesh_unit_test room)
-  cmake_parse_arguments(TEST "" "COST" "SOURCES;LINKS" ${ARGN})
-  add_executable(test_${room} ${TEST_SOURCES})
+  cmake_parse_arguments(TEST "" "COST" "SOURCES;ALONE;LINKS;ARGUMENTS" ${ARGN})
+  add_executable(test_${room} ${TEST_SOURCES} ${TEST_ALONE})
   target_include_directories(test_${room} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(test_${room} PRIVATE mesh_${room} ${TEST_LINKS} Catch2::Catch2WithMain)
   mesh_use_precompiled(test_${room} tests)
-  add_test(NAME unit.${room} COMMAND test_${room})
+  set_source_files_properties(${TEST_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  mesh_compile_in_batches(test_${room})
+  add_test(NAME unit.${room} COMMAND test_${room} ${TEST_ARGUMENTS})
   set_tests_properties(unit.${room} PROPERTIES LABELS unit TIMEOUT 600)
   if(TEST_COST)
     set_tests_properties(unit.${room} PROPERTIES COST ${TEST_COST})

@@ -1,19 +1,15 @@
 #include "acme/link.hpp"
 
+#include "base/ascii.hpp"
 #include "http/url.hpp"
 
 #include <algorithm>
-#include <strings.h>
 
 namespace mesh::acme {
 
 namespace {
 
 constexpr std::size_t links_max = 16;
-
-bool same_word(std::string_view left, std::string_view right) {
-    return left.size() == right.size() && strncasecmp(left.data(), right.data(), left.size()) == 0;
-}
 
 std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -39,7 +35,8 @@ std::size_t end_of_part(std::string_view text, std::string_view stop) {
 /// True if `parameter` is rel="… relation …".
 bool names_relation(std::string_view parameter, std::string_view relation) {
     const std::size_t equals = parameter.find('=');
-    if (equals == std::string_view::npos || !same_word(trim(parameter.substr(0, equals)), "rel")) {
+    if (equals == std::string_view::npos ||
+        !equal_ignoring_case(trim(parameter.substr(0, equals)), "rel")) {
         return false;
     }
     std::string_view words = trim(parameter.substr(equals + 1));
@@ -48,7 +45,7 @@ bool names_relation(std::string_view parameter, std::string_view relation) {
     }
     while (!words.empty()) {
         const std::size_t space = std::min(words.find(' '), words.size());
-        if (same_word(words.substr(0, space), relation)) return true;
+        if (equal_ignoring_case(words.substr(0, space), relation)) return true;
         words = trim(words.substr(space));
     }
     return false;

@@ -1,5 +1,7 @@
 #include "base/hostname.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 
 namespace mesh {
@@ -7,10 +9,6 @@ namespace {
 
 constexpr std::size_t name_size_max = 253;
 constexpr std::size_t label_size_max = 63;
-
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 bool is_label_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -51,7 +49,7 @@ Result<Hostname> Hostname::parse(std::string_view text) {
     if (body.size() > name_size_max) return bad(text, "it is longer than 253 bytes");
 
     std::string name(body);
-    std::transform(name.begin(), name.end(), name.begin(), lower);
+    std::transform(name.begin(), name.end(), name.begin(), ascii_lower);
     std::size_t begin = 0;
     std::string_view last;
     while (begin <= name.size()) {

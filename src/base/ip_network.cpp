@@ -21,7 +21,7 @@ std::uint64_t leading_ones(unsigned count) {
     return count == 0 ? 0 : ~std::uint64_t{0} << (64 - count);
 }
 
-Error bad(std::string_view why) {
+Error bad_network(std::string_view why) {
     return {Errc::invalid, Origin::config, std::string(why)};
 }
 
@@ -72,7 +72,7 @@ Result<IpNetwork> IpNetwork::parse(std::string_view text) {
     const std::size_t slash = text.find('/');
     const std::string_view literal = text.substr(0, slash);
     const auto address = IpAddress::parse(literal);
-    if (!address) return bad("it is not an IP address");
+    if (!address) return bad_network("it is not an IP address");
     if (slash == std::string_view::npos) return IpNetwork(*address, all_bits, address->is_v4());
 
     const bool dotted = literal.find(':') == std::string_view::npos;
@@ -83,8 +83,8 @@ Result<IpNetwork> IpNetwork::parse(std::string_view text) {
     const auto parsed = std::from_chars(digits.data(), end, prefix);
     if (digits.empty() || digits.size() > 3 || parsed.ec != std::errc{} || parsed.ptr != end ||
         prefix > bits_max)
-        return bad(dotted ? "its prefix length is not a number from 0 to 32"
-                          : "its prefix length is not a number from 0 to 128");
+        return bad_network(dotted ? "its prefix length is not a number from 0 to 32"
+                                  : "its prefix length is not a number from 0 to 128");
     if (dotted) prefix += v4_offset;
     return IpNetwork(*address, prefix, address->is_v4() && prefix >= v4_offset);
 }

@@ -1,5 +1,6 @@
 #include "config/address.hpp"
 
+#include "base/ascii.hpp"
 #include "base/hostname.hpp"
 
 #include <algorithm>
@@ -63,13 +64,6 @@ bool is_printable(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
-
 /// The canonical spelling of a URL's authority.
 Result<std::string> parse_authority(std::string_view text) {
     if (text.find('@') != std::string_view::npos) return bad("it holds a user name");
@@ -127,7 +121,8 @@ Result<std::string> parse_https_url(std::string_view text) {
     constexpr std::string_view scheme = "https://";
     if (text.size() > url_size_max) return bad("it is longer than 2048 bytes");
     if (!is_printable(text)) return bad("it holds a space or a character that URLs do without");
-    if (lower(text.substr(0, scheme.size())) != scheme) return bad("it must begin with https://");
+    if (!equal_ignoring_case(text.substr(0, scheme.size()), scheme))
+        return bad("it must begin with https://");
     const std::string_view rest = text.substr(scheme.size());
     if (rest.find('#') != std::string_view::npos) return bad("it holds a fragment");
     const std::size_t path = std::min(rest.find_first_of("/?"), rest.size());

@@ -1,5 +1,6 @@
 #include "config/field.hpp"
 
+#include "base/ascii.hpp"
 #include "base/duration.hpp"
 #include "base/nearest.hpp"
 #include "config/codes.hpp"

@@ -1,9 +1,9 @@
 #include "config/label_files.hpp"
 
+#include "base/ascii.hpp"
 #include "config/codes.hpp"
 #include "config/lenient_json.hpp"
 #include "config/source_text.hpp"
-#include "config/spelling.hpp"
 #include "config/yaml.hpp"
 
 #include <algorithm>

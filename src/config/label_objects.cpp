@@ -1,5 +1,6 @@
 #include "config/label_objects.hpp"
 
+#include "base/ascii.hpp"
 #include "config/codes.hpp"
 #include "config/options.hpp"
 #include "config/quote.hpp"

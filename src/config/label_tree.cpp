@@ -1,5 +1,6 @@
 #include "config/label_tree.hpp"
 
+#include "base/ascii.hpp"
 #include "config/codes.hpp"
 #include "config/quote.hpp"
 #include "config/spelling.hpp"

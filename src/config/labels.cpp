@@ -1,5 +1,6 @@
 #include "config/labels.hpp"
 
+#include "base/ascii.hpp"
 #include "base/nearest.hpp"
 #include "config/codes.hpp"
 #include "config/label_tree.hpp"

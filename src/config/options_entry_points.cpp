@@ -7,7 +7,7 @@ namespace {
 /// Beyond this a limit on the time protects from nothing.
 constexpr std::chrono::milliseconds handshake_max = std::chrono::minutes{10};
 
-constexpr Option<EntryPointDraft> options[] = {
+constexpr Option<EntryPointDraft> entry_point_options[] = {
     required<EntryPointDraft>(
         "address",
         "address",
@@ -68,7 +68,7 @@ constexpr Option<EntryPointDraft> options[] = {
     foreign<EntryPointDraft>("observability"),
     foreign<EntryPointDraft>("udp"),
 };
-constexpr Section<EntryPointDraft> section{"entryPoints.<name>", options};
+constexpr Section<EntryPointDraft> entry_point{"entryPoints.<name>", entry_point_options};
 
 constexpr Option<EntryPointDraft> transport_options[] = {
     option<EntryPointDraft>("lifeCycle",
@@ -116,7 +116,7 @@ constexpr Section<EntryPointDraft> responding_timeouts{
 }  // namespace
 
 const Section<EntryPointDraft>& entry_point_section() {
-    return section;
+    return entry_point;
 }
 const Section<EntryPointDraft>& transport_section() {
     return transport;

@@ -9,7 +9,7 @@ constexpr Choice<bool> on_error_words[] = {
     {"partial", true},
 };
 
-constexpr Option<FileProviderDraft> file_options[] = {
+constexpr Option<FileProviderDraft> file_provider_options[] = {
     option<FileProviderDraft>(
         "filename",
         "path",
@@ -41,9 +41,9 @@ constexpr Option<FileProviderDraft> file_options[] = {
         }),
     foreign<FileProviderDraft>("debugLogGeneratedTemplate"),
 };
-constexpr Section<FileProviderDraft> file{"providers.file", file_options};
+constexpr Section<FileProviderDraft> file_provider_entry{"providers.file", file_provider_options};
 
-constexpr Option<ProvidersDraft> options[] = {
+constexpr Option<ProvidersDraft> providers_options[] = {
     option<ProvidersDraft>("file",
                            "section",
                            "",
@@ -70,16 +70,16 @@ constexpr Option<ProvidersDraft> options[] = {
     foreign<ProvidersDraft>("swarm"),
     foreign<ProvidersDraft>("zooKeeper"),
 };
-constexpr Section<ProvidersDraft> section{"providers", options};
+constexpr Section<ProvidersDraft> providers{"providers", providers_options};
 
 }  // namespace
 
 const Section<ProvidersDraft>& providers_section() {
-    return section;
+    return providers;
 }
 
 const Section<FileProviderDraft>& file_provider_section() {
-    return file;
+    return file_provider_entry;
 }
 
 }  // namespace mesh::config

@@ -1,7 +1,7 @@
+#include "base/ascii.hpp"
 #include "config/codes.hpp"
 #include "config/options.hpp"
 #include "config/reading.hpp"
-#include "config/spelling.hpp"
 
 namespace mesh::config {
 namespace {
@@ -63,7 +63,7 @@ constexpr Option<ResolverDraft> resolver_options[] = {
                             }),
     foreign<ResolverDraft>("tailscale"),
 };
-constexpr Section<ResolverDraft> resolver{"certificatesResolvers.<name>", resolver_options};
+constexpr Section<ResolverDraft> resolver_entry{"certificatesResolvers.<name>", resolver_options};
 
 constexpr Option<AcmeDraft> acme_options[] = {
     option<AcmeDraft>("email",
@@ -152,7 +152,7 @@ constexpr Section<AcmeDraft> acme{"certificatesResolvers.<name>.acme", acme_opti
 }  // namespace
 
 const Section<ResolverDraft>& resolver_section() {
-    return resolver;
+    return resolver_entry;
 }
 
 const Section<AcmeDraft>& acme_section() {

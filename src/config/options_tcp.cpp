@@ -108,7 +108,7 @@ constexpr Option<RouterDraft> router_options[] = {
 };
 constexpr Section<RouterDraft> router{"tcp.routers.<name>", router_options};
 
-constexpr auto tls_options = option<RouterTlsDraft>(
+constexpr auto options_of_router_tls = option<RouterTlsDraft>(
     "options",
     "name",
     "default",
@@ -134,7 +134,7 @@ constexpr Option<RouterTlsDraft> router_tls_options[] = {
         "false",
         "Passes the encrypted bytes on to the server instead of terminating TLS.",
         [](const Field& field, RouterTlsDraft& out) { out.passthrough = field.boolean(); }),
-    tls_options,
+    options_of_router_tls,
     tls_cert_resolver,
     tls_domains,
 };
@@ -147,7 +147,7 @@ constexpr Option<RouterTlsDraft> documented_as(Option<RouterTlsDraft> row, std::
 
 /// What an entry point may fill in for its routers.
 constexpr Option<RouterTlsDraft> entry_point_tls_options[] = {
-    tls_options,
+    options_of_router_tls,
     tls_cert_resolver,
     documented_as(tls_domains, "as in `tcp.routers.<name>.tls`"),
 };

@@ -7,7 +7,7 @@
 namespace mesh::config {
 namespace {
 
-constexpr const char* how_to_write =
+constexpr const char* how_to_write_listener =
     "write it like \":443\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\"";
 
 /// Which sockets a wildcard address takes: ":443" is both families.
@@ -62,7 +62,7 @@ void resolve_entry_points(Resolution& resolution) {
                 draft.address->at,
                 shown(*draft.address) +
                     " is not an address to listen on: " + address.error().message,
-                how_to_write);
+                how_to_write_listener);
             continue;
         }
         model::EntryPoint entry_point{

@@ -1,10 +1,10 @@
+#include "base/ascii.hpp"
 #include "base/idn.hpp"
 #include "config/address.hpp"
 #include "config/codes.hpp"
 #include "config/files.hpp"
 #include "config/public_names.hpp"
 #include "config/resolve.hpp"
-#include "config/spelling.hpp"
 
 #include <algorithm>
 #include <map>

@@ -7,7 +7,7 @@
 namespace mesh::config {
 namespace {
 
-constexpr const char* how_to_write =
+constexpr const char* how_to_write_server =
     "write it like 192.0.2.7:5432, [2001:db8::7]:5432 or db.internal:5432";
 
 model::Service resolve_service(Resolution& resolution,
@@ -29,7 +29,7 @@ model::Service resolve_service(Resolution& resolution,
             codes::bad_value,
             server.address->at,
             shown(*server.address) + " is not the address of a server: " + address.error().message,
-            how_to_write);
+            how_to_write_server);
     }
     return service;
 }

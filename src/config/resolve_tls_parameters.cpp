@@ -1,8 +1,8 @@
 // Cipher suites and key exchange groups of tls.options.<name>.
+#include "base/ascii.hpp"
 #include "base/nearest.hpp"
 #include "config/codes.hpp"
 #include "config/resolve.hpp"
-#include "config/spelling.hpp"
 #include "config/tls_names.hpp"
 
 #include <set>

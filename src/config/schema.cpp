@@ -1,9 +1,9 @@
 #include "config/schema.hpp"
 
+#include "base/ascii.hpp"
 #include "base/nearest.hpp"
 #include "config/codes.hpp"
 #include "config/quote.hpp"
-#include "config/spelling.hpp"
 
 #include <utility>
 

@@ -5,9 +5,6 @@
 
 namespace mesh::config {
 
-/// ASCII letters compare without case, everything else as bytes.
-[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);
-
 /// `text` with its ASCII letters in lower case.
 [[nodiscard]] std::string lower_case(std::string_view text);
 

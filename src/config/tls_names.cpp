@@ -1,6 +1,6 @@
 #include "config/tls_names.hpp"
 
-#include "config/spelling.hpp"
+#include "base/ascii.hpp"
 
 namespace mesh::config {
 namespace {

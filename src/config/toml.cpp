@@ -28,9 +28,9 @@ static_assert(TOML_MAX_NESTED_VALUES == toml_depth_max);
 
 /// toml++ counts lines and characters from 1; the decoder wants the byte too. Places come nearly in
 /// order, so counting goes on from the last one and stays linear on lines of any length.
-class PlaceFinder {
+class TomlPlaces {
  public:
-    explicit PlaceFinder(std::string_view text) : text_(text) {
+    explicit TomlPlaces(std::string_view text) : text_(text) {
         for (std::size_t at = 0; at != std::string_view::npos; at = text.find('\n', at)) {
             if (!line_begins_.empty()) ++at;
             line_begins_.push_back(static_cast<std::uint32_t>(at));
@@ -53,9 +53,9 @@ class PlaceFinder {
     Place last_{};
 };
 
-class TreeBuilder {
+class TomlBuilder {
  public:
-    TreeBuilder(std::string_view text, const model::Location& file, Problems& problems)
+    TomlBuilder(std::string_view text, const model::Location& file, Problems& problems)
         : text_(text), place_of_(text), file_(file), problems_(problems) {}
 
     std::optional<ParsedTree> run(const toml::table& root) {
@@ -131,7 +131,7 @@ class TreeBuilder {
     }
 
     std::string_view text_;
-    PlaceFinder place_of_;
+    TomlPlaces place_of_;
     const model::Location& file_;
     Problems& problems_;
     Tree tree_;
@@ -230,7 +230,7 @@ class OpenTable {
     }
 
     std::string_view text_;
-    PlaceFinder place_of_;
+    TomlPlaces place_of_;
     toml::source_position latest_{};
     std::vector<std::string> path_;
     std::vector<std::string> best_;
@@ -261,7 +261,7 @@ void report_duplicate(const toml::parse_error& error,
                       std::string_view text,
                       const model::Location& file,
                       Problems& problems) {
-    const std::size_t noticed = PlaceFinder(text)(error.source().begin).offset;
+    const std::size_t noticed = TomlPlaces(text)(error.source().begin).offset;
     const auto says = [&](std::string_view words) {
         return error.description().find(words) != std::string_view::npos;
     };
@@ -310,7 +310,7 @@ std::optional<ParsedTree> parse_toml(std::string_view text,
                                      Problems& problems) {
     if (!check_toml_bounds(text, file, problems)) return std::nullopt;
     const toml::parse_result parsed = toml::parse(text);
-    if (parsed) return TreeBuilder(text, file, problems).run(parsed.table());
+    if (parsed) return TomlBuilder(text, file, problems).run(parsed.table());
     report(parsed.error(), text, file, problems);
     return std::nullopt;
 }

@@ -6,7 +6,7 @@
 namespace mesh::config {
 namespace {
 
-struct Explanation {
+struct TomlExplanation {
     std::string_view theirs;  ///< a part of the description; "SCOPE: " of what was being read
     std::string_view message;
     std::string_view hint;
@@ -16,7 +16,7 @@ constexpr std::string_view quote_text = "put text in double quotes";
 constexpr std::string_view key_value = "write key = value";
 
 /// The first that fits counts: what was said before the scope it was said in.
-constexpr Explanation explanations[] = {
+constexpr TomlExplanation toml_explanations[] = {
     {"unknown escape sequence",
      "unknown escape sequence in a double-quoted text",
      "write \\\\ for a backslash, or use single quotes"},
@@ -70,7 +70,7 @@ constexpr std::size_t shown_max = 200;
 TomlMistake explain_toml(std::string_view description) {
     if (description.find("exceeded maximum nested value depth") != std::string_view::npos)
         return {codes::limit, "values are nested too deep", {}};
-    for (const Explanation& known : explanations)
+    for (const TomlExplanation& known : toml_explanations)
         if (description.find(known.theirs) != std::string_view::npos)
             return {codes::syntax, std::string(known.message), std::string(known.hint)};
     return {codes::syntax, printable(description, shown_max), {}};

@@ -22,9 +22,9 @@ struct Stop {};
 
 /// yaml-cpp's marks count bytes from 0; people count characters from 1. Marks come nearly in
 /// order, so counting goes on from the last one and stays linear on lines of any length.
-class PlaceFinder {
+class YamlPlaces {
  public:
-    explicit PlaceFinder(std::string_view text) : text_(text) {}
+    explicit YamlPlaces(std::string_view text) : text_(text) {}
 
     Place operator()(const YAML::Mark& mark) {
         if (mark.pos < 0 || mark.line < 0 || mark.column < 0) return {};
@@ -49,14 +49,14 @@ class PlaceFinder {
     std::size_t characters_ = 0;
 };
 
-struct Explanation {
+struct YamlExplanation {
     std::string_view theirs;
     std::string_view message;
     std::string_view hint;
 };
 
 /// What the parser says, in words that help whoever edits the file.
-constexpr Explanation explanations[] = {
+constexpr YamlExplanation yaml_explanations[] = {
     {"illegal map value",
      "unexpected ':'",
      "check the indentation, or put a value that holds a ':' in quotes"},
@@ -92,11 +92,11 @@ constexpr Explanation explanations[] = {
 };
 
 /// yaml-cpp accepts a tab here and there, and then stumbles over what it made of the line.
-constexpr Explanation tab_indentation = {{}, "a tab in the indentation", "indent with spaces"};
+constexpr YamlExplanation tab_indentation = {{}, "a tab in the indentation", "indent with spaces"};
 
-Explanation explain(const std::string& theirs) {
+YamlExplanation explain(const std::string& theirs) {
     // Newer versions of the parser append the name they speak of.
-    for (const Explanation& known : explanations)
+    for (const YamlExplanation& known : yaml_explanations)
         if (theirs.starts_with(known.theirs)) return known;
     if (theirs.starts_with("unknown escape character"))
         return {{},
@@ -105,9 +105,9 @@ Explanation explain(const std::string& theirs) {
     return {{}, theirs, {}};
 }
 
-class TreeBuilder final : public YAML::EventHandler {
+class YamlBuilder final : public YAML::EventHandler {
  public:
-    TreeBuilder(std::string_view text, const model::Location& file, Problems& problems)
+    YamlBuilder(std::string_view text, const model::Location& file, Problems& problems)
         : text_(text), place_of_(text), file_(file), problems_(problems) {}
 
     void OnDocumentStart(const YAML::Mark& mark) override {
@@ -178,7 +178,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     void report(const YAML::Exception& e) {
-        Explanation said = explain(e.msg);
+        YamlExplanation said = explain(e.msg);
         if (is_indented_by_tab(e.mark)) said = tab_indentation;
         report(codes::syntax, place_of_(e.mark), std::string(said.message), std::string(said.hint));
     }
@@ -342,7 +342,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     std::string_view text_;
-    PlaceFinder place_of_;
+    YamlPlaces place_of_;
     const model::Location& file_;
     Problems& problems_;
 
@@ -363,7 +363,7 @@ std::optional<ParsedTree> parse_yaml(std::string_view text,
     // Without a final line break yaml-cpp reports an open quote elsewhere, or not at all.
     std::string whole(text);
     if (!whole.ends_with('\n')) whole += '\n';
-    TreeBuilder builder(whole, file, problems);
+    YamlBuilder builder(whole, file, problems);
     try {
         std::istringstream in(whole);
         YAML::Parser parser(in);

@@ -1,5 +1,7 @@
 #include "control/rate_limit.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -11,9 +13,7 @@ LimitScope limit_scope(const acme::Failure& failure) {
     if (!failure.problem) return LimitScope::authority;
     if (!failure.problem->subproblems.empty()) return LimitScope::certificate;
     std::string text = failure.problem->detail;
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    std::transform(text.begin(), text.end(), text.begin(), ascii_lower);
     constexpr std::array<std::string_view, 5> about_names{"too many certificates",
                                                           "exact set",
                                                           "failed authorizations",

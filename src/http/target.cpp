@@ -1,25 +1,13 @@
 #include "http/target.hpp"
 
-#include <curl/curl.h>
+#include "http/curl_url.hpp"
 
 namespace mesh::http {
 
 namespace {
 
-struct FreeUrl {
-    void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
-};
-
 Error invalid(std::string message) {
     return Error{Errc::invalid, Origin::config, std::move(message)};
-}
-
-std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
-    char* text = nullptr;
-    if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return {};
-    std::string copy(text);
-    curl_free(text);
-    return copy;
 }
 
 bool is_token(std::string_view name) {
@@ -47,7 +35,7 @@ Status check_fields(const Request& request) {
 }  // namespace
 
 Result<Target> examine(const Request& request) {
-    const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
+    const CurlUrl url(curl_url());
     if (!url) return Error{Errc::internal, Origin::internal, "out of memory"};
     if (request.url.find('\0') != std::string::npos ||
         curl_url_set(url.get(), CURLUPART_URL, request.url.c_str(), CURLU_NON_SUPPORT_SCHEME) !=
@@ -55,9 +43,9 @@ Result<Target> examine(const Request& request) {
         return invalid("not a URL: '" + request.url.substr(0, 200) + "'");
     }
     Target target;
-    target.scheme = part(url.get(), CURLUPART_SCHEME);
-    const std::string host = part(url.get(), CURLUPART_HOST);
-    target.authority = host + ":" + part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+    target.scheme = part_of(url.get(), CURLUPART_SCHEME);
+    const std::string host = part_of(url.get(), CURLUPART_HOST);
+    target.authority = host + ":" + part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
     const bool plain_allowed = !request.https_only || !request.unix_socket.empty();
     if (target.scheme != "https" && !(plain_allowed && target.scheme == "http")) {
         return invalid(target.authority + ": '" + target.scheme + "' URL refused, " +

@@ -94,6 +94,10 @@ bool append_utf8(std::string& out, std::uint32_t point) {
 
 }  // namespace
 
+RuleError at(const Token& token, std::string message, std::string hint) {
+    return {token.offset, token.length, std::move(message), std::move(hint)};
+}
+
 Parsed<Token> Lexer::next() {
     skip_space();
     if (at_ == text_.size()) return take(TokenKind::end, 0);

@@ -18,6 +18,9 @@ struct Token {
     bool verbatim = true;
 };
 
+/// The remark `message` on all of `token`.
+[[nodiscard]] RuleError at(const Token& token, std::string message, std::string hint = {});
+
 /// Cuts a rule into tokens. White space, new lines included, separates tokens and means nothing.
 /// Literals are those of Go: raw in backticks, with escapes in double quotes.
 class Lexer {

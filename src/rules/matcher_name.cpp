@@ -1,5 +1,6 @@
 #include "rules/matcher_name.hpp"
 
+#include "base/ascii.hpp"
 #include "base/nearest.hpp"
 
 #include <algorithm>
@@ -41,20 +42,6 @@ constexpr std::array<std::string_view, 11> http_matchers{"Path",
                                                          "HostHeader",
                                                          "Query"};
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-        return lower(x) == lower(y);
-    });
-}
-
-RuleError at(const Token& word, std::string message, std::string hint) {
-    return {word.offset, word.length, std::move(message), std::move(hint)};
-}
-
 RuleError unknown(const Token& word) {
     static const std::vector<std::string> candidates{
         "HostSNI", "HostSNIRegexp", "ClientIP", "ALPN"};
@@ -68,15 +55,16 @@ RuleError unknown(const Token& word) {
 }  // namespace
 
 const MatcherName* matcher_named(std::string_view word) {
-    const auto* const found = std::find_if(
-        names.begin(), names.end(), [&](const MatcherName& n) { return same_word(word, n.name); });
+    const auto* const found = std::find_if(names.begin(), names.end(), [&](const MatcherName& n) {
+        return equal_ignoring_case(word, n.name);
+    });
     return found == names.end() ? nullptr : found;
 }
 
 Parsed<const MatcherName*> find_matcher(const Token& word) {
     if (const MatcherName* const name = matcher_named(word.value)) return name;
     for (const std::string_view http : http_matchers)
-        if (same_word(word.value, http))
+        if (equal_ignoring_case(word.value, http))
             return at(word,
                       std::string(http) + " is an HTTP matcher: TCP routing sees no requests",
                       "match the server name with HostSNI(`shop.example`)");

@@ -1,5 +1,6 @@
 #include "rules/parser.hpp"
 
+#include "base/ascii.hpp"
 #include "rules/lexer.hpp"
 #include "rules/matcher_argument.hpp"
 #include "rules/matcher_name.hpp"
@@ -11,12 +12,6 @@
 namespace mesh::rules {
 namespace {
 
-bool equal_ignoring_case(std::string_view a, std::string_view lower) {
-    return std::equal(a.begin(), a.end(), lower.begin(), lower.end(), [](char x, char y) {
-        return (x >= 'A' && x <= 'Z' ? static_cast<char>(x - 'A' + 'a') : x) == y;
-    });
-}
-
 /// The operator a word was meant to be, or empty.
 std::string_view operator_meant_by(const Token& token) {
     if (token.kind != TokenKind::word) return {};
@@ -24,10 +19,6 @@ std::string_view operator_meant_by(const Token& token) {
     if (equal_ignoring_case(token.value, "or")) return "||";
     if (equal_ignoring_case(token.value, "not")) return "!";
     return {};
-}
-
-RuleError at(const Token& token, std::string message, std::string hint = {}) {
-    return {token.offset, token.length, std::move(message), std::move(hint)};
 }
 
 /// `operands` joined to one node; nested nodes of the same kind are merged into it.

@@ -59,7 +59,7 @@ Status trust_cas(SSL_CTX* context, const std::string& pem) {
     return {};
 }
 
-bool is_certificate(std::string_view label) {
+bool may_be_authority(std::string_view label) {
     return label == "CERTIFICATE" || label == "X509 CERTIFICATE" || label == "TRUSTED CERTIFICATE";
 }
 
@@ -68,7 +68,7 @@ bool is_certificate(std::string_view label) {
 Status check_authorities(std::string_view pem) {
     std::size_t count = 0;
     auto read = for_each_pem_block(pem, [&](const PemBlock& block) -> Status {
-        if (!is_certificate(block.label)) return {};
+        if (!may_be_authority(block.label)) return {};
         ++count;
         const unsigned char* cursor = block.content.data();
         const X509Ptr parsed(d2i_X509(nullptr, &cursor, static_cast<long>(block.content.size())));

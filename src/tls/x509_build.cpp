@@ -29,12 +29,12 @@ bool set_random_serial(X509* certificate) {
 }
 
 bool set_validity(X509* certificate, WallTime not_before, WallTime not_after) {
-    const auto seconds = [](WallTime time) {
+    const auto in_seconds = [](WallTime time) {
         return static_cast<time_t>(
             std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count());
     };
-    return ASN1_TIME_set(X509_getm_notBefore(certificate), seconds(not_before)) &&
-           ASN1_TIME_set(X509_getm_notAfter(certificate), seconds(not_after));
+    return ASN1_TIME_set(X509_getm_notBefore(certificate), in_seconds(not_before)) &&
+           ASN1_TIME_set(X509_getm_notAfter(certificate), in_seconds(not_after));
 }
 
 bool set_names(X509* certificate, const std::string& common_name) {

@@ -6,7 +6,7 @@
 namespace mesh::acme {
 namespace {
 
-struct Case {
+struct FailureCase {
     Step step;
     int status;
     std::string type;
@@ -15,7 +15,7 @@ struct Case {
 
 TEST_CASE("failure classes: every type of RFC 8555, by what was asked") {
     using F = FailureClass;
-    const std::vector<Case> cases{
+    const std::vector<FailureCase> cases{
         {Step::new_order, 429, "rateLimited", F::rate_limited},
         {Step::new_order, 503, "rateLimited", F::rate_limited},
         {Step::new_order, 429, "", F::rate_limited},
@@ -64,7 +64,7 @@ TEST_CASE("failure classes: every type of RFC 8555, by what was asked") {
         {Step::new_order, 400, "somethingFromTheFuture", F::protocol},
         {Step::new_order, 500, "somethingFromTheFuture", F::unreachable},
     };
-    for (const Case& one : cases) {
+    for (const FailureCase& one : cases) {
         CAPTURE(to_string(one.step), one.status, one.type);
         Problem problem;
         problem.status = one.status;

@@ -6,19 +6,19 @@
 namespace mesh::acme {
 namespace {
 
-const std::string base = "https://ca.example/x/1";
+const std::string base_url = "https://ca.example/x/1";
 
 TEST_CASE("resources: what is no JSON object is told apart from what lacks a member") {
     for (const std::string text : {"", "null", "[]", "\"a\"", "{", "{\"status\":}", "<html>"}) {
         CAPTURE(text);
-        CHECK(read_order(text, base).error().code == Errc::invalid);
-        CHECK(read_authorization(text, base).error().code == Errc::invalid);
-        CHECK(read_directory(text, base).error().code == Errc::invalid);
+        CHECK(read_order(text, base_url).error().code == Errc::invalid);
+        CHECK(read_authorization(text, base_url).error().code == Errc::invalid);
+        CHECK(read_directory(text, base_url).error().code == Errc::invalid);
     }
-    CHECK(read_order("{}", base).error().code == Errc::not_found);
-    CHECK(read_order("{\"status\":7}", base).error().code == Errc::not_found);
-    CHECK(read_directory("{}", base).error().code == Errc::not_found);
-    CHECK(read_authorization("{\"status\":\"pending\"}", base).error().code == Errc::not_found);
+    CHECK(read_order("{}", base_url).error().code == Errc::not_found);
+    CHECK(read_order("{\"status\":7}", base_url).error().code == Errc::not_found);
+    CHECK(read_directory("{}", base_url).error().code == Errc::not_found);
+    CHECK(read_authorization("{\"status\":\"pending\"}", base_url).error().code == Errc::not_found);
 }
 
 TEST_CASE("resources: depth and size are bounded") {
@@ -28,22 +28,23 @@ TEST_CASE("resources: depth and size are bounded") {
         for (int i = 1; i < levels; ++i) text += "]";
         return text + "}";
     };
-    CHECK(read_order("{\"status\":\"pending\",\"x\":1}", base).has_value());
-    CHECK(read_order(nested(32).replace(nested(32).find("]"), 0, "1"), base).has_value());
-    CHECK(read_order(nested(33).replace(nested(33).find("]"), 0, "1"), base).error().message ==
+    CHECK(read_order("{\"status\":\"pending\",\"x\":1}", base_url).has_value());
+    CHECK(read_order(nested(32).replace(nested(32).find("]"), 0, "1"), base_url).has_value());
+    CHECK(read_order(nested(33).replace(nested(33).find("]"), 0, "1"), base_url).error().message ==
           "JSON nested deeper than 32 levels");
-    CHECK(read_order(std::string(1'000'000, '['), base).has_error());
+    CHECK(read_order(std::string(1'000'000, '['), base_url).has_error());
     // Brackets in strings are only text.
-    CHECK(read_order("{\"status\":\"pending\",\"x\":\"" + std::string(100, '[') + "\\\"[\"}", base)
+    CHECK(read_order("{\"status\":\"pending\",\"x\":\"" + std::string(100, '[') + "\\\"[\"}",
+                     base_url)
               .has_value());
     const std::string large =
         "{\"status\":\"pending\",\"x\":\"" + std::string(1 << 20, 'x') + "\"}";
-    CHECK(read_order(large, base).error().message == "more than 1 MiB of JSON");
+    CHECK(read_order(large, base_url).error().message == "more than 1 MiB of JSON");
 }
 
 TEST_CASE("resources: every order status, and those to come") {
     const auto status = [](const std::string& word) {
-        return read_order("{\"status\":\"" + word + "\"}", base)->status;
+        return read_order("{\"status\":\"" + word + "\"}", base_url)->status;
     };
     CHECK(status("pending") == OrderStatus::pending);
     CHECK(status("ready") == OrderStatus::ready);
@@ -57,7 +58,7 @@ TEST_CASE("resources: members of the wrong type count as absent") {
     const auto order = read_order(
         R"({"status":"valid","expires":17,"authorizations":{},"finalize":[],"certificate":null,
             "error":"x"})",
-        base);
+        base_url);
     REQUIRE(order.has_value());
     CHECK_FALSE(order->expires);
     CHECK(order->authorizations.empty());
@@ -69,17 +70,17 @@ TEST_CASE("resources: an order's own error is kept whole") {
     const auto order = read_order(
         R"({"status":"invalid","error":{"type":"urn:ietf:params:acme:error:caa","detail":"CAA
  forbids","status":403}})",
-        base);
+        base_url);
     CHECK(order.has_error());  // a raw line break inside a string is not JSON
     const auto mended = read_order(
         R"({"status":"invalid","error":{"type":"urn:ietf:params:acme:error:caa","detail":"CAA
 forbids"}})",
-        base);
+        base_url);
     CHECK(mended.has_error());
     const auto good = read_order(
         R"({"status":"invalid","error":{"type":"urn:ietf:params:acme:error:caa","detail":"no",)"
         R"("status":403}})",
-        base);
+        base_url);
     REQUIRE(good.has_value());
     REQUIRE(good->error);
     CHECK(good->error->text() == "caa: no");
@@ -92,7 +93,7 @@ TEST_CASE("resources: a failed authorization shows the CA's reason") {
             {"type":"tls-alpn-01","status":"invalid","url":"/c","token":"t","error":{
              "type":"urn:ietf:params:acme:error:connection","detail":"Timeout"}},
             {"type":"http-01","status":"pending","url":"/d","token":"t"}]})",
-        base);
+        base_url);
     REQUIRE(authorization.has_value());
     CHECK(authorization->status == AuthorizationStatus::invalid);
     CHECK(authorization->challenge_status == ChallengeStatus::invalid);
@@ -104,7 +105,7 @@ TEST_CASE("resources: a wildcard authorization without our challenge") {
     const auto authorization = read_authorization(
         R"({"status":"pending","wildcard":true,"identifier":{"value":"shop.example"},
             "challenges":[{"type":"dns-01","url":"/c","token":"t"}]})",
-        base);
+        base_url);
     REQUIRE(authorization.has_value());
     CHECK(authorization->wildcard);
     CHECK_FALSE(authorization->challenge_url);

@@ -13,7 +13,7 @@ using namespace mesh::app;
 
 namespace {
 
-const WallTime now = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 22));
+const WallTime november = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 11 / 22));
 
 /// Certificate and other files of a configuration, and what is found in them.
 class Folder {
@@ -45,7 +45,7 @@ class Folder {
             "entryPoints:\n  tcp: {address: ':5443'}\n" + yaml, path_ + "/mesh.yaml", {});
         INFO(result.summary);
         REQUIRE(result.configuration.has_value());
-        add_file_findings(result, load_tls_files(*result.configuration, now), now);
+        add_file_findings(result, load_tls_files(*result.configuration, november), november);
         // The folder's name is another one each time.
         result.summary.erase(0, path_.size() + 1);
         return result;
@@ -79,25 +79,25 @@ TEST_CASE("files: client CAs that do not parse are an error, used by a router or
 
 TEST_CASE("files: what did not change is not parsed again, and what does not fit waits") {
     Folder folder;
-    folder.write_certificate("one", now);
-    folder.write_certificate("two", now);
-    folder.write_certificate("ca", now);
+    folder.write_certificate("one", november);
+    folder.write_certificate("two", november);
+    folder.write_certificate("ca", november);
     const auto checked = folder.check(
         "tls: {certificates: [{certFile: one.pem, keyFile: one.key}], options: {strict: "
         "{clientAuth: {caFiles: [ca.pem]}}}}\n");
     REQUIRE(checked.configuration.has_value());
     const model::Configuration& configuration = *checked.configuration;
-    const TlsFiles first = load_tls_files(configuration, now);
+    const TlsFiles first = load_tls_files(configuration, november);
     REQUIRE(first.certificates.size() == 1);
-    CHECK(load_tls_files(configuration, now, first).certificates[0].credential ==
+    CHECK(load_tls_files(configuration, november, first).certificates[0].credential ==
           first.certificates[0].credential);
 
     // The new certificate is there, its key is not yet.
     std::filesystem::copy_file(folder.path("two.pem"),
                                folder.path("one.pem"),
                                std::filesystem::copy_options::overwrite_existing);
-    CHECK(load_tls_files(configuration, now, first).certificates.empty());
-    const TlsFiles kept = load_tls_files(configuration, now, first, true);
+    CHECK(load_tls_files(configuration, november, first).certificates.empty());
+    const TlsFiles kept = load_tls_files(configuration, november, first, true);
     REQUIRE(kept.certificates.size() == 1);
     CHECK(kept.certificates[0].credential == first.certificates[0].credential);
     CHECK(kept.findings.empty());
@@ -107,7 +107,7 @@ TEST_CASE("files: what did not change is not parsed again, and what does not fit
                                folder.path("one.key"),
                                std::filesystem::copy_options::overwrite_existing);
     folder.write("ca.pem", garbage);
-    const TlsFiles next = load_tls_files(configuration, now, kept, true);
+    const TlsFiles next = load_tls_files(configuration, november, kept, true);
     REQUIRE(next.certificates.size() == 1);
     CHECK(next.certificates[0].credential != first.certificates[0].credential);
     // CAs that cannot be read leave those of before, not none.
@@ -125,14 +125,14 @@ TEST_CASE("files: CAs of a resolver that do not parse are an error") {
     CHECK(has(folder.check(resolver), "certificate-file", "ca.pem: certificate 1 does not parse"));
     folder.write("ca.pem", "a page that says: not found\n");
     CHECK(has(folder.check(resolver), "certificate-file", "ca.pem: no PEM certificate in it"));
-    folder.write_certificate("ca", now);
+    folder.write_certificate("ca", november);
     CHECK(folder.check(resolver).configuration.has_value());
 }
 
 TEST_CASE("files: the summary counts what was found in files") {
     Folder folder;
-    folder.write_certificate("old", now - std::chrono::hours(24 * 400));
-    folder.write_certificate("good", now);
+    folder.write_certificate("old", november - std::chrono::hours(24 * 400));
+    folder.write_certificate("good", november);
     folder.write("ca.pem", garbage);
     const std::string certificates =
         "  certificates: [{certFile: old.pem, keyFile: old.key}, "
@@ -155,11 +155,11 @@ TEST_CASE("files: the summary counts no certificate for names that a file covers
         "tls: {certResolver: own}}}\n"
         "  services: {s: {loadBalancer: {servers: [{address: '127.0.0.1:1'}]}}}\n"
         "tls: {certificates: [{certFile: file.pem, keyFile: file.key}]}\n";
-    folder.write_certificate("file", now);
+    folder.write_certificate("file", november);
     CHECK(folder.check(routed).summary ==
           "mesh.yaml: valid: 1 entry point, 1 router, 0 certificates");
     // An expired one covers nothing (D59 of tests/traefik).
-    folder.write_certificate("file", now - std::chrono::hours(24 * 400));
+    folder.write_certificate("file", november - std::chrono::hours(24 * 400));
     CHECK(folder.check(routed).summary ==
           "mesh.yaml: valid: 1 entry point, 1 router, 1 certificate, 1 warning");
 }
@@ -168,14 +168,14 @@ TEST_CASE("files: the next change is the next beginning or end of a certificate"
     const auto certificate = [](int from_hours, int to_hours) {
         auto entry = std::make_shared<certs::CertificateEntry>();
         entry->names = {*HostPattern::parse("a.example")};
-        entry->not_before = now + std::chrono::hours(from_hours);
-        entry->not_after = now + std::chrono::hours(to_hours);
+        entry->not_before = november + std::chrono::hours(from_hours);
+        entry->not_after = november + std::chrono::hours(to_hours);
         return FileCertificate{entry, nullptr};
     };
     TlsFiles files;
-    CHECK(files.next_change(now) == std::nullopt);
+    CHECK(files.next_change(november) == std::nullopt);
     files.certificates = {certificate(-10, 20), certificate(5, 100), certificate(-9, -1)};
-    WallTime at = now;
+    WallTime at = november;
     std::vector<std::size_t> valid = {files.valid_names(at).size()};
     while (const auto next = files.next_change(at)) {
         at = *next;
@@ -183,19 +183,19 @@ TEST_CASE("files: the next change is the next beginning or end of a certificate"
     }
     // One; the second begins; the first ends; the second ends.
     CHECK(valid == std::vector<std::size_t>{1, 2, 1, 0});
-    CHECK(at == now + std::chrono::hours(100));
+    CHECK(at == november + std::chrono::hours(100));
 }
 
 TEST_CASE("files: what is no regular file, or a huge one, is one finding and holds nobody up") {
     Folder folder;
-    folder.write_certificate("good", now);
+    folder.write_certificate("good", november);
     REQUIRE(::mkfifo(folder.path("pipe.pem").c_str(), 0600) == 0);
     folder.write("huge.pem", std::string((std::size_t{4} << 20) + 1, '#'));
     model::Configuration configuration;
     configuration.certificates.push_back({folder.path("pipe.pem"), folder.path("good.key"), {}});
     configuration.certificates.push_back({folder.path("huge.pem"), folder.path("good.key"), {}});
 
-    const TlsFiles files = load_tls_files(configuration, now);
+    const TlsFiles files = load_tls_files(configuration, november);
 
     CHECK(files.certificates.empty());
     REQUIRE(files.findings.size() == 2);

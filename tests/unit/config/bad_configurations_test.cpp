@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path folder = fs::path(MESH_CONFIG_TESTS) / "bad";
+const fs::path bad_folder = fs::path(MESH_CONFIG_TESTS) / "bad";
 
 std::optional<std::string> environment(std::string_view name) {
     static const std::map<std::string, std::string, std::less<>> variables = {
@@ -27,19 +27,19 @@ std::optional<std::string> environment(std::string_view name) {
     return found == variables.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::string read(const fs::path& path) {
+std::string content_of(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);
     std::ostringstream out;
     out << in.rdbuf();
     return out.str();
 }
 
-/// Everything `mesh check` would print, with paths as they are inside the folder.
+/// Everything `mesh check` would print, with paths as they are inside the bad_folder.
 std::string checked(const LoadResult& result) {
     std::string out;
     for (const Finding& finding : result.findings) out += render(finding) + '\n';
     out += result.summary + '\n';
-    const std::string prefix = folder.string() + '/';
+    const std::string prefix = bad_folder.string() + '/';
     for (auto at = out.find(prefix); at != std::string::npos; at = out.find(prefix, at))
         out.erase(at, prefix.size());
     return out;
@@ -47,7 +47,7 @@ std::string checked(const LoadResult& result) {
 
 std::vector<fs::path> configurations() {
     std::vector<fs::path> paths;
-    for (const auto& entry : fs::directory_iterator(folder))
+    for (const auto& entry : fs::directory_iterator(bad_folder))
         if (entry.path().extension() == ".yaml" || entry.path().extension() == ".toml")
             paths.push_back(entry.path());
     std::sort(paths.begin(), paths.end());
@@ -68,7 +68,7 @@ TEST_CASE("bad configurations: each yields exactly the findings beside it", "[co
         const fs::path expected = fs::path(path).replace_extension(".txt");
         if (update) std::ofstream(expected, std::ios::binary) << found;
 
-        CHECK(found == read(expected));
+        CHECK(found == content_of(expected));
         CHECK(found.find("hunter") == std::string::npos);
         CHECK(found.find("ecret.example") == std::string::npos);
     }

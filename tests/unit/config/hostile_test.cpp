@@ -2,23 +2,16 @@
 #include "config/load.hpp"
 #include "support/catch.hpp"
 #include "temporary_folder.hpp"
-
-#include <ctime>
+#include "work_time.hpp"
 
 using namespace mesh::config;
+using mesh::test::cpu_seconds;
+using mesh::test::patience;
 using mesh::test::TemporaryFolder;
 
 namespace {
 
 constexpr std::size_t ten_megabytes = 10'000'000;
-/// Of this process's work. Far more than it takes with sanitizers, far less than anything
-/// quadratic.
-constexpr double patience = 100;
-
-double cpu_seconds() {
-    return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-}
-
 std::string repeated(std::string_view piece, std::size_t size = ten_megabytes) {
     std::string out;
     out.reserve(size + piece.size());
@@ -57,7 +50,7 @@ std::string of_labels(const std::string& text, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("hostile: ten megabytes of YAML", "[config][hostile]") {
+TEST_CASE("hostile: ten megabytes of YAML", "[config][large]") {
     CHECK(of_file(repeated("a"), "f.yaml") == "wrong-kind");
     CHECK(of_file("a: \"" + repeated("b"), "f.yaml") == "syntax");
     CHECK(of_file(repeated("- a\n"), "f.yaml") == "wrong-kind");
@@ -65,7 +58,7 @@ TEST_CASE("hostile: ten megabytes of YAML", "[config][hostile]") {
     CHECK(of_file("http: [" + repeated("1,", 1'000'000) + "1]\n", "f.yaml") == "missing");
 }
 
-TEST_CASE("hostile: ten megabytes of TOML", "[config][hostile]") {
+TEST_CASE("hostile: ten megabytes of TOML", "[config][large]") {
     CHECK(of_file("http = \"" + repeated("b") + "\"\n", "f.toml") == "missing");
     CHECK(of_file(repeated("# comment\n"), "f.toml") == "missing");
     CHECK(of_file("a = \"" + repeated("b"), "f.toml") == "syntax");
@@ -78,7 +71,7 @@ TEST_CASE("hostile: ten megabytes of TOML", "[config][hostile]") {
     CHECK(of_file(repeated("[a]\n"), "f.toml") == "limit");
 }
 
-TEST_CASE("hostile: TOML that the parser searches through again and again", "[config][hostile]") {
+TEST_CASE("hostile: TOML that the parser searches through again and again", "[config][large]") {
     // Every second line is looked up among all tables before it.
     std::string dotted;
     for (int i = 0; i < 20'000; ++i) dotted += "k" + std::to_string(i) + ".a = 1\n";
@@ -91,7 +84,7 @@ TEST_CASE("hostile: TOML that the parser searches through again and again", "[co
     CHECK(of_file(headers, "f.toml") == "unknown-option");
 }
 
-TEST_CASE("hostile: ten megabytes of labels and tags", "[config][hostile]") {
+TEST_CASE("hostile: ten megabytes of labels and tags", "[config][large]") {
     CHECK(of_labels(repeated("mesh.tcp.routers.a.rule=HostSNI(`*`)\n"), "web.txt") == "limit");
     CHECK(of_labels("mesh." + repeated("a.") + "=1", "web.txt") == "limit");
     CHECK(of_labels("mesh.tcp.routers.a.rule=" + repeated("a"), "web.txt") == "limit");

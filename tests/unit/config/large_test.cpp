@@ -1,20 +1,13 @@
 #include "config/load.hpp"
 #include "support/catch.hpp"
 #include "temporary_folder.hpp"
-
-#include <ctime>
+#include "work_time.hpp"
 
 using namespace mesh::config;
+using mesh::test::cpu_seconds;
+using mesh::test::patience;
 
 namespace {
-
-/// Seconds of this process's work, which other processes do not stretch.
-double cpu_seconds() {
-    return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-}
-
-/// Far more than it takes with sanitizers, far less than anything quadratic.
-constexpr double patience = 100;
 
 std::string configuration(int routers, const std::string& service_of_all = {}) {
     std::string text =

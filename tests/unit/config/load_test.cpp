@@ -37,9 +37,9 @@ const std::string service =
     "  services: { shop: { loadBalancer: { servers: [{ address: '127.0.0.1:80' }] } } }\n";
 
 /// A configuration with one router `r` in a resolver's hands.
-std::string with_router(const std::string& router) {
+std::string with_router(const std::string& text) {
     return entry_point + "certificatesResolvers: { le: { acme: { tlsChallenge: {} } } }\n" +
-           "tcp:\n  routers:\n    r: " + router + "\n" + service;
+           "tcp:\n  routers:\n    r: " + text + "\n" + service;
 }
 
 std::vector<std::string> codes_of(const LoadResult& result) {

@@ -11,10 +11,8 @@ using test::exchange;
 using test::Peer;
 using test::ScriptedServer;
 
-http::Request plain(const std::string& url) {
-    http::Request request;
-    request.url = url;
-    request.https_only = false;
+http::Request bounded(const std::string& url) {
+    http::Request request = test::plain(url);
     request.timeout = std::chrono::seconds{15};
     return request;
 }
@@ -22,7 +20,7 @@ http::Request plain(const std::string& url) {
 Error failure_of(const ScriptedServer::Script& script) {
     ScriptedServer server(script);
     const auto client = http::make_curl_client("mesh/test");
-    const auto answer = exchange(*client, plain(server.url("/")));
+    const auto answer = exchange(*client, bounded(server.url("/")));
     REQUIRE_FALSE(answer.has_value());
     CHECK_THAT(answer.error().message,
                ContainsSubstring("127.0.0.1:" + std::to_string(server.port())));
@@ -50,7 +48,7 @@ TEST_CASE("http: a body of exactly the limit is fine") {
     ScriptedServer server(
         [&](Peer& peer, const Peer::Request&) { return peer.answer(std::string(1000, 'x')); });
     const auto client = http::make_curl_client("mesh/test");
-    http::Request request = plain(server.url("/"));
+    http::Request request = bounded(server.url("/"));
     request.body_size_max = 1000;
     CHECK(exchange(*client, request).has_value());
     request.body_size_max = 999;
@@ -95,11 +93,11 @@ TEST_CASE("http: 200 fields pass, the next one does not") {
         return peer.answer("", fields);  // Content-Length is the first of them
     });
     const auto client = http::make_curl_client("mesh/test");
-    const auto fits = exchange(*client, plain(server.url("/")));
+    const auto fits = exchange(*client, bounded(server.url("/")));
     REQUIRE(fits.has_value());
     CHECK(fits->headers.size() == 200);
     count = 201;
-    CHECK(exchange(*client, plain(server.url("/"))).error().code == Errc::limit);
+    CHECK(exchange(*client, bounded(server.url("/"))).error().code == Errc::limit);
 }
 
 TEST_CASE("http: answers that are cut off say so") {
@@ -139,7 +137,8 @@ TEST_CASE("http: nobody listens") {
         port = gone.port();
     }
     const auto client = http::make_curl_client("mesh/test");
-    const auto answer = exchange(*client, plain("http://127.0.0.1:" + std::to_string(port) + "/"));
+    const auto answer =
+        exchange(*client, bounded("http://127.0.0.1:" + std::to_string(port) + "/"));
     REQUIRE_FALSE(answer.has_value());
     CHECK(answer.error().code == Errc::io);
     CHECK(answer.error().origin == Origin::upstream);

@@ -10,7 +10,6 @@ using namespace mesh::test;
 
 namespace {
 
-constexpr int unrecognized_name = 112;
 constexpr int no_application_protocol = 120;
 
 TlsOptions validator(const std::string& name) {

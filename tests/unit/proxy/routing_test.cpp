@@ -9,8 +9,6 @@ using namespace mesh::test;
 
 namespace {
 
-constexpr int unrecognized_name = 112;
-
 /// What arrived at a passthrough backend, as text.
 std::string hello_of(std::string_view name) {
     return std::string(as_text(a_client_hello().with_sni(name).build()));

@@ -10,7 +10,6 @@ using namespace mesh::test;
 
 namespace {
 
-constexpr int unrecognized_name = 112;
 constexpr int no_application_protocol = 120;
 constexpr int certificate_required = 116;
 constexpr int protocol_version = 70;
@@ -169,7 +168,7 @@ TEST_CASE("terminate: a certificate that cannot be read is no certificate", "[te
     PlaneBuilder builder;
     builder.router("r", "HostSNI(`*.example`)", {backend.port()}, with_resolver());
     builder.load_credential = [](const certs::CertificateEntry&) -> Result<certs::CredentialPtr> {
-        return Error{Errc::io, Origin::internal, "no such row"};
+        return Error{Errc::io, mesh::Origin::internal, "no such row"};
     };
     Plane plane(std::move(builder));
     plane.announce({"cold.example"}, 7);

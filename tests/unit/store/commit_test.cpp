@@ -14,8 +14,8 @@ using std::chrono::steady_clock;
 /// Slows a store down that is opened while this lives.
 class SlowedDown {
  public:
-    SlowedDown(const char* variable, const char* milliseconds) : variable_(variable) {
-        ::setenv(variable, milliseconds, 1);
+    SlowedDown(const char* variable, const char* delay) : variable_(variable) {
+        ::setenv(variable, delay, 1);
     }
     SlowedDown(const SlowedDown&) = delete;
     SlowedDown& operator=(const SlowedDown&) = delete;

@@ -53,11 +53,6 @@ std::optional<int> priority_of(const std::string& thread) {
     return std::nullopt;
 }
 
-unsigned mode_of(const std::string& path) {
-    struct stat facts {};
-    return ::stat(path.c_str(), &facts) == 0 ? facts.st_mode & 07777U : 0;
-}
-
 }  // namespace
 
 TEST_CASE("copy schedule: soon after the first change, then ten minutes apart", "[store][copy]") {

@@ -8,12 +8,6 @@
 namespace mesh::store {
 namespace {
 
-unsigned mode_of(const std::string& path) {
-    struct stat facts {};
-    if (::stat(path.c_str(), &facts) != 0) throw std::runtime_error("no " + path);
-    return facts.st_mode & 07777U;
-}
-
 /// So that what comes out private is our doing, not the umask's.
 class OpenUmask {
  public:

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <mutex>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
 #include <vector>
 
@@ -49,6 +50,12 @@ class TempFolder {
  private:
     std::string path_;
 };
+
+/// The permissions of a file; 0 when there is none.
+inline unsigned mode_of(const std::string& path) {
+    struct stat facts {};
+    return ::stat(path.c_str(), &facts) == 0 ? facts.st_mode & 07777U : 0;
+}
 
 /// Runs tasks on a thread of its own, as the control plane's loop does.
 class TestExecutor final : public Executor {

@@ -106,13 +106,13 @@ Result<std::vector<store::OrderRecord>> MemoryStore::orders() {
 
 Result<std::vector<store::AccountRecord>> MemoryStore::accounts() {
     std::vector<store::AccountRecord> result;
-    for (const auto& [directory, account] : accounts_) result.push_back(account);
+    for (const auto& [of, account] : accounts_) result.push_back(account);
     return result;
 }
 
 Result<std::vector<store::AuthorityRecord>> MemoryStore::authorities() {
     std::vector<store::AuthorityRecord> result;
-    for (const auto& [directory, authority] : authorities_) result.push_back(authority);
+    for (const auto& [of, authority] : authorities_) result.push_back(authority);
     return result;
 }
 

@@ -14,6 +14,9 @@
 
 namespace mesh::test {
 
+/// The alert for a server name nobody knows (RFC 6066, section 3).
+constexpr int unrecognized_name = 112;
+
 struct TlsOptions {
     TlsOptions(std::string server_name = "shop.example") : name(std::move(server_name)) {}
     std::string name;  ///< "" = none sent
