@@ -217,15 +217,21 @@ Text Field::text() const {
 }
 
 std::vector<Text> Field::texts() const {
+    bool unknown = false;
+    return texts(unknown);
+}
+
+std::vector<Text> Field::texts(bool& unknown) const {
     std::vector<Text> out;
     if (is_empty_value("a list")) return out;
     if (kind() == NodeKind::map) {
         wrong_kind("a list");
         return out;
     }
-    if (kind() == NodeKind::scalar && is_label()) return split(text());
     if (kind() == NodeKind::scalar) {
         Text only = text();
+        unknown = only.unknown;
+        if (is_label()) return split(only);
         if (only.value.find(',') != std::string::npos)
             bad_value(only, "a list", "write it as [a, b]");
         else if (!only.unknown && !only.value.empty())
@@ -234,6 +240,7 @@ std::vector<Text> Field::texts() const {
     }
     for (std::size_t i = 0; i < size(); ++i) {
         Text one = item(i).text();
+        unknown = unknown || one.unknown;
         if (!one.unknown) out.push_back(std::move(one));
     }
     return out;
@@ -241,9 +248,9 @@ std::vector<Text> Field::texts() const {
 
 std::vector<Text> Field::some_texts() const {
     const std::size_t errors_before = problems().errors();
-    std::vector<Text> out = texts();
-    const bool all_unknown = kind() == NodeKind::scalar ? !node_.text().empty() : size() > 0;
-    if (out.empty() && !all_unknown && problems().errors() == errors_before)
+    bool unknown = false;
+    std::vector<Text> out = texts(unknown);
+    if (out.empty() && !unknown && problems().errors() == errors_before)
         problems().error(codes::bad_value,
                          at(),
                          "the list is empty",

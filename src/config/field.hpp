@@ -118,6 +118,8 @@ class Field {
         : source_(&source), node_(node), parent_(parent) {}
 
     void append_path(std::string& out) const;
+    /// `unknown`: whether a value is not known, as where a variable is not set.
+    [[nodiscard]] std::vector<Text> texts(bool& unknown) const;
     [[nodiscard]] model::Location location(Place place) const;
     [[nodiscard]] bool is_empty_value(std::string_view expected) const;
     [[nodiscard]] std::size_t chosen(const std::vector<std::string>& words,

@@ -1,3 +1,4 @@
+#include "base/idn.hpp"
 #include "config/address.hpp"
 #include "config/codes.hpp"
 #include "config/resolve.hpp"
@@ -41,8 +42,8 @@ void report_conflicts(Resolution& resolution, const model::EntryPoint& entry_poi
 std::optional<Hostname> server_name_of(Resolution& resolution, const EntryPointDraft& draft) {
     const auto& text = draft.default_server_name;
     if (!text || text->unknown) return std::nullopt;
-    auto name = Hostname::parse(text->value);
-    if (name) return std::move(*name);
+    const auto name = parse_written_name(text->value);
+    if (name && !name->is_wildcard()) return name->name();
     resolution.problems().error(codes::bad_value,
                                 text->at,
                                 shown(*text) + " is not a host name",

@@ -26,31 +26,44 @@ namespace {
 
 static_assert(TOML_MAX_NESTED_VALUES == toml_depth_max);
 
-/// toml++ counts lines and characters from 1; the decoder wants the byte too. Places come nearly in
-/// order, so counting goes on from the last one and stays linear on lines of any length.
+/// toml++ counts lines and characters from 1; the decoder wants the byte too. Places come in any
+/// order (a table's parts may stand far apart), so every one costs the same on lines of any length.
 class TomlPlaces {
  public:
     explicit TomlPlaces(std::string_view text) : text_(text) {
-        for (std::size_t at = 0; at != std::string_view::npos; at = text.find('\n', at)) {
-            if (!line_begins_.empty()) ++at;
-            line_begins_.push_back(static_cast<std::uint32_t>(at));
+        bool at_line_begin = true;
+        std::size_t at = 0;
+        for (; at < text.size(); ++size_) {
+            if (at_line_begin) lines_.push_back(size_);
+            if (size_ % stride == 0) marks_.push_back(static_cast<std::uint32_t>(at));
+            at_line_begin = text[at] == '\n';
+            at += size_of_character(at);
         }
+        if (at_line_begin) lines_.push_back(size_);
+        marks_.push_back(static_cast<std::uint32_t>(at));
     }
 
-    Place operator()(toml::source_position position) {
-        if (position.line == 0 || position.line > line_begins_.size()) return {};
-        if (position.line != last_.line || position.column < last_.column)
-            last_ = {position.line, 1, line_begins_[position.line - 1]};
-        for (; last_.column < position.column && last_.offset < text_.size(); ++last_.column)
-            last_.offset += static_cast<std::uint32_t>(
-                std::max<std::size_t>(1, utf8_sequence_size(text_.substr(last_.offset))));
-        return {position.line, position.column, last_.offset};
+    Place operator()(toml::source_position position) const {
+        if (position.line == 0 || position.line > lines_.size()) return {};
+        const std::size_t characters =
+            std::min<std::size_t>(lines_[position.line - 1] + position.column - 1, size_);
+        std::size_t offset = marks_[characters / stride];
+        for (std::size_t i = characters % stride; i > 0 && offset < text_.size(); --i)
+            offset += size_of_character(offset);
+        return {position.line, position.column, static_cast<std::uint32_t>(offset)};
     }
 
  private:
+    static constexpr std::size_t stride = 64;
+
+    [[nodiscard]] std::size_t size_of_character(std::size_t at) const {
+        return std::max<std::size_t>(1, utf8_sequence_size(text_.substr(at)));
+    }
+
     std::string_view text_;
-    std::vector<std::uint32_t> line_begins_;
-    Place last_{};
+    std::uint32_t size_ = 0;            ///< in characters
+    std::vector<std::uint32_t> lines_;  ///< the character each begins with
+    std::vector<std::uint32_t> marks_;  ///< the byte of every `stride`th character, and the end
 };
 
 class TomlBuilder {
@@ -168,12 +181,29 @@ WrittenKey redefined_table(std::string_view text, std::size_t noticed) {
     return key;
 }
 
+/// Where the last of `characters` stands that no quotes enclose.
+std::size_t last_outside_quotes(std::string_view line, std::string_view characters) {
+    std::size_t found = std::string_view::npos;
+    char quote = '\0';
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (quote == '"' && line[i] == '\\')
+            ++i;
+        else if (quote != '\0')
+            quote = line[i] == quote ? '\0' : quote;
+        else if (line[i] == '"' || line[i] == '\'')
+            quote = line[i];
+        else if (characters.find(line[i]) != std::string_view::npos)
+            found = i;
+    }
+    return found;
+}
+
 /// `noticed`: one of the parts of a dotted key if `at_part`, else the value behind the '='.
 WrittenKey redefined_option(std::string_view text, std::size_t noticed, bool at_part) {
     WrittenKey key{};
     key.line_begin = line_begin_before(text, noticed);
     const std::string_view before = text.substr(key.line_begin, noticed - key.line_begin);
-    const std::size_t opened = before.find_last_of("{,");
+    const std::size_t opened = last_outside_quotes(before, "{,");
     const std::size_t from =
         before.find_first_not_of(blanks, opened == std::string_view::npos ? 0 : opened + 1);
     const std::size_t end =
@@ -189,7 +219,8 @@ std::vector<std::string> names_of(std::string_view key) {
     std::vector<std::string> names;
     const toml::parse_result parsed = toml::parse(std::string(key) + " = 0");
     if (!parsed) return names;
-    for (const toml::node* node = &parsed.table(); node->is_table();) {
+    for (const toml::node* node = &parsed.table();
+         node->is_table() && !node->as_table()->empty();) {
         const auto only = node->as_table()->begin();
         names.emplace_back(only->first.str());
         node = &only->second;

@@ -121,7 +121,13 @@ class Witnesses {
     std::vector<std::string> protocols_;
 };
 
-/// Looks for connections that one rule gets and another one matches too, a bounded number of times.
+std::size_t leaves_of(const Rule& rule) {
+    std::size_t count = 0;
+    for_each_leaf(rule.expression(), [&count](const Leaf&) { ++count; });
+    return count;
+}
+
+/// Looks for connections that one rule gets and another one matches too, with bounded work.
 class Meetings {
  public:
     explicit Meetings(const std::vector<RankedRule>& rules) : index_(rules) {}
@@ -129,16 +135,20 @@ class Meetings {
     /// The first of `group` in front of `which` that gets what `which` matches too, or null.
     [[nodiscard]] const RankedRule* first_of(const Ranked& group, std::size_t which) {
         const Rule& rule = group[which]->rule;
-        for (std::size_t i = 0; i < which && pairs_left_ > 0; ++i) {
+        const std::size_t leaves = leaves_of(rule);
+        for (std::size_t i = 0; i < which; ++i) {
             if (group[i]->rule == rule) continue;
-            --pairs_left_;
+            const std::size_t cost = leaves + leaves_of(group[i]->rule);
+            if (cost > leaves_left_) return nullptr;
+            leaves_left_ -= cost;
             if (gets_of(*group[i], rule)) return group[i];
         }
         return nullptr;
     }
 
  private:
-    static constexpr std::size_t pairs_max = 30'000;
+    /// To look at; each up to as many times as there are witnesses.
+    static constexpr std::size_t leaves_max = 100'000;
 
     [[nodiscard]] bool gets_of(const RankedRule& winner, const Rule& loser) const {
         return Witnesses(winner.rule, loser).any([&](const ConnectionFacts& facts) {
@@ -149,7 +159,7 @@ class Meetings {
     }
 
     SniIndex index_;
-    std::size_t pairs_left_ = pairs_max;
+    std::size_t leaves_left_ = leaves_max;
 };
 
 /// Rules of equal priority and specificity, in order of rank, that may meet: those of one name, or

@@ -29,6 +29,11 @@ int verify_mode(ClientAuth auth) {
     return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 }
 
+/// The kinds of PEM blocks that OpenSSL reads certificates from.
+bool may_be_authority(std::string_view label) {
+    return label == "CERTIFICATE" || label == "X509 CERTIFICATE" || label == "TRUSTED CERTIFICATE";
+}
+
 /// Adds one CA to what is trusted and to the names a client is asked to choose from.
 Status add_ca(SSL_CTX* context, X509_STORE* trusted, ByteView der) {
     const unsigned char* cursor = der.data();
@@ -45,7 +50,7 @@ Status trust_cas(SSL_CTX* context, const std::string& pem) {
     if (!trusted) return openssl_error("cannot hold client CAs");
     std::size_t count = 0;
     auto read = for_each_pem_block(pem, [&](const PemBlock& block) -> Status {
-        if (block.label != "CERTIFICATE") return {};
+        if (!may_be_authority(block.label)) return {};
         ++count;
         return add_ca(context, trusted.get(), block.content);
     });
@@ -57,10 +62,6 @@ Status trust_cas(SSL_CTX* context, const std::string& pem) {
     if (SSL_CTX_set1_verify_cert_store(context, trusted.get()) != 1)
         return openssl_error("cannot hold client CAs");
     return {};
-}
-
-bool may_be_authority(std::string_view label) {
-    return label == "CERTIFICATE" || label == "X509 CERTIFICATE" || label == "TRUSTED CERTIFICATE";
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ std::string content_of(const fs::path& path) {
     return out.str();
 }
 
-/// Everything `mesh check` would print, with paths as they are inside the bad_folder.
+/// Everything `mesh check` would print, with paths as they are inside the folder.
 std::string checked(const LoadResult& result) {
     std::string out;
     for (const Finding& finding : result.findings) out += render(finding) + '\n';

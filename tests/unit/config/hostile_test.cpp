@@ -78,6 +78,11 @@ TEST_CASE("hostile: TOML that the parser searches through again and again", "[co
     for (int i = 20'000; i-- > 0;) dotted += "k" + std::to_string(i) + ".b = 1\n";
     CHECK(of_file(dotted, "f.toml") == "unknown-option");
 
+    std::string one_line = "k = { z = 1";
+    for (const char* const name : {".b", ".c"})
+        for (int i = 0; i < 15'000; ++i) one_line += ", a" + std::to_string(i) + name + " = 1";
+    CHECK(of_file(one_line + " }\n", "f.toml") == "missing");
+
     std::string headers;
     for (int i = 0; i < 50'000; ++i) headers += "[k" + std::to_string(i) + ".a]\n";
     for (int i = 0; i < 50'000; ++i) headers += "[k" + std::to_string(i) + "]\n";

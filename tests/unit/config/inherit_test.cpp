@@ -131,4 +131,10 @@ TEST_CASE("inherit: what else an entry point says arrives in the model", "[confi
     const EntryPoint& a = out.entry_points.at("a");
     CHECK(a.default_server_name->text() == "shop.example.com");
     CHECK(a.limits.handshake_timeout == std::chrono::seconds(2));
+
+    const auto international =
+        loaded("  a: { address: ':1', defaultServerName: 'bücher.example' }\n",
+               "    r: { rule: 'HostSNI(`*`)', service: shop }\n");
+    CHECK(international.entry_points.at("a").default_server_name->text() ==
+          "xn--bcher-kva.example");
 }

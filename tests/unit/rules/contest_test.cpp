@@ -141,3 +141,18 @@ TEST_CASE("contest: ten thousand routers are compared in a moment", "[contest]")
     CHECK(decided_by_name(regexps).empty());
     CHECK((std::clock() - began) / CLOCKS_PER_SEC < 20);
 }
+
+TEST_CASE("contest: rules of a thousand names are compared in a moment", "[contest]") {
+    std::vector<Given> given;
+    for (int i = 0; i < 60; ++i) {
+        std::string rule = "HostSNIRegexp(`^h" + std::to_string(i) + "$`)";
+        for (int name = 0; name < 1'000; ++name)
+            rule += " && !HostSNI(`n" + std::to_string(name) + ".x`)";
+        given.push_back({rule});
+    }
+    const auto rules = table(given);
+    const std::clock_t began = std::clock();
+
+    CHECK(decided_by_name(rules).empty());
+    CHECK((std::clock() - began) / CLOCKS_PER_SEC < 20);
+}
