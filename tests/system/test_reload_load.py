@@ -15,6 +15,7 @@ from mesh_env.control import ControlSocket
 
 RELOADS = 200
 TYPOS = 20
+CONNECTIONS_EACH = 10
 NAMES = ["a.example", "b.example"]
 
 
@@ -131,7 +132,7 @@ def test_two_hundred_reloads_under_load(env):
     typos = set(random.Random(7).sample(range(RELOADS), TYPOS))
     slowest = 0.0
     with Clients(env.at(), trust) as clients, ControlSocket(mesh.directory / "mesh.db.sock") as control:
-        wait_until(lambda: clients.mark() > 400, 60, "handshakes before")
+        wait_until(lambda: clients.mark() > 1000, 60, "handshakes before")
         before = clients.mark()
         for turn in range(RELOADS):
             if turn in typos:
@@ -148,14 +149,15 @@ def test_two_hundred_reloads_under_load(env):
             answer = control.ask("reload")
             slowest = max(slowest, time.monotonic() - begun)
             assert answer["applied"] is True, (turn, answer)
+            served = clients.mark()
+            wait_until(lambda: clients.mark() >= served + CONNECTIONS_EACH, 30, "connections between two reloads")
         during = clients.mark()
-        wait_until(lambda: clients.mark() > during + 400, 60, "handshakes after")
+        wait_until(lambda: clients.mark() > during + 1000, 60, "handshakes after")
     assert not clients.failures, (len(clients.failures), clients.failures[:3])
-    quiet, loaded = clients.p99(0, before), clients.p99(before, during)
+    quiet, loaded = max(clients.p99(0, before), clients.p99(during)), clients.p99(before, during)
     print(f"\n{RELOADS} reloads, {TYPOS} of them refused, slowest {slowest * 1000:.0f} ms; "
-          f"{during - before} connections meanwhile, p99 {loaded * 1000:.1f} ms, before {quiet * 1000:.1f} ms")
-    # Clients and mesh share the machine: a few milliseconds more are the machine's.
-    assert loaded <= 2 * quiet + 0.02
+          f"{during - before} connections meanwhile, p99 {loaded * 1000:.1f} ms, without {quiet * 1000:.1f} ms")
+    assert loaded <= 2 * quiet
 
     for client in established:
         client.send(b"still here\n")
