@@ -122,7 +122,9 @@ class CommandLine {
                          "point, router, TLS options, certificate, servers")
             ->type_name("NAME[:PORT]");
         command->footer(
-            "Exit code 1 if there is an error, or no router takes the name to be explained.\n\n"
+            "Exit code 1 if there is an error, or no router takes the name to be explained. What "
+            "the\n"
+            "findings mean: docs/findings.md, by their code in --json.\n\n"
             "Examples:\n  mesh check --config mesh.yaml --json\n"
             "  mesh check --explain shop.example:443\n"
             "  mesh check --labels compose.yaml --prefix mesh,traefik");
