@@ -42,6 +42,7 @@ const std::set<std::string, std::less<>> without_example = {"unreadable",
                                                             "server-unresolved",
                                                             "cannot-bind",
                                                             "store-failed",
+                                                            "traefik-store",
                                                             "log-file"};
 
 /// The page, taken apart: the lines that go with the examples, and the sections.
