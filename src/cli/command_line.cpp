@@ -115,9 +115,18 @@ class CommandLine {
             ->delimiter(',')
             ->allow_extra_args(false)
             ->capture_default_str();
+        command
+            ->add_option("--explain",
+                         check_.explain,
+                         "Say which way a client's connection goes that asks for this name: entry "
+                         "point, router, TLS options, certificate, servers")
+            ->type_name("NAME[:PORT]");
         command->footer(
-            "Exit code 1 if there is an error.\n\n"
+            "Exit code 1 if there is an error, or no router takes the name to be explained. What "
+            "the\n"
+            "findings mean: docs/findings.md, by their code in --json.\n\n"
             "Examples:\n  mesh check --config mesh.yaml --json\n"
+            "  mesh check --explain shop.example:443\n"
             "  mesh check --labels compose.yaml --prefix mesh,traefik");
         command->callback([this] { command_ = [this] { return check(common_, check_); }; });
     }
@@ -127,6 +136,7 @@ class CommandLine {
             "plan", "Show which certificates are wanted, stored, and what happens next");
         take_config(*command);
         take_json(*command);
+        add_planned_flag(*command, "--probe");
         command->footer("Contacts nobody.\n\nExample:\n  mesh plan --config mesh.yaml");
         command->callback([this] { command_ = [this] { return plan(common_); }; });
     }
@@ -289,6 +299,16 @@ class CommandLine {
         command->callback([name] {
             throw CLI::ValidationError(name, "this command is not supported in this version");
         });
+    }
+
+    static void add_planned_flag(CLI::App& command, const std::string& name) {
+        command
+            .add_flag_callback(name,
+                               [name] {
+                                   throw CLI::ValidationError(
+                                       name, "this option is not supported in this version");
+                               })
+            ->group("");  // not in the help
     }
 
     CLI::App app_;

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct CheckOptions {
     std::vector<std::string> labels;  ///< files with labels of a container
     std::vector<std::string> tags;    ///< files with tags of a service
     std::vector<std::string> prefixes = {"mesh"};
+    std::optional<std::string> explain;  ///< NAME[:PORT] to say the way of
 };
 
 struct ImportOptions {

@@ -1,6 +1,10 @@
 #include "cli/world.hpp"
 
 #include "app/run.hpp"
+#include "config/codes.hpp"
+#include "config/draft.hpp"
+#include "config/problems.hpp"
+#include "store/database_file.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -44,6 +48,26 @@ void take_configuration(World& world, model::Configuration configuration) {
         world.files.push_back(
             {file.file, std::move(names), file.entry->not_before, file.entry->not_after});
     }
+}
+
+/// Where the store is named first; null: nowhere.
+const model::Location* storage_named_at(const config::LoadResult& result) {
+    for (const auto& [name, resolver] : result.draft->resolvers)
+        if (resolver.acme && resolver.acme->storage) return &resolver.acme->storage->at;
+    return nullptr;
+}
+
+/// Not for a process that has the store open: to close a file ends the locks that SQLite has on it.
+std::optional<config::Finding> traefik_store(const config::LoadResult& result) {
+    const model::Location* const at = storage_named_at(result);
+    if (at == nullptr) return std::nullopt;
+    const Status content = store::check_content(result.configuration->storage);
+    if (content || content.error().code != Errc::unsupported) return std::nullopt;
+    return config::finding_at(config::Severity::warning,
+                              config::codes::traefik_store,
+                              *at,
+                              content.error().message,
+                              "write storage: \"mesh.db\"");
 }
 
 /// Reads everything a plan needs. A store that does not exist yet is an empty one.
@@ -93,7 +117,9 @@ config::LoadResult load(const std::string& path, config::LoadOptions options) {
     config::LoadResult result = config::load_file(path, options);
     if (!result.configuration || options.no_secrets) return result;
     const WallTime now = SystemClock().now();
-    app::add_file_findings(result, app::load_tls_files(*result.configuration, now), now);
+    app::TlsFiles files = app::load_tls_files(*result.configuration, now);
+    if (auto found = traefik_store(result)) files.findings.push_back(*found);
+    app::add_file_findings(result, files, now);
     return result;
 }
 

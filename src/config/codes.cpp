@@ -76,6 +76,7 @@ constexpr Code table[] = {
     {nothing_labelled, "warning: no label begins with the prefix"},
     {resolver_unused, "warning: no router uses this resolver"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
+    {traefik_store, "warning: `storage` is a store of Traefik, on which mesh does not start"},
     {stale,
      "warning, with `onError: partial`: what stands there cannot be applied; the form that worked "
      "last stays"},

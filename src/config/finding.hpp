@@ -13,7 +13,7 @@ enum class Severity { error, warning, note };
 /// substitution (`${…}`), so it may be shown and logged.
 struct Finding {
     Severity severity = Severity::error;
-    std::string code;  ///< stable, for scripts; docs/configuration.md lists them ("codes.hpp")
+    std::string code;  ///< stable, for scripts; docs/findings.md has them ("codes.hpp")
     std::string file;
     int line = 0;         ///< 1-based; 0: the file as a whole
     int column = 0;       ///< 1-based, in characters

@@ -19,7 +19,7 @@ constexpr Option<MiddlewareDraft> middleware_options[] = {
                                 read_section(field, allow_list_section(), out.allow_list);
                             }),
     option<MiddlewareDraft>("ipWhiteList",
-                            "as `ipAllowList`",
+                            "section, as in `tcp.middlewares.<name>.ipAllowList`",
                             "",
                             "The old name of `ipAllowList`.",
                             [](const Field& field, MiddlewareDraft& out) {

@@ -149,7 +149,7 @@ constexpr Option<RouterTlsDraft> documented_as(Option<RouterTlsDraft> row, std::
 constexpr Option<RouterTlsDraft> entry_point_tls_options[] = {
     options_of_router_tls,
     tls_cert_resolver,
-    documented_as(tls_domains, "as in `tcp.routers.<name>.tls`"),
+    documented_as(tls_domains, "list of sections, as in `tcp.routers.<name>.tls.domains[]`"),
 };
 constexpr Section<RouterTlsDraft> entry_point_tls{"entryPoints.<name>.tls",
                                                   entry_point_tls_options};

@@ -185,10 +185,9 @@ constexpr Section<StoresDraft> stores{"tls.stores", stores_options};
 
 constexpr Option<StoreDraft> store_options[] = {
     option<StoreDraft>("defaultCertificate",
-                       "section",
+                       "section, as in `tls.certificates[]`",
                        "a self-signed certificate, made at the start",
-                       "What clients get that no other certificate fits: `certFile` and `keyFile` "
-                       "as in `tls.certificates[]`.",
+                       "What clients get that no other certificate fits.",
                        [](const Field& field, StoreDraft& out) {
                            read_section(field, certificate_section(), out.default_certificate);
                        }),
@@ -211,7 +210,7 @@ constexpr Option<GeneratedCertificateDraft> generated_options[] = {
         "The resolver that gets and renews it.",
         [](const Field& field, GeneratedCertificateDraft& out) { out.resolver = field.text(); }),
     required<GeneratedCertificateDraft>("domain",
-                                        "as in `tcp.routers.<name>.tls.domains[]`",
+                                        "section, as in `tcp.routers.<name>.tls.domains[]`",
                                         "Its names: `main` and `sans`.",
                                         [](const Field& field, GeneratedCertificateDraft& out) {
                                             read_section(field, domain_section(), out.domain);

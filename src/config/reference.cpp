@@ -65,9 +65,14 @@ std::string section_markdown(const SectionText& section) {
     return out + '\n';
 }
 
+/// To its section in docs/findings.md.
+std::string linked(std::string_view finding_code) {
+    return '[' + code(finding_code) + "](findings.md#" + std::string(finding_code) + ')';
+}
+
 std::string codes_markdown() {
     std::string out = "### Finding codes\n\n" + row({"code", "meaning"}) + "|---|---|\n";
-    for (const codes::Code& one : codes::all()) out += row({code(one.code), cell(one.meaning)});
+    for (const codes::Code& one : codes::all()) out += row({linked(one.code), cell(one.meaning)});
     return out;
 }
 

@@ -22,7 +22,9 @@ enum class Support : std::uint8_t {
 /// What documentation and messages need of an option.
 struct OptionText {
     std::string_view name;  ///< accepted in any case
-    std::string_view type;  ///< for people: "duration", "list of paths"
+    /// For people and for the JSON schema: "duration", "list of paths", "EC256 or EC384". A
+    /// section whose options stand elsewhere is "section, as in `tls.certificates[]`".
+    std::string_view type;
     /// The default, for people; empty: none. Of a label's option what a file has for it.
     std::string_view fallback;
     std::string_view help;  ///< one sentence, Markdown; of a later option what to use instead

@@ -95,6 +95,7 @@ TEST_CASE("bad configurations: every code is documented and shown by one of them
         // Found in the files that a configuration names, which are read elsewhere.
         std::string(codes::certificate_file),
         std::string(codes::certificate_expired),
+        std::string(codes::traefik_store),
         // In labels and tags (label_cases_test.cpp).
         std::string(codes::container_service),
         std::string(codes::nothing_labelled),

@@ -6,12 +6,22 @@
 
 namespace mesh::test {
 
+[[nodiscard]] inline std::string read_whole(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline void write_whole(const std::string& path, const std::string& text) {
+    std::ofstream out(path, std::ios::binary);
+    out << text;
+    if (!out.flush()) throw std::runtime_error(path + ": cannot be written");
+}
+
 /// A Markdown file of which one part is generated.
 class Document {
  public:
     explicit Document(std::string path) : path_(std::move(path)) {
-        std::ifstream in(path_, std::ios::binary);
-        text_.assign(std::istreambuf_iterator<char>(in), {});
+        text_ = read_whole(path_);
         begin_ = text_.find(begin_mark);
         end_ = text_.find(end_mark);
         if (begin_ == std::string::npos || end_ == std::string::npos || end_ < begin_)
@@ -28,9 +38,7 @@ class Document {
 
     void replace_generated(const std::string& part) {
         text_.replace(begin_, end_ - begin_, between_marks(part));
-        std::ofstream out(path_, std::ios::binary);
-        out << text_;
-        if (!out.flush()) throw std::runtime_error(path_ + ": cannot be written");
+        write_whole(path_, text_);
     }
 
  private:
