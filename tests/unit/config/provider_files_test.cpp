@@ -553,6 +553,20 @@ TEST_CASE("partial: more errors than are shown are all isolated", "[config][file
     CHECK(refused.errors == many);
 }
 
+TEST_CASE("partial: more errors than can be held refuse everything", "[config][large]") {
+    Files files(partial);
+    const auto with_errors = [&](int count) {
+        std::string ranges = "x";
+        for (int i = 1; i < count; ++i) ranges += ", x";
+        files.put(
+            "a.yaml",
+            "tcp: { middlewares: { m: { ipAllowList: { sourceRange: [" + ranges + "] } } } }\n");
+        return files.load(&nothing_known);
+    };
+    CHECK(with_errors(100'000).configuration);
+    CHECK_FALSE(with_errors(100'001).configuration);
+}
+
 TEST_CASE("partial: advice is given on what is applied", "[config][files]") {
     Files files(partial);
     files.put("a.yaml", service)
