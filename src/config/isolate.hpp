@@ -2,10 +2,13 @@
 #include "config/draft.hpp"
 #include "config/load.hpp"
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mesh::config {
@@ -24,36 +27,57 @@ class Isolator {
     /// comes again with those.
     [[nodiscard]] bool take_out(const std::vector<Finding>& findings);
 
-    [[nodiscard]] std::vector<Isolated> isolated() const { return isolated_; }
+    [[nodiscard]] const std::vector<Isolated>& isolated() const { return isolated_; }
 
  private:
-    bool take_out(const Finding& error);
-    struct Taken {
+    enum class Kind { router, service, middleware, tls_options };
+    struct Object {
+        Kind kind;
         std::string name;
-        bool gone = false;  ///< since this error: there was no form of before
+        bool is_only = true;  ///< no other one looks the same in a path
     };
+    /// What an error is about.
+    struct Concern {
+        Kind kind;
+        std::string name;
+        std::string path;         ///< "tcp.routers.NAME", with all of the name
+        std::string_view option;  ///< ".tls.options"; empty: the object itself
+    };
+
+    void list_objects();
     template <class T>
-    std::optional<Taken> take_out_named(const std::string& prefix,
-                                        std::map<std::string, T>& now,
-                                        const std::map<std::string, T>* before,
-                                        const Finding& error);
-    bool take_out_defaults(const Finding& error);
+    void list_objects(Kind kind, std::string_view prefix, const std::map<std::string, T>& objects);
+    [[nodiscard]] std::optional<Concern> concern_of(const Finding& error) const;
+    [[nodiscard]] bool concerns_provider(const Finding& error) const;
+
+    bool take_out(const Finding& error);
+    bool take_out_router(const Concern& concern, const Finding& error);
+    template <class T>
+    void take_out_named(std::map<std::string, T>& now,
+                        const std::map<std::string, T>* before,
+                        const Concern& concern,
+                        const Finding& error);
+    void take_out_certificate(const Finding& error);
     bool replace_file(const Finding& error);
-    bool take_out_router(const std::string& name, const Finding& error);
+    bool close(const std::string& name, const Finding& error);
+    bool close_default_options();
     template <class T>
     bool restore(std::map<std::string, T>& now,
                  const std::map<std::string, T>* before,
-                 const std::string& name);
+                 const Concern& concern);
     void note(const std::string& path, Isolated::State state, const Finding& error);
-    [[nodiscard]] bool concerns_provider(const Finding& error) const;
 
     Draft& draft_;
     std::set<std::string> files_;
     const Draft* last_good_;
     bool consequences_ = false;  ///< errors from now on follow from what was taken out
-    std::set<std::string> restored_;
-    std::set<std::string> handled_;  ///< paths, by the findings of this turn
+    std::optional<Finding> default_options_gone_;         ///< because of this error
+    std::map<std::string, Object, std::less<>> objects_;  ///< by their paths in findings
+    std::set<std::string> restored_;                      ///< paths; once each
+    /// Paths, by the findings of this turn, and whether what is wrong has gone with them.
+    std::map<std::string, bool> handled_;
     std::vector<Isolated> isolated_;
+    std::map<std::string, std::size_t> place_in_isolated_;  ///< by path
 };
 
 }  // namespace mesh::config

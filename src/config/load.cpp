@@ -26,6 +26,9 @@
 namespace mesh::config {
 namespace {
 
+/// More errors than this at once are refused, lest a file of many megabytes fill the memory.
+constexpr std::size_t isolated_errors_max = 100'000;
+
 std::string counted(std::size_t count, std::string_view what) {
     return std::to_string(count) + ' ' + std::string(what) + (count == 1 ? "" : "s");
 }
@@ -62,7 +65,7 @@ std::optional<ParsedTree> parse(const Source& source) {
 class Loading {
  public:
     Loading(std::string_view text, const std::string& file, const LoadOptions& options)
-        : options_(options), main_(source_of(file, text)) {}
+        : options_(options), problems_(held_max()), main_(source_of(file, text)) {}
 
     LoadResult run() {
         const auto parsed = parse(main_);
@@ -125,17 +128,17 @@ class Loading {
         for (const NamedText& file : files_) names.insert(file.name);
         Isolator isolator(*draft_, std::move(names), options_.isolation->last_good.get());
         bool all_known = !problems_.hides_errors();
-        std::vector<Finding> first = problems_.take();
+        std::vector<Finding> first = problems_.take_held();
         first.insert(first.end(),
                      options_.isolation->known_errors.begin(),
                      options_.isolation->known_errors.end());
         std::vector<Finding> errors = first;
         std::optional<model::Configuration> as_written;
         for (int turn = 0; turn < turns_max; ++turn) {
-            problems_ = Problems();
-            auto configuration = resolve(main_, *draft_);
+            problems_ = Problems(held_max());
+            auto configuration = resolve(main_, *draft_, Lint::when_right);
             all_known = all_known && !problems_.hides_errors();
-            std::vector<Finding> found = problems_.take();
+            std::vector<Finding> found = problems_.take_held();
             if (turn == 0) {
                 first.insert(first.end(), found.begin(), found.end());
                 as_written = configuration;
@@ -152,6 +155,11 @@ class Loading {
         problems_ = Problems();
         for (Finding& finding : first) problems_.add(std::move(finding));
         return as_written;
+    }
+
+    /// To be isolated an error has to be known, shown or not.
+    [[nodiscard]] std::size_t held_max() const {
+        return options_.isolation != nullptr ? isolated_errors_max : Problems::kept_max;
     }
 
     static bool is_error(const Finding& finding) { return finding.severity == Severity::error; }

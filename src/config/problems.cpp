@@ -2,12 +2,14 @@
 
 #include "config/codes.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace mesh::config {
 
 bool Problems::is_known(const Finding& finding) {
-    if (kept_.size() >= kept_max) return false;
+    if (count(finding.severity) >= held_max_) return false;
     return !known_
                 .emplace(finding.file, finding.line, finding.column, finding.path, finding.message)
                 .second;
@@ -15,15 +17,7 @@ bool Problems::is_known(const Finding& finding) {
 
 void Problems::add(Finding finding) {
     if (is_known(finding)) return;
-    const bool is_error = finding.severity == Severity::error;
-    if (is_error) ++errors_;
-    if (finding.severity == Severity::warning) ++warnings_;
-    if (kept_.size() < kept_max) {
-        kept_.push_back(std::move(finding));
-        return;
-    }
-    ++left_out_;
-    if (is_error) ++errors_left_out_;
+    if (++counts_[place_of(finding.severity)] <= held_max_) held_.push_back(std::move(finding));
 }
 
 void Problems::error(std::string_view code,
@@ -47,17 +41,41 @@ void Problems::note(std::string_view code,
     add(finding_at(Severity::note, code, at, std::move(message), std::move(hint)));
 }
 
-std::vector<Finding> Problems::take() {
-    sort_by_place(kept_);
-    if (left_out_ > 0) {
-        Finding rest;
-        rest.severity = errors_left_out_ > 0 ? Severity::error : Severity::warning;
-        rest.code = codes::limit;
-        rest.file = kept_.back().file;
-        rest.message = std::to_string(left_out_) + " more findings are not shown";
-        kept_.push_back(std::move(rest));
+std::vector<Finding> Problems::first_of_held(std::size_t most) {
+    std::array<std::size_t, 3> room{};
+    for (const Severity severity : {Severity::error, Severity::warning, Severity::note}) {
+        room[place_of(severity)] = std::min(count(severity), most);
+        most -= room[place_of(severity)];
     }
-    return std::exchange(kept_, {});
+    std::vector<Finding> first = std::exchange(held_, {});
+    std::erase_if(first, [&](const Finding& finding) {
+        std::size_t& left = room[place_of(finding.severity)];
+        if (left == 0) return true;
+        --left;
+        return false;
+    });
+    sort_by_place(first);
+    return first;
+}
+
+std::vector<Finding> Problems::take() {
+    std::vector<Finding> shown = first_of_held(kept_max);
+    std::size_t left_out = 0;
+    for (const std::size_t found : counts_) left_out += found;
+    left_out -= shown.size();
+    if (left_out > 0) {
+        Finding rest;
+        rest.severity = errors() > kept_max ? Severity::error : Severity::warning;
+        rest.code = codes::limit;
+        rest.file = shown.back().file;
+        rest.message = std::to_string(left_out) + " more findings are not shown";
+        shown.push_back(std::move(rest));
+    }
+    return shown;
+}
+
+std::vector<Finding> Problems::take_held() {
+    return first_of_held(std::numeric_limits<std::size_t>::max());
 }
 
 Finding finding_at(Severity severity,

@@ -2,6 +2,7 @@
 #include "config/finding.hpp"
 #include "model/location.hpp"
 
+#include <array>
 #include <cstddef>
 #include <set>
 #include <string>
@@ -12,11 +13,16 @@
 namespace mesh::config {
 
 /// Collects findings while a configuration is read. The same finding twice is one, as when many
-/// routers take a wrong value from one place. Keeps the first `kept_max` and counts the
-/// rest, so that a broken file of many megabytes costs neither memory nor a screen.
+/// routers take a wrong value from one place. Holds a bounded number of them and counts the rest,
+/// so that a broken file of many megabytes costs neither memory nor a screen. Each severity has a
+/// bound of its own: no number of notes hides an error.
 class Problems {
  public:
+    /// As many are shown.
     static constexpr std::size_t kept_max = 1000;
+
+    /// `held_max`: of each severity; more than are shown for who has to know all errors.
+    explicit Problems(std::size_t held_max = kept_max) : held_max_(held_max) {}
 
     void add(Finding finding);
     void error(std::string_view code,
@@ -32,23 +38,27 @@ class Problems {
               std::string message,
               std::string hint = {});
 
-    [[nodiscard]] std::size_t errors() const { return errors_; }
-    [[nodiscard]] std::size_t warnings() const { return warnings_; }
-    /// Whether take() does not give all errors.
-    [[nodiscard]] bool hides_errors() const { return errors_left_out_ > 0; }
+    [[nodiscard]] std::size_t errors() const { return count(Severity::error); }
+    [[nodiscard]] std::size_t warnings() const { return count(Severity::warning); }
+    /// Whether some errors are only counted.
+    [[nodiscard]] bool hides_errors() const { return errors() > held_max_; }
 
-    /// The findings sorted by place; a last one says how many were left out.
+    /// Those to show, sorted by place: errors before warnings before notes where there is no room
+    /// for all. A last one says how many were left out.
     [[nodiscard]] std::vector<Finding> take();
+    /// All that are held, sorted by place.
+    [[nodiscard]] std::vector<Finding> take_held();
 
  private:
+    static std::size_t place_of(Severity severity) { return static_cast<std::size_t>(severity); }
+    [[nodiscard]] std::size_t count(Severity severity) const { return counts_[place_of(severity)]; }
     [[nodiscard]] bool is_known(const Finding& finding);
+    [[nodiscard]] std::vector<Finding> first_of_held(std::size_t most);
 
-    std::vector<Finding> kept_;
+    std::size_t held_max_;
+    std::vector<Finding> held_;  ///< in the order they were found
     std::set<std::tuple<std::string, int, int, std::string, std::string>> known_;
-    std::size_t errors_ = 0;
-    std::size_t warnings_ = 0;
-    std::size_t left_out_ = 0;
-    std::size_t errors_left_out_ = 0;
+    std::array<std::size_t, 3> counts_{};  ///< by severity, of all
 };
 
 /// The finding for a place of the configuration.

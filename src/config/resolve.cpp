@@ -97,7 +97,7 @@ void resolve_log(Resolution& resolution) {
             absolute_path(draft.file_path->value, resolution.folder_of(*draft.file_path));
 }
 
-model::Configuration resolve(const Source& source, Draft draft) {
+model::Configuration resolve(const Source& source, Draft draft, Lint when) {
     inherit_from_entry_points(draft, source.problems);
     Resolution resolution(source, draft);
     resolve_entry_points(resolution);
@@ -108,7 +108,7 @@ model::Configuration resolve(const Source& source, Draft draft) {
     resolve_log(resolution);
     resolution.out.workers = draft.workers;
     resolve_routers(resolution);
-    lint(resolution);
+    if (when == Lint::always || source.problems.errors() == 0) lint(resolution);
     return std::move(resolution.out);
 }
 

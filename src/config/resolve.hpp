@@ -92,7 +92,12 @@ void lint(Resolution& resolution);
 /// The part of it that compares routers with each other.
 void lint_routers(Resolution& resolution);
 
+/// Advice costs more than all the rest, and serves nobody on what is not applied.
+enum class Lint { always, when_right };
+
 /// All of the above, after routers have taken what they leave to their entry points.
-[[nodiscard]] model::Configuration resolve(const Source& source, Draft draft);
+[[nodiscard]] model::Configuration resolve(const Source& source,
+                                           Draft draft,
+                                           Lint when = Lint::always);
 
 }  // namespace mesh::config

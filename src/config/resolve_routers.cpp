@@ -60,7 +60,7 @@ class RouterResolution {
             const auto names_it = [&, &entry_point = name](const Text& text) {
                 return text.value == entry_point;
             };
-            if (!is_known || draft_.entry_points.empty() ||
+            if (!is_known ||
                 std::any_of(draft_.entry_points.begin(), draft_.entry_points.end(), names_it))
                 router.entry_points.push_back(name);
         }

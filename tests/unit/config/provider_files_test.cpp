@@ -28,13 +28,18 @@ class Files {
         folder_.write("d/" + name, text);
         return *this;
     }
+    Files& main(const std::string& text) {
+        main_ = text;
+        return *this;
+    }
     Files& remove(const std::string& name) {
         std::filesystem::remove(folder_.path() + "/d/" + name);
         return *this;
     }
     [[nodiscard]] LoadResult load(const Isolation* isolation = nullptr) {
         const std::string main = "entryPoints: { web: { address: \":443\"" + entry_point_ +
-                                 " } }\nproviders: { file: { directory: d" + more_ + " } }\n";
+                                 " } }\nproviders: { file: { directory: d" + more_ + " } }\n" +
+                                 main_;
         LoadOptions options;
         options.isolation = isolation;
         return load_text(main, folder_.path() + "/mesh.yaml", options);
@@ -52,6 +57,7 @@ class Files {
     TemporaryFolder folder_;
     std::string more_;
     std::string entry_point_;
+    std::string main_;
 };
 
 std::string findings(const LoadResult& result) {
@@ -70,6 +76,11 @@ std::string state_of(const LoadResult& result, const std::string& path) {
 std::string router(const std::string& name, const std::string& rule, const std::string& more = "") {
     return "tcp: { routers: { " + name + ": { rule: \"" + rule + "\", service: app" + more +
            ", tls: { passthrough: true } } } }\n";
+}
+
+std::string tls_router(const std::string& name, const std::string& more) {
+    return "tcp: { routers: { " + name + ": { rule: \"HostSNI(`" + name +
+           ".example`)\", service: app, tls: {}" + more + " } } }\n";
 }
 
 constexpr const char* partial = ", onError: partial";
@@ -222,7 +233,7 @@ TEST_CASE("partial: nothing becomes laxer", "[config][files]") {
     files.put("a.yaml", service);
 
     SECTION("a new router with an error is closed") {
-        files.put("b.yaml", router("shop", "HostSNI(`shop.example`)", ", priority: x"));
+        files.put("b.yaml", router("shop", "HostSNI(`shop.example`)", ", onRemove: x"));
         const LoadResult result = files.load(&nothing_known);
         INFO(findings(result));
         REQUIRE(result.configuration);
@@ -295,12 +306,6 @@ TEST_CASE("partial: nothing becomes laxer", "[config][files]") {
         CHECK(result.configuration->routers.at("shop").entry_points ==
               std::vector<std::string>{"web"});
     }
-    SECTION("more errors than are kept refuse everything") {
-        std::string services = "tcp: { services: { ";
-        for (int i = 0; i < 1'100; ++i) services += "s" + std::to_string(i) + ": { wrong: 1 }, ";
-        files.put("b.yaml", services + "} }\n");
-        CHECK_FALSE(files.load(&nothing_known).configuration);
-    }
     SECTION("a rule that cannot be read refuses everything") {
         files.put("b.yaml", router("shop", "HostSNI(`shop.example`"));
         const LoadResult result = files.load(&nothing_known);
@@ -336,4 +341,240 @@ TEST_CASE("partial: nothing becomes laxer", "[config][files]") {
         REQUIRE(result.configuration);
         CHECK(result.configuration->routers.at("shop").closed);
     }
+}
+
+TEST_CASE("partial: default TLS options that go take every router under them along",
+          "[config][files]") {
+    Files files(partial);
+    const std::string strict =
+        "tls: { options: { default: { clientAuth: { caFiles: [ca.pem], clientAuthType: "
+        "RequireAndVerifyClientCert } } } }\n";
+    files.put("ca.pem", "CA").put("a.yaml", service).put("b.yaml", strict);
+
+    const auto closed_without_the_file = [&](const std::string& name) {
+        const LoadResult good = files.load(&nothing_known);
+        INFO(findings(good));
+        REQUIRE(good.configuration);
+        CHECK_FALSE(good.configuration->routers.at(name).closed);
+        files.remove("ca.pem");
+        const LoadResult result = files.again(good);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at(name).closed);
+        CHECK(state_of(result, "tcp.routers." + name) == "closed");
+        CHECK(state_of(result, "tls.options.default") == "left out");
+        // What was closed does not open because it was applied.
+        const LoadResult next = files.again(result);
+        REQUIRE(next.configuration);
+        CHECK(next.configuration->routers.at(name).closed);
+        files.put("ca.pem", "CA");
+        const LoadResult mended = files.again(next);
+        REQUIRE(mended.configuration);
+        CHECK_FALSE(mended.configuration->routers.at(name).closed);
+    };
+    SECTION("that worked before") {
+        files.put("c.yaml", tls_router("shop", ""));
+        closed_without_the_file("shop");
+    }
+    SECTION("that are called default@file") {
+        files.put("c.yaml",
+                  "tcp: { routers: { shop: { rule: \"HostSNI(`shop.example`)\", service: app, tls: "
+                  "{ options: default@file } } } }\n");
+        closed_without_the_file("shop");
+    }
+    SECTION("in the main file") {
+        files.main(tls_router("shop", ""));
+        closed_without_the_file("shop");
+    }
+    SECTION("also one that is wrong itself at the same time") {
+        files.put("c.yaml", tls_router("shop", ""));
+        const LoadResult good = files.load(&nothing_known);
+        files.remove("ca.pem").put("c.yaml", tls_router("shop", ", onRemove: x"));
+        const LoadResult result = files.again(good);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at("shop").closed);
+    }
+    SECTION("also one whose file cannot be read at the same time") {
+        files.put("c.yaml", tls_router("shop", ""));
+        const LoadResult good = files.load(&nothing_known);
+        files.remove("ca.pem").put("c.yaml", "tcp: [");
+        const LoadResult result = files.again(good);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at("shop").closed);
+    }
+}
+
+TEST_CASE("partial: doubt about what a new router matches refuses everything", "[config][files]") {
+    Files files(partial);
+    files.put("a.yaml", service).put("z.yaml", router("lax", "HostSNI(`*`)"));
+    const auto refused = [&](const std::string& fields) {
+        files.put(
+            "b.yaml",
+            "tcp: { routers: { shop: { rule: \"HostSNI(`shop.example`)\", " + fields + " } } }\n");
+        INFO(fields);
+        CHECK_FALSE(files.load(&nothing_known).configuration);
+    };
+    for (const char* wrong : {"priority: 1OOO",
+                              "priorty: 1000",
+                              "tsl: {}",
+                              "entryPoint: web",
+                              "entryPoints: { web: }",
+                              "entryPoints: [web, [web]]",
+                              "\"middlewares[0]\": m",
+                              "\"service.app\": m"})
+        refused("service: app, tls: {}, " + std::string(wrong));
+    refused("service: app, tls: true");
+    refused("service: app, tls: [x]");
+    refused("service: app, \"tls.passthrough\": true");
+    refused("service: app");                            // TLS or not
+    refused("service: none, priority: 1OOO, tls: {}");  // whatever else is wrong before
+    refused("onRemove: x, service: app, entryPoints: [wbe, {}], tls: {}");
+}
+
+TEST_CASE("partial: a router that worked keeps its form, whatever is wrong in the new one",
+          "[config][files]") {
+    Files files(partial);
+    files.put("a.yaml", service).put("b.yaml", router("shop", "HostSNI(`shop.example`)"));
+    const LoadResult good = files.load(&nothing_known);
+    REQUIRE(good.configuration);
+    for (const char* wrong : {", priority: 1OOO", ", priorty: 5", ", entryPoints: [[web]]"}) {
+        files.put("b.yaml", router("shop", "HostSNI(`shop.example`)", wrong));
+        const LoadResult result = files.again(good);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(state_of(result, "tcp.routers.shop") == "stale");
+        CHECK_FALSE(result.configuration->routers.at("shop").closed);
+    }
+}
+
+TEST_CASE("partial: an error belongs to one object beyond doubt, or refuses everything",
+          "[config][files]") {
+    Files files(partial);
+    files.put("a.yaml", service);
+    const std::string passes =
+        ": { rule: \"HostSNI(`a.example`)\", service: app, tls: { passthrough: "
+        "true } }, ";
+    const std::string wrong =
+        ": { rule: \"HostSNI(`b.example`)\", service: app, tls: { options: [[m]] } } } }\n";
+    SECTION("a router named like an option of another") {
+        files.put("b.yaml", "tcp: { routers: { db.tls" + passes + "db" + wrong);
+        CHECK_FALSE(files.load(&nothing_known).configuration);
+    }
+    SECTION("a dot in a name alone is no doubt") {
+        files.put("b.yaml", "tcp: { routers: { mail" + passes + "db.tls" + wrong);
+        const LoadResult result = files.load(&nothing_known);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at("db.tls").closed);
+        CHECK_FALSE(result.configuration->routers.at("mail").closed);
+    }
+    SECTION("names that findings cut short") {
+        const std::string name(70, 'x');
+        files.put("b.yaml", "tcp: { routers: { mail" + passes + name + wrong);
+        const LoadResult result = files.load(&nothing_known);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.configuration->routers.at(name).closed);
+        files.put("b.yaml", "tcp: { routers: { " + name + "1" + passes + name + "2" + wrong);
+        CHECK_FALSE(files.load(&nothing_known).configuration);
+    }
+    SECTION("a name that cannot be one") {
+        files.put("b.yaml", "tcp: { routers: { db" + passes + "\"db.x@y\"" + wrong);
+        CHECK_FALSE(files.load(&nothing_known).configuration);
+    }
+    SECTION("a name that two files give") {
+        files.main(router("shop", "HostSNI(`shop.example`)"));
+        const LoadResult good = files.load(&nothing_known);
+        REQUIRE(good.configuration);
+        files.put("b.yaml", router("shop", "HostSNI(`evil.example`)"));
+        CHECK_FALSE(files.load(&nothing_known).configuration);
+        CHECK_FALSE(files.again(good).configuration);
+    }
+    SECTION("a name that stands twice in a file") {
+        files.put("b.yaml", "tcp: { routers: { shop" + passes + "shop" + passes + " } }\n");
+        CHECK_FALSE(files.load(&nothing_known).configuration);
+        files.put("b.yaml", "tcp: { routers: { shop" + passes + " } }\n");
+        const LoadResult good = files.load(&nothing_known);
+        REQUIRE(good.configuration);
+        files.put("b.yaml",
+                  "tcp: { routers: { shop: { rule: \"HostSNI(`b.example`)\", service: app, tls: { "
+                  "passthrough: true } }, shop" +
+                      passes + " } }\n");
+        CHECK_FALSE(files.again(good).configuration);
+    }
+}
+
+TEST_CASE("partial: several errors in one object are one object", "[config][files]") {
+    Files files(partial);
+    files.put("a.yaml", service)
+        .put("b.yaml",
+             "tcp: { services: { bad: { loadBalancer: { servers: [{ address: x }, { "
+             "address: y }] } } } }\n");
+    const LoadResult result = files.load(&nothing_known);
+    INFO(findings(result));
+    REQUIRE(result.configuration);
+    CHECK(state_of(result, "tcp.services.bad") == "left out");
+}
+
+TEST_CASE("partial: more errors than are shown are all isolated", "[config][files]") {
+    Files files(partial);
+    constexpr int many = 1'100;
+    std::string routers = "tcp: { routers: { ";
+    for (int i = 0; i < many; ++i) {
+        const std::string name = "r" + std::to_string(i);
+        routers +=
+            name + ": { rule: \"HostSNI(`" + name +
+            ".example`)\", service: app, middlewares: [office], tls: { passthrough: true } }, ";
+    }
+    const std::string office = "tcp: { middlewares: { office: { ipAllowList: { sourceRange: ";
+    files.put("a.yaml", service)
+        .put("b.yaml", office + "[192.0.2.0/24] } } } }\n")
+        .put("c.yaml", routers + "} }\n");
+    const LoadResult good = files.load(&nothing_known);
+    REQUIRE(good.configuration);
+    files.put("b.yaml", office + "[x] } } } }\n");
+    const auto all_closed = [&](const LoadResult& result) {
+        REQUIRE(result.configuration);
+        const auto& all = result.configuration->routers;
+        CHECK(all.size() == many);
+        CHECK(std::all_of(
+            all.begin(), all.end(), [](const auto& router) { return router.second.closed; }));
+        CHECK(result.isolated.size() >= many);
+        CHECK(result.findings.size() <= 1'001);
+    };
+    all_closed(files.load(&nothing_known));
+    files.remove("b.yaml");
+    all_closed(files.again(good));
+    // People see as much as before.
+    const LoadResult refused = files.load();
+    CHECK(refused.findings.size() == 1'001);
+    CHECK(refused.errors == many);
+}
+
+TEST_CASE("partial: more errors than can be held refuse everything", "[config][large]") {
+    Files files(partial);
+    const auto with_errors = [&](int count) {
+        std::string ranges = "x";
+        for (int i = 1; i < count; ++i) ranges += ", x";
+        files.put(
+            "a.yaml",
+            "tcp: { middlewares: { m: { ipAllowList: { sourceRange: [" + ranges + "] } } } }\n");
+        return files.load(&nothing_known);
+    };
+    CHECK(with_errors(100'000).configuration);
+    CHECK_FALSE(with_errors(100'001).configuration);
+}
+
+TEST_CASE("partial: advice is given on what is applied", "[config][files]") {
+    Files files(partial);
+    files.put("a.yaml", service)
+        .put("b.yaml", router("shop", "HostSNI(`shop.example`)"))
+        .put("c.yaml", router("shop2", "HostSNI(`shop.example`)"))
+        .put("d.yaml", "tcp: { services: { bad: {} } }\n");
+    const LoadResult result = files.load(&nothing_known);
+    INFO(findings(result));
+    REQUIRE(result.configuration);
+    CHECK_THAT(findings(result), ContainsSubstring("same-rule"));
 }
