@@ -49,11 +49,11 @@ Result<const model::CertResolver*> pick_resolver(const model::Configuration& con
 }
 
 /// Gives the items of one source, a batch at a time, so that memory stays bounded.
-class Source {
+class ImportSource {
  public:
-    [[nodiscard]] static Result<Source> open(const ImportOptions& options,
-                                             const std::string& resolver) {
-        Source source;
+    [[nodiscard]] static Result<ImportSource> open(const ImportOptions& options,
+                                                   const std::string& resolver) {
+        ImportSource source;
         if (!options.acme_json.empty()) {
             const auto text = control::read_text_file(options.acme_json, acme_json_size_max);
             if (!text) return text.error();
@@ -173,7 +173,7 @@ void print_json(const std::vector<control::ImportLine>& lines, const std::string
 /// All items into the store, batch by batch.
 Result<std::vector<control::ImportLine>> take(store::Store& store,
                                               Executor& executor,
-                                              Source& source,
+                                              ImportSource& source,
                                               const control::ImportTarget& target) {
     const auto stored = store.certificates();
     if (!stored) return stored.error();
@@ -256,7 +256,7 @@ class Delivery {
 /// All items to the process that owns the store, which checks, stores and serves them.
 Result<std::vector<control::ImportLine>> hand_over(Running& running,
                                                    const std::string& resolver,
-                                                   Source& source) {
+                                                   ImportSource& source) {
     std::vector<control::ImportLine> lines;
     Delivery delivery(running, resolver);
     for (;;) {
@@ -288,8 +288,8 @@ int certs_import(const Common& common, const ImportOptions& options) {
     }
     const auto resolver = pick_resolver(*loaded.configuration, options.resolver);
     if (!resolver) return complain(app::exit_code::usage, resolver.error().message);
-    auto source =
-        Source::open(options, options.resolver.empty() ? (*resolver)->name : options.resolver);
+    auto source = ImportSource::open(
+        options, options.resolver.empty() ? (*resolver)->name : options.resolver);
     if (!source) return complain(1, source.error().message);
 
     const std::string& path = loaded.configuration->storage;

@@ -14,16 +14,16 @@
 namespace mesh::cli {
 namespace {
 
-constexpr const char* candidates[] = {
+constexpr const char* default_paths[] = {
     "/etc/mesh/mesh.yaml", "/etc/mesh/mesh.yml", "/etc/mesh/mesh.toml"};
 
 /// $MESH_CONFIG, else the first of the standard places that exists, else the first of them.
 std::string default_config() {
     if (const char* const named = std::getenv("MESH_CONFIG"); named != nullptr && *named != '\0')
         return named;
-    for (const char* const path : candidates)
+    for (const char* const path : default_paths)
         if (::access(path, F_OK) == 0) return path;
-    return candidates[0];
+    return default_paths[0];
 }
 
 /// Commands of later versions: named, so that nobody mistakes them for a typo.

@@ -11,7 +11,7 @@
 namespace mesh::cli {
 namespace {
 
-using Source = PresentedCertificate::Source;
+using Shown = PresentedCertificate::Source;
 
 constexpr std::size_t rule_shown = 200;
 /// More of them than anybody reads; --json has them all.
@@ -38,19 +38,19 @@ std::string life_of(const PresentedCertificate& certificate) {
 
 std::string certificate_text(const PresentedCertificate& certificate) {
     switch (certificate.source) {
-        case Source::server:
+        case Shown::server:
             return "the server's own: TLS is passed through";
-        case Source::file:
+        case Shown::file:
             return life_of(certificate) + " (" + certificate.file + ')';
-        case Source::store:
+        case Shown::store:
             return life_of(certificate) + " (store)";
-        case Source::generated:
+        case Shown::generated:
             return "the default one: " + life_of(certificate) + " (store)";
-        case Source::fallback:
+        case Shown::fallback:
             return "the default one: " + certificate.file;
-        case Source::self_signed:
+        case Shown::self_signed:
             return "the default one: self-signed, made at the start";
-        case Source::refused:
+        case Shown::refused:
             return std::string(certificate.wanted != nullptr ? "none yet" : "none") +
                    ": refused with the alert unrecognized_name";
     }
