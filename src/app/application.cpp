@@ -118,6 +118,7 @@ std::optional<int> Application::start() {
     start_certificate_side();
     watch_expiry();
     begin_to_watch();
+    find_kept_configuration();
     keep_configuration();
     remind_of_stand_in();
     return std::nullopt;
