@@ -181,6 +181,9 @@ def test_a_pair_that_arrives_after_the_file_that_names_it(env, certificates):
     folder.mkdir()
     (folder / "certificates.yaml").write_text(tls)
     mesh = env.mesh(main_file(env, directory="conf.d"))
+    # What is written right after the start is read with it; this is not.
+    (folder / "one.yaml").write_text(router("one", "one.example"))
+    wait_until(lambda: serves(env, "one.example", trust), 15, "the router of a file that is right")
     later = env.directory / "later"
     (folder / "new.yaml").write_text(
         f"tls: {{ certificates: [{{ certFile: '{later}/pair.pem', keyFile: '{later}/pair.key' }}] }}\n"
