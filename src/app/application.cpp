@@ -118,6 +118,7 @@ std::optional<int> Application::start() {
     start_certificate_side();
     watch_expiry();
     begin_to_watch();
+    find_kept_configuration();
     keep_configuration();
     remind_of_stand_in();
     return std::nullopt;
@@ -314,6 +315,7 @@ void Application::watch_expiry() {
 void Application::open_control_socket() {
     reload_ = std::make_unique<Reload>(
         loop_,
+        log_,
         [this] { return prepare_reading(); },
         [this](FreshConfiguration fresh) { return apply(std::move(fresh)); });
     listen_for_commands();
@@ -323,7 +325,8 @@ void Application::open_control_socket() {
 void Application::listen_for_commands() {
     const ControlPaths paths = control_paths(configuration_.storage, runtime_directory());
     std::unique_ptr<ControlEndpoint>& endpoint = endpoints_[paths.socket];
-    if (endpoint) return;
+    if (endpoint && endpoint->listens()) return;
+    endpoint.reset();
     Controlled& process = *this;
     endpoint = std::make_unique<ControlEndpoint>(paths, process, loop_, clock_, log_);
 }

@@ -93,12 +93,15 @@ class Application final : private Controlled {
     [[nodiscard]] static FreshConfiguration read_configuration(const ReadingFrom& from);
     [[nodiscard]] ReloadOutcome apply(FreshConfiguration fresh);
     [[nodiscard]] ReloadOutcome refuse(config::LoadResult result, bool asked);
-    [[nodiscard]] std::vector<config::Finding> switch_to(const FreshConfiguration& fresh);
+    [[nodiscard]] std::vector<config::Finding> switch_to(FreshConfiguration& fresh);
     void put_file_certificates(const TlsFiles& files);
     void remove_file_certificates(const TlsFiles& files);
     [[nodiscard]] bool changes_nothing(const FreshConfiguration& fresh) const;
     void note_kept(const TlsFiles& files);
     void note_isolated(const config::LoadResult& result);
+    void tell_refused(const config::LoadResult& result);
+    void forget_refused(bool asked);
+    void find_kept_configuration();
     void keep_configuration();
     void remind_of_stand_in();
     void begin_to_watch();
@@ -124,6 +127,7 @@ class Application final : private Controlled {
 
     std::string path_;  ///< of the configuration file, absolute
     std::string sha256_;
+    std::string kept_sha256_;  ///< of what the store was given last; empty: none
     ConfigurationTexts texts_;
     std::shared_ptr<const config::Draft> draft_;
     std::vector<config::Isolated> isolated_;

@@ -122,6 +122,8 @@ struct Application::ReadingFrom {
     std::string path;
     bool asked;
     std::optional<std::string> main_text;  ///< instead of the file's: nobody asked for that
+    /// Likewise, where providers.file is not watched.
+    std::optional<std::vector<config::NamedText>> provider_files;
     TlsFiles files;
     std::shared_ptr<const config::Draft> last_good;
     model::Configuration running;  ///< what a restart is needed for
@@ -135,10 +137,13 @@ struct Application::ReadingFrom {
 /// All who have asked until now share it.
 Reload::Read Application::prepare_reading() {
     const bool asked = std::exchange(asked_, false);
+    const auto& provider = configuration_.file_provider;
+    const bool follows = asked || !provider || provider->watch;
     return [from = std::make_shared<const ReadingFrom>(
                 ReadingFrom{path_,
                             asked,
-                            asked ? std::nullopt : std::optional<std::string>(texts_.main),
+                            asked ? std::nullopt : std::optional(texts_.main),
+                            follows ? std::nullopt : std::optional(texts_.provider_files),
                             files_,
                             draft_,
                             restart_options(configuration_),
@@ -158,6 +163,7 @@ FreshConfiguration Application::read_configuration(const ReadingFrom& from) {
     context.last_good = from.last_good;
     context.keep_pairs = !from.asked;
     if (from.main_text) context.main_text = &*from.main_text;
+    if (from.provider_files) context.provider_files = &*from.provider_files;
     fresh.loaded = load_configuration(from.path, context);
     config::LoadResult& result = fresh.loaded.result;
     if (!result.configuration) return fresh;
@@ -197,7 +203,8 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     note_kept(fresh.loaded.files);
     note_isolated(result);
     if (changes_nothing(fresh)) {
-        if (!refused_asked_) refused_.reset();
+        forget_refused(false);
+        keep_configuration();
         return {true, std::move(result.findings), std::move(result.summary)};
     }
     fresh.loaded.files.keep_ids(files_, next_file_id_);
@@ -215,7 +222,7 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     draft_ = std::move(result.draft);
     refused_files_.clear();
     applied_ = clock_.now();
-    refused_.reset();
+    forget_refused(fresh.asked);
     if (fresh.asked) stand_in_.reset();
     if (const Status resolving = names_->set_hosts(host_names(configuration_)); !resolving)
         log_.error("names_unresolved",
@@ -240,7 +247,7 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
 /// The data path, in an order that leaves no moment without a certificate: what comes is there
 /// before the routes that want it, what goes stays until they are gone. With findings nothing has
 /// changed.
-std::vector<config::Finding> Application::switch_to(const FreshConfiguration& fresh) {
+std::vector<config::Finding> Application::switch_to(FreshConfiguration& fresh) {
     const TlsFiles& files = fresh.loaded.files;
     put_file_certificates(files);
     std::vector<config::Finding> findings;
@@ -251,7 +258,8 @@ std::vector<config::Finding> Application::switch_to(const FreshConfiguration& fr
     };
     const auto& entry_points = fresh.loaded.result.configuration->entry_points;
     try {
-        for (const proxy::BindFailure& failure : data_plane_->apply(fresh.snapshot))
+        for (const proxy::BindFailure& failure :
+             data_plane_->apply(fresh.snapshot, [&] { adopt_store(fresh); }))
             add(config::codes::cannot_bind,
                 failure.message,
                 entry_points.at(failure.entry_point).at);
@@ -358,9 +366,23 @@ void Application::watch_files() {
     watcher_->watch(watched_files(configuration_, files_, refused_files_));
 }
 
-/// For a start with --last-good.
+/// What somebody asked for stays refused until somebody asks again.
+void Application::forget_refused(bool asked) {
+    if (asked || !refused_asked_) refused_.reset();
+}
+
+/// The store holds it from the last run, perhaps.
+void Application::find_kept_configuration() {
+    if (!store_) return;
+    const auto record = record_of(path_, texts_, applied_);
+    const auto stored = store_->configuration();
+    if (record && stored && *stored && same_files(**stored, *record)) kept_sha256_ = sha256_;
+}
+
+/// For a start with --last-good: what is right as a whole.
 void Application::keep_configuration() {
-    if (!store_ || stand_in_) return;
+    if (!store_ || stand_in_ || !isolated_.empty() || kept_sha256_ == sha256_) return;
+    kept_sha256_ = sha256_;
     auto record = record_of(path_, texts_, applied_);
     if (!record) {
         log_.warn("configuration_not_kept",
@@ -368,13 +390,11 @@ void Application::keep_configuration() {
                   {{"bytes_max", std::uint64_t{kept_configuration_max}}});
         return;
     }
-    if (const auto stored = store_->configuration();
-        stored && *stored && same_files(**stored, *record))
-        return;
     store_->apply({store::PutConfiguration{std::move(*record)}},
                   loop_,
                   [this](const Result<store::Applied>& done) {
                       if (done) return;
+                      kept_sha256_.clear();  // the next reload tries again
                       log_.warn("configuration_not_kept",
                                 "the store does not take the configuration: run --last-good would "
                                 "start on the one before",
@@ -402,6 +422,16 @@ ReloadOutcome Application::refuse(config::LoadResult result, bool asked) {
         line.excerpt.clear();
         refused.errors.push_back(config::render(line));
     }
+    // Files that changed, and nothing about the errors with them, are not worth the lines again.
+    const bool known = !asked && refused_ && refused_->summary == refused.summary &&
+                       refused_->errors == refused.errors;
+    refused_ = std::move(refused);
+    if (!known) tell_refused(result);
+    return {false, std::move(result.findings), std::move(result.summary)};
+}
+
+void Application::tell_refused(const config::LoadResult& result) {
+    const RefusedReload& refused = *refused_;
     log_.error("reload_refused",
                "the configuration is not applied; what ran before goes on",
                {{"file", path_},
@@ -410,8 +440,6 @@ ReloadOutcome Application::refuse(config::LoadResult result, bool asked) {
                 {"first", refused.errors.empty() ? std::string{} : refused.errors.front()}});
     for (const std::string& error : refused.errors)
         log_.error("reload_finding", error, {{"file", path_}});
-    refused_ = std::move(refused);
-    return {false, std::move(result.findings), std::move(result.summary)};
 }
 
 ProcessStatus Application::status() const {

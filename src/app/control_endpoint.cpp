@@ -1,5 +1,6 @@
 #include "app/control_endpoint.hpp"
 
+#include <exception>
 #include <utility>
 
 namespace mesh::app {
@@ -20,16 +21,24 @@ ControlEndpoint::ControlEndpoint(
                  {{"path", paths.socket}, {"error", bound.error().message}});
         return;
     }
-    server_.emplace(
-        std::move(*bound),
-        ipc::ServerSettings{},
-        [this, &control](std::string request, ipc::Reply reply) {
-            control.post([this, request = std::move(request), reply = std::move(reply)] {
-                commands_.run(request, reply);
-            });
-        },
-        clock,
-        log);
+    try {
+        server_.emplace(
+            std::move(*bound),
+            ipc::ServerSettings{},
+            [this, &control](std::string request, ipc::Reply reply) {
+                control.post([this, request = std::move(request), reply = std::move(reply)] {
+                    commands_.run(request, reply);
+                });
+            },
+            clock,
+            log);
+    } catch (const std::exception& error) {
+        // No thread or descriptor is left: not worth the connections that are served.
+        log.error("control_socket_failed",
+                  "commands cannot reach this process; signals still do",
+                  {{"path", paths.socket}, {"error", error.what()}});
+        return;
+    }
     log.debug("control_socket", "commands are taken here", {{"path", paths.socket}});
     if (paths.link.empty()) return;
     if (const Status linked = ipc::point_to(paths.link, paths.socket); !linked)

@@ -10,8 +10,8 @@
 
 namespace mesh::app {
 
-/// The control socket of this process. Where it cannot be made the log says why, once, and mesh
-/// serves without: SIGHUP and SIGTERM still work.
+/// The control socket of this process. Where it cannot be made the log says why and mesh serves
+/// without: SIGHUP and SIGTERM still work.
 class ControlEndpoint {
  public:
     /// Listens at once; requests are run on `control`, whose tasks must not outlive this object.
@@ -20,6 +20,7 @@ class ControlEndpoint {
                     Executor& control,
                     const Clock& clock,
                     Log& log);
+    [[nodiscard]] bool listens() const { return server_.has_value(); }
 
  private:
     ControlCommands commands_;

@@ -32,7 +32,7 @@ class Reader {
         const std::size_t known_findings = files_.findings.size();
         certs::CredentialPtr read = read_pair(from, content);
         if (read || !keep_) return read;
-        const FileCertificate* const old = pair_before(from.cert_file);
+        const FileCertificate* const old = pair_before(from);
         if (old == nullptr) return nullptr;
         keep_what_was(from.cert_file, known_findings);
         content = old->content;
@@ -50,6 +50,10 @@ class Reader {
         if (files_.findings.size() == known_findings || !keep_) return pem;
         const auto old = before_.client_ca_pem.find(name);
         if (name.empty() || old == before_.client_ca_pem.end()) return pem;
+        // Another list of files is another decision on who may come in.
+        if (const auto from = before_.client_ca_files.find(name);
+            from == before_.client_ca_files.end() || from->second != paths)
+            return pem;
         keep_what_was(paths.front(), known_findings);
         return old->second;
     }
@@ -109,11 +113,15 @@ class Reader {
         return all;
     }
 
-    const FileCertificate* pair_before(const std::string& cert_file) {
+    const FileCertificate* pair_before(const model::CertificateFile& from) {
         for (const FileCertificate& certificate : before_.certificates)
-            if (certificate.file == cert_file) return &certificate;
-        if (!before_.default_credential || before_.default_file != cert_file) return nullptr;
-        old_default_ = {nullptr, before_.default_credential, cert_file, before_.default_content};
+            if (certificate.file == from.cert_file && certificate.key_file == from.key_file)
+                return &certificate;
+        if (!before_.default_credential || before_.default_file != from.cert_file ||
+            before_.default_key_file != from.key_file)
+            return nullptr;
+        old_default_ = {
+            nullptr, before_.default_credential, from.cert_file, before_.default_content};
         return &old_default_;
     }
 
@@ -178,6 +186,21 @@ std::vector<std::vector<HostPattern>> TlsFiles::valid_names(WallTime now) const 
     return names;
 }
 
+std::set<std::string> TlsFiles::held() const {
+    std::set<std::string> files;
+    for (const FileCertificate& certificate : certificates) {
+        files.insert(certificate.file);
+        files.insert(certificate.key_file);
+    }
+    if (default_credential) {
+        files.insert(default_file);
+        files.insert(default_key_file);
+    }
+    for (const auto& [name, paths_of_name] : client_ca_files)
+        files.insert(paths_of_name.begin(), paths_of_name.end());
+    return files;
+}
+
 void TlsFiles::keep_ids(const TlsFiles& before, certs::CertificateId& next) {
     std::map<std::string, const FileCertificate*> known;
     for (const FileCertificate& certificate : before.certificates)
@@ -218,13 +241,17 @@ TlsFiles load_tls_files(const model::Configuration& configuration,
     for (const model::CertificateFile& from : configuration.certificates) {
         Bytes content;
         if (auto credential = reader.credential(from, content)) {
-            files.certificates.push_back(
-                {file_entry(id, credential->facts()), credential, from.cert_file, content});
+            files.certificates.push_back({file_entry(id, credential->facts()),
+                                          credential,
+                                          from.cert_file,
+                                          content,
+                                          from.key_file});
             --id;
         }
     }
     if (configuration.default_certificate) {
         files.default_file = configuration.default_certificate->cert_file;
+        files.default_key_file = configuration.default_certificate->key_file;
         files.default_credential =
             reader.credential(*configuration.default_certificate, files.default_content);
     }
@@ -233,7 +260,9 @@ TlsFiles load_tls_files(const model::Configuration& configuration,
         std::string pem = reader.authorities(
             options.client_auth.ca_files, options.at, "clientAuth.caFiles", name);
         if (files.findings.size() == known_findings) reader.try_options(options, pem);
-        if (!pem.empty()) files.client_ca_pem[name] = std::move(pem);
+        if (pem.empty()) continue;
+        files.client_ca_pem[name] = std::move(pem);
+        files.client_ca_files[name] = options.client_auth.ca_files;
     }
     for (const auto& [name, resolver] : configuration.resolvers)
         (void)reader.authorities(resolver.ca_certificates, resolver.at, "caCertificates");

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,21 +17,26 @@ struct FileCertificate {
     certs::CredentialPtr credential;
     std::string file = {};  ///< certFile
     Bytes content = {};     ///< SHA-256 of both files
+    std::string key_file = {};
 };
 
 /// Everything the TLS side reads from files named in the configuration.
 struct TlsFiles {
-    std::vector<FileCertificate> certificates;         ///< tls.certificates
-    certs::CredentialPtr default_credential;           ///< null: none configured
-    Bytes default_content;                             ///< SHA-256 of its files
-    std::string default_file;                          ///< certFile
-    std::map<std::string, std::string> client_ca_pem;  ///< by tls.options name
+    std::vector<FileCertificate> certificates;                        ///< tls.certificates
+    certs::CredentialPtr default_credential;                          ///< null: none configured
+    Bytes default_content;                                            ///< SHA-256 of its files
+    std::string default_file;                                         ///< certFile
+    std::string default_key_file;                                     ///< keyFile
+    std::map<std::string, std::string> client_ca_pem;                 ///< by tls.options name
+    std::map<std::string, std::vector<std::string>> client_ca_files;  ///< likewise
     std::vector<config::Finding> findings;  ///< an error for each file or option not usable
-    std::vector<std::string> paths;         ///< of all files looked at, readable or not
+    std::vector<std::string> paths;         ///< of all files named, readable or not
     /// Why files are not followed although they changed, by the file: what they held before is
     /// used.
     std::map<std::string, std::string> kept;
 
+    /// The files whose content is in here.
+    [[nodiscard]] std::set<std::string> held() const;
     /// Null when there is none of this id.
     [[nodiscard]] const FileCertificate* find(certs::CertificateId id) const;
     /// Names of the certificates valid at `now`: no certificate is ordered for them.
@@ -45,7 +51,8 @@ struct TlsFiles {
 /// Reads and parses them all, those that nothing uses yet too, and tries all TLS options; blocking.
 /// An expired certificate is a warning, not an error. Pairs whose content `before` has are not
 /// parsed again. With `keep`, files that cannot be used now (a certificate whose key has not come
-/// yet, say) are no error where `before` has what they held: that goes on, and `kept` says so.
+/// yet, say) are no error where `before` has what these same files held: that goes on, and `kept`
+/// says so.
 [[nodiscard]] TlsFiles load_tls_files(const model::Configuration& configuration,
                                       WallTime now,
                                       const TlsFiles& before = {},

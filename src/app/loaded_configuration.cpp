@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <string_view>
 
 namespace mesh::app {
@@ -44,6 +45,11 @@ void load_with_files(LoadedConfiguration& loaded,
     config::Isolation isolation{context.last_good, {}};
     config::LoadOptions options{
         config::process_environment, false, &isolation, context.provider_files};
+    std::set<std::string> held;
+    if (context.keep_pairs && context.files != nullptr) {
+        held = context.files->held();
+        options.known_files = &held;
+    }
     const WallTime now = SystemClock().now();
     const TlsFiles none;
     for (int round = 0; round < rounds_max; ++round) {
@@ -85,6 +91,12 @@ LoadedConfiguration load_configuration(const std::string& path, const LoadContex
         loaded.texts.main = std::move(*text);
     }
     load_with_files(loaded, path, context);
+    // What is missing now is watched too: it may come.
+    const std::vector<std::string>& named = loaded.result.named_files;
+    std::vector<std::string>& paths = loaded.files.paths;
+    paths.insert(paths.end(), named.begin(), named.end());
+    std::sort(paths.begin(), paths.end());
+    paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
     loaded.texts.provider_files = std::move(loaded.result.provider_files);
     loaded.sha256 = hash_of(loaded.texts);
     return loaded;

@@ -2,11 +2,13 @@
 #include "app/loaded_configuration.hpp"
 #include "base/clock.hpp"
 #include "base/executor.hpp"
+#include "base/log.hpp"
 #include "observe/log_output.hpp"
 #include "proxy/snapshot.hpp"
 #include "store/store.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,7 +36,8 @@ struct ReloadOutcome {
 
 /// Lets the configuration be read on a thread of its own (disks and name servers may be slow) and
 /// applied on the executor, one reading at a time. Who asks while one goes on shares the next,
-/// which begins after it: what is applied was on disk when it was asked for.
+/// which begins after it: what is applied was on disk when it was asked for. Nobody waits for a
+/// reading that hangs; it is applied when it ends after all.
 class Reload {
  public:
     /// Owns all it uses: a disk that hangs may keep it longer than the rest of the process lives.
@@ -50,7 +53,14 @@ class Reload {
     /// How long the end waits for a reading.
     static constexpr std::chrono::milliseconds patience{500};
 
-    Reload(Executor& executor, Prepare prepare, Apply apply);
+    /// A reading that takes longer hangs.
+    static constexpr std::chrono::milliseconds hang_time{30'000};
+
+    Reload(Executor& executor,
+           Log& log,
+           Prepare prepare,
+           Apply apply,
+           std::chrono::milliseconds hangs_after = hang_time);
     /// A reading that goes on is left to itself after `patience`.
     ~Reload();
     Reload(const Reload&) = delete;
@@ -67,11 +77,19 @@ class Reload {
     class Way;
     void begin();
     void finish(FreshConfiguration fresh);
+    [[nodiscard]] ReloadOutcome apply(FreshConfiguration fresh);
+    void give_up_waiting(std::uint64_t reading);
+    [[nodiscard]] ReloadOutcome still_hangs() const;
 
+    Log& log_;
     Prepare prepare_;
     Apply apply_;
+    const std::chrono::milliseconds hangs_after_;
     std::shared_ptr<Way> way_;  ///< shared with the thread that reads
     bool reading_ = false;
+    std::uint64_t readings_ = 0;  ///< begun
+    bool hangs_ = false;
+    bool again_ = false;  ///< somebody asked while it hung
     std::vector<Done> current_;
     std::vector<Done> next_;
 };

@@ -65,7 +65,10 @@ std::optional<ParsedTree> parse(const Source& source) {
 class Loading {
  public:
     Loading(std::string_view text, const std::string& file, const LoadOptions& options)
-        : options_(options), problems_(held_max()), main_(source_of(file, text)) {}
+        : options_(options),
+          problems_(held_max()),
+          main_(source_of(file, text)),
+          named_{options.known_files, {}} {}
 
     LoadResult run() {
         const auto parsed = parse(main_);
@@ -74,7 +77,7 @@ class Loading {
         add_provider_files();
         add_label_files();
         const bool isolates = provider_ && provider_->partial && options_.isolation != nullptr;
-        auto configuration = isolates ? resolve_isolated() : resolve(main_, *draft_);
+        auto configuration = isolates ? resolve_isolated() : resolve(main_, *draft_, named_);
         if (configuration) configuration->file_provider = provider_;
         return finish(std::move(configuration));
     }
@@ -136,7 +139,7 @@ class Loading {
         std::optional<model::Configuration> as_written;
         for (int turn = 0; turn < turns_max; ++turn) {
             problems_ = Problems(held_max());
-            auto configuration = resolve(main_, *draft_, Lint::when_right);
+            auto configuration = resolve(main_, *draft_, named_, Lint::when_right);
             all_known = all_known && !problems_.hides_errors();
             std::vector<Finding> found = problems_.take_held();
             if (turn == 0) {
@@ -198,6 +201,7 @@ class Loading {
         result.findings = problems_.take();
         result.summary = summary_of(result, {});
         result.provider_files = std::move(files_);
+        result.named_files = std::move(named_.paths);
         result.isolated = std::move(isolated_);
         if (result.configuration) result.draft = std::move(draft_);
         return result;
@@ -211,6 +215,7 @@ class Loading {
     std::shared_ptr<Draft> draft_;
     std::optional<model::FileProvider> provider_;
     std::vector<NamedText> files_;
+    NamedFiles named_;
     std::vector<Isolated> isolated_;
 };
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,9 @@ struct LoadOptions {
     const Isolation* isolation = nullptr;
     /// The files of providers.file as they were kept, instead of those on disk.
     const std::vector<NamedText>* provider_files = nullptr;
+    /// Files with certificates, keys and CAs that the caller reads himself and has read before:
+    /// whether they can be read now is left to him.
+    const std::set<std::string>* known_files = nullptr;
     std::vector<LabelFileName> label_files = {};
     std::vector<std::string> label_prefixes = {"mesh"};
 };
@@ -78,6 +82,7 @@ struct LoadResult {
     std::string storage;
     std::string file;                       ///< as it was named
     std::vector<NamedText> provider_files;  ///< as they were read, sorted
+    std::vector<std::string> named_files;   ///< certificates, keys, CAs; readable or not
     std::vector<Isolated> isolated;         ///< by `onError: partial`
     std::shared_ptr<const Draft> draft;     ///< what was applied, for the next Isolation
     std::size_t errors = 0;                 ///< all, also those not among the findings

@@ -45,6 +45,8 @@ std::string Resolution::readable_file(const Text& path, bool secret) const {
         return {};
     }
     std::string absolute = absolute_path(path.value, folder_of(path));
+    files_.paths.push_back(absolute);
+    if (files_.known != nullptr && files_.known->contains(absolute)) return absolute;
     if (const auto readable = check_readable(absolute); !readable) {
         const bool bearable =
             secret && source_.no_secrets && readable.error().code == Errc::not_found;
@@ -97,9 +99,9 @@ void resolve_log(Resolution& resolution) {
             absolute_path(draft.file_path->value, resolution.folder_of(*draft.file_path));
 }
 
-model::Configuration resolve(const Source& source, Draft draft, Lint when) {
+model::Configuration resolve(const Source& source, Draft draft, NamedFiles& files, Lint when) {
     inherit_from_entry_points(draft, source.problems);
-    Resolution resolution(source, draft);
+    Resolution resolution(source, draft, files);
     resolve_entry_points(resolution);
     resolve_resolvers(resolution);
     resolve_services(resolution);

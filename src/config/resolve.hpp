@@ -19,10 +19,18 @@ inline constexpr std::string_view file_provider = "file";
 /// that is qualified already stays, but for "@file".
 [[nodiscard]] std::string qualified_name(std::string_view name, std::string_view provider);
 
+/// Certificates, keys and CAs that a configuration names.
+struct NamedFiles {
+    /// They are not looked at: whoever asks reads them himself, and knows what they held.
+    const std::set<std::string>* known = nullptr;
+    std::vector<std::string> paths;  ///< all, readable or not
+};
+
 /// What the parts of the resolution share.
 class Resolution {
  public:
-    Resolution(const Source& source, const Draft& draft) : source_(source), draft_(draft) {}
+    Resolution(const Source& source, const Draft& draft, NamedFiles& files)
+        : source_(source), draft_(draft), files_(files) {}
 
     [[nodiscard]] const Source& source() const { return source_; }
     [[nodiscard]] const Draft& draft() const { return draft_; }
@@ -69,6 +77,7 @@ class Resolution {
 
     const Source& source_;
     const Draft& draft_;
+    NamedFiles& files_;
     std::size_t comparisons_left_ = 200'000;
 };
 
@@ -98,6 +107,7 @@ enum class Lint { always, when_right };
 /// All of the above, after routers have taken what they leave to their entry points.
 [[nodiscard]] model::Configuration resolve(const Source& source,
                                            Draft draft,
+                                           NamedFiles& files,
                                            Lint when = Lint::always);
 
 }  // namespace mesh::config

@@ -46,6 +46,8 @@ struct LogWriter::State {
     /// What the output takes now; waits a while for it, not for ever.
     void write_some();
     void open_anew();
+    /// The output does not take the rest of the batch, and another one waits.
+    void leave_blocked_output();
     std::vector<LogRing*> rings_now();
     void wait(milliseconds time);
     [[nodiscard]] bool out_of_time() const;
@@ -137,6 +139,7 @@ void LogWriter::State::write_some() {
         std::string_view(batch).substr(batch_written, before - rest.size());
     batch_written += tried.size();
     if (outcome == LogOutput::Outcome::written) output_works = true;
+    if (outcome == LogOutput::Outcome::would_block) return leave_blocked_output();
     if (outcome == LogOutput::Outcome::failed) {
         output_works = false;
         lines_lost += static_cast<std::uint64_t>(std::count(tried.begin(), tried.end(), '\n'));
@@ -148,12 +151,24 @@ void LogWriter::State::write_some() {
     }
 }
 
+void LogWriter::State::leave_blocked_output() {
+    {
+        const std::lock_guard lock(mutex);
+        if (!chosen_anew) return;
+    }
+    const std::string_view rest = std::string_view(batch).substr(batch_written);
+    lines_lost += static_cast<std::uint64_t>(std::count(rest.begin(), rest.end(), '\n'));
+    batch.clear();
+    batch_written = 0;
+}
+
 void LogWriter::State::open_anew() {
     {
         const std::lock_guard lock(mutex);
         if (auto chosen = std::exchange(chosen_anew, std::nullopt)) {
             settings = std::move(chosen->first);
             output = std::move(chosen->second);
+            output_works = true;
         }
         if (!std::exchange(reopen_asked, false)) return;
     }

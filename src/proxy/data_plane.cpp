@@ -161,13 +161,15 @@ void DataPlane::start() {
     }
 }
 
-std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>& snapshot) {
+std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>& snapshot,
+                                          const std::function<void()>& before_routes) {
     const std::lock_guard lock(state_->applying);
     if (snapshot == state_->snapshot) return {};
     BoundAddresses::Change change =
         state_->bound.prepare(*snapshot, state_->crews.size(), state_->settings.limits.backlog);
     if (!change.failures.empty()) return std::move(change.failures);
     const auto views = state_->make_views(snapshot);
+    if (before_routes) before_routes();
 
     const SteadyTime now = state_->settings.clock->steady_now();
     const SteadyTime ends =

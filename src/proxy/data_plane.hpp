@@ -81,9 +81,12 @@ class DataPlane {
     /// Replaces the snapshot. New addresses are bound first, on every worker; where one cannot be,
     /// all failures come back, and nothing has changed. Addresses that are gone are accepted on no
     /// more; the established connections of removed routers and entry points are treated as
-    /// onRemove says. The snapshot that is in force already changes nothing. Throws when there is
-    /// no memory for it; then nothing has changed either. One thread at a time.
-    [[nodiscard]] std::vector<BindFailure> apply(const std::shared_ptr<const Snapshot>& snapshot);
+    /// onRemove says. `before_routes` runs when nothing can be refused any more, and what it gives
+    /// the data plane is there before the routes. The snapshot that is in force already changes
+    /// nothing. Throws when there is no memory for it; then nothing has changed either. One thread
+    /// at a time.
+    [[nodiscard]] std::vector<BindFailure> apply(const std::shared_ptr<const Snapshot>& snapshot,
+                                                 const std::function<void()>& before_routes = {});
     void put_certificate(const certs::EntryPtr& entry, const certs::CredentialPtr& credential);
     /// Many at once, before start: the start-up index.
     void put_certificates(std::vector<certs::EntryPtr> entries);

@@ -1,6 +1,7 @@
 #include "proxy/listener.hpp"
 
 #include <cerrno>
+#include <exception>
 #include <new>
 #include <sys/socket.h>
 #include <system_error>
@@ -97,7 +98,11 @@ void Listener::resume_if_due() {
 }
 
 void Listener::close() {
-    for (int i = 0; i < backlog_ && accept_one() == Accepted::one; ++i) {
+    try {
+        for (int i = 0; i < backlog_ && accept_one() == Accepted::one; ++i) {
+        }
+    } catch (const std::exception& error) {
+        sink_.on_accept_paused(*entry_point_, error.what());  // what waits there still is lost
     }
     resume_at_ = SteadyTime::max();
     socket_.reset();

@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <algorithm>
+#include <exception>
 
 namespace mesh::proxy {
 
@@ -58,14 +59,22 @@ std::size_t Worker::end_all() {
 
 void Worker::listen(ListenerChange::Opened opened) {
     Listener::Sink& sink = *this;
-    listeners_.emplace(opened.id,
-                       std::make_unique<Listener>(loop_,
-                                                  *settings_.admission,
-                                                  sink,
-                                                  std::move(opened.entry_point),
-                                                  std::move(opened.socket),
-                                                  settings_.limits.backlog,
-                                                  settings_.limits.accept_pause));
+    const LifetimePtr entry_point = opened.entry_point;
+    try {
+        listeners_.emplace(opened.id,
+                           std::make_unique<Listener>(loop_,
+                                                      *settings_.admission,
+                                                      sink,
+                                                      std::move(opened.entry_point),
+                                                      std::move(opened.socket),
+                                                      settings_.limits.backlog,
+                                                      settings_.limits.accept_pause));
+    } catch (const std::exception& error) {
+        // The other workers listen there too, unless they fail as well; what is served goes on.
+        log().error("listener_failed",
+                    "a worker does not listen to an entry point",
+                    {{"entry_point", entry_point->name()}, {"reason", error.what()}});
+    }
 }
 
 void Worker::follow(ListenerChange listeners, std::shared_ptr<const RoutingView> view) {

@@ -38,6 +38,7 @@ struct FileWatcher::State {
     void adopt(Watched next);
     void listen();
     void limit(const std::string& why);
+    void expect_look();
     void take_notices();
     void look_if_due();
     void look();
@@ -57,6 +58,7 @@ struct FileWatcher::State {
     // The thread's own.
     Watched watched;
     FileState seen;
+    std::optional<FileState> unsettled;  ///< seen without a notice: perhaps it is being written
     Notifier notifier;
     bool listening = false;
     bool limit_told = false;
@@ -109,22 +111,20 @@ void FileWatcher::State::take_orders() {
 void FileWatcher::State::adopt(Watched next) {
     if (next == watched) return;
     watched = std::move(next);
+    unsettled.reset();
     // Listening comes first: what changes between the two is seen twice rather than not at all.
     listen();
-    FileState now = state_of(watched);
-    bool missed = false;
-    for (const auto& [path, state] : now)
-        if (const auto before = seen.find(path); before != seen.end())
-            missed = missed || before->second != state;
-    seen = std::move(now);
-    if (missed) changed();
+    seen = state_of(watched);
+    // Who chose these files has read them before they were watched.
+    changed();
 }
 
 void FileWatcher::State::listen() {
-    const bool works = notifier.listen(places_of(watched));
+    const bool works = notifier.listen(places_of(watched), real_files_of(watched));
     if (!works) limit(notifier.why());
     listening = works;
     next_poll = steady_clock::now() + timing.poll;
+    if (works && notifier.outdated()) expect_look();
 }
 
 void FileWatcher::State::limit(const std::string& why) {
@@ -144,7 +144,10 @@ void FileWatcher::State::take_notices() {
         listening = false;
         next_poll = steady_clock::now();
     }
-    if (!heard.something) return;
+    if (heard.something) expect_look();
+}
+
+void FileWatcher::State::expect_look() {
     last_notice = steady_clock::now();
     if (!first_notice) first_notice = last_notice;
 }
@@ -160,11 +163,20 @@ void FileWatcher::State::look_if_due() {
 }
 
 void FileWatcher::State::look() {
-    next_poll = steady_clock::now() + timing.poll;
-    // Links may lead elsewhere, folders may be other ones: what is listened to follows.
-    if (listening) listen();
+    const bool notified = listening;
+    // Links may lead elsewhere, folders may be other ones: what is listened to follows. Where the
+    // kernel told nothing, it may by now.
+    listen();
     FileState now = state_of(watched);
+    const bool settled = notified || unsettled == now;
+    unsettled.reset();
     if (now == seen) return;
+    if (!settled) {
+        // Only a notice says that a file is written to its end; without, two looks have to agree.
+        unsettled = std::move(now);
+        if (listening) expect_look();
+        return;
+    }
     seen = std::move(now);
     changed();
 }

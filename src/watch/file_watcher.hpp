@@ -26,8 +26,8 @@ class FileWatcher {
     FileWatcher(const FileWatcher&) = delete;
     FileWatcher& operator=(const FileWatcher&) = delete;
 
-    /// Thread-safe: these from now on, compared with what they are now. What changed in a path
-    /// that was watched before and still is, and has not been told, is told.
+    /// Thread-safe: these from now on. If they are not those of before, that alone is told: they
+    /// may have changed after they were read and before they were watched.
     void watch(Watched watched);
 
  private:

@@ -14,7 +14,11 @@ namespace {
 // it open is seen when he changes its times, or never.
 constexpr std::uint32_t interest = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
                                    IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
-                                   IN_ONLYDIR;
+                                   IN_ONLYDIR | IN_MASK_ADD;
+constexpr std::uint32_t interest_in_place =
+    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD;
+constexpr std::uint32_t interest_in_file =
+    IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD;
 
 }  // namespace
 
@@ -30,7 +34,7 @@ void Notifier::close() {
     names_.clear();
 }
 
-bool Notifier::listen(const NamesByFolder& places) {
+bool Notifier::listen(const NamesByFolder& places, const std::vector<std::string>& files) {
     // From the beginning: watches of folders that are gone would have to be told from the others.
     close();
     descriptor_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -38,21 +42,40 @@ bool Notifier::listen(const NamesByFolder& places) {
         why_ = "inotify: " + std::generic_category().message(errno);
         return false;
     }
-    for (const auto& [folder, names] : places) {
-        const int watch = ::inotify_add_watch(descriptor_, folder.c_str(), interest);
-        if (watch >= 0) {
-            names_[watch].insert(names.begin(), names.end());
-            continue;
-        }
-        if (errno == ENOENT || errno == ENOTDIR) continue;  // gone since: the next look sees it
-        const int error = errno;
-        close();
-        why_ = error == ENOSPC
-                   ? "no more inotify watches for this user (fs.inotify.max_user_watches)"
-                   : "cannot watch " + folder + ": " + std::generic_category().message(error);
-        return false;
-    }
+    outdated_ = false;
+    for (const auto& [folder, names] : places)
+        if (!add(folder, names)) return false;
+    add_files(files);
     return true;
+}
+
+bool Notifier::add(const std::string& folder, const std::set<std::string>& names) {
+    const bool only_its_place = names.empty();
+    const int watch = ::inotify_add_watch(
+        descriptor_, folder.c_str(), only_its_place ? interest_in_place : interest);
+    if (watch >= 0) {
+        names_[watch].insert(names.begin(), names.end());
+        return true;
+    }
+    const int error = errno;
+    if (error == ENOENT) outdated_ = true;
+    if (error == ENOENT || error == ENOTDIR) return true;
+    // A folder on the way may be passed without being readable.
+    if (error == EACCES && only_its_place) return true;
+    close();
+    why_ = error == ENOSPC
+               ? "no more inotify watches for this user (fs.inotify.max_user_watches)"
+               : "cannot watch " + folder + ": " + std::generic_category().message(error);
+    return false;
+}
+
+/// As many as the kernel gives: their folders tell nearly all of it.
+void Notifier::add_files(const std::vector<std::string>& files) {
+    for (const std::string& file : files) {
+        const int watch = ::inotify_add_watch(descriptor_, file.c_str(), interest_in_file);
+        if (watch >= 0) names_[watch].insert("");
+        if (watch < 0 && errno == ENOSPC) return;
+    }
 }
 
 bool Notifier::matters(int watch, const char* name) const {

@@ -38,6 +38,7 @@ class Walk {
             if (!fs::exists(status)) return;
             if (!is_link) {
                 at /= part;
+                if (!parts_.empty()) places_[at.string()];
                 continue;
             }
             if (++links > links_max) return;
@@ -79,6 +80,19 @@ std::vector<std::string> entries_below(const std::string& folder) {
     list(folder, 1, out);
     std::sort(out.begin(), out.end());
     return out;
+}
+
+std::vector<std::string> real_files_of(const Watched& watched) {
+    std::vector<std::string> files;
+    const auto add = [&](const std::string& path) {
+        std::error_code error;
+        const fs::path real = fs::canonical(path, error);
+        if (!error && fs::is_regular_file(real, error)) files.push_back(real.string());
+    };
+    for (const std::string& file : watched.files) add(file);
+    for (const std::string& folder : watched.folders)
+        for (const std::string& entry : entries_below(folder)) add(entry);
+    return files;
 }
 
 NamesByFolder places_of(const Watched& watched) {

@@ -105,7 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                 size % 2 == 1,
                                 problems};
     const config::Draft draft = config::decode(source, tree.node(root));
-    const model::Configuration resolved = config::resolve(source, draft);
+    config::NamedFiles files;
+    const model::Configuration resolved = config::resolve(source, draft, files);
     fuzz::require(problems.errors() > 0 || !resolved.entry_points.empty());
     fuzz::check_findings(problems.take(), std::string(64, '\n') + std::string(text));
     return 0;

@@ -44,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                 environment,
                                 false,
                                 problems};
-    const model::Configuration resolved = config::resolve(source, draft);
+    config::NamedFiles files;
+    const model::Configuration resolved = config::resolve(source, draft, files);
     for (const auto& [key, router] : resolved.routers) {
         fuzz::require(router.name == key && key.ends_with('@' + router.provider));
         fuzz::require(resolved.services.contains(router.service.value) || problems.errors() > 0);

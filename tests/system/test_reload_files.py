@@ -86,8 +86,16 @@ def test_a_folder_is_followed(env, certificates):
     (folder / "two.yaml").write_text(router("two", "two.example"))
     wait_until(lambda: serves(env, "two.example", trust), 15, "the router of the new file")
     assert not serves(env, "other.example", trust)
+    # What somebody asked for and did not get is not forgotten because another file is right.
+    mesh.write_config({**config, "tcp": {**config["tcp"], "servces": {}}})
+    mesh.command("reload", expect=1)
+    replace(folder / "two.yaml", router("two", "three.example"))
+    wait_until(lambda: serves(env, "three.example", trust), 15, "the router of the replaced file")
+    assert mesh.json("status")["configuration"]["refused_reload"]
+    mesh.write_config(config)
     mesh.command("reload")
     assert serves(env, "other.example", trust)
+    assert mesh.json("status")["configuration"]["refused_reload"] is None
 
 
 def test_a_mounted_config_map_is_followed(env, certificates):
@@ -128,6 +136,82 @@ def test_certificate_files_are_followed(env, certificates):
     assert len(mesh.events("certificate_kept")) == 1
     assert mesh.json("status")["configuration"]["kept_files"] == []
     assert not mesh.events("reload_refused")
+
+
+def test_a_file_that_is_not_watched_is_read_when_somebody_asks(env, certificates):
+    trust, tls, authority, pair = certificates
+    dynamic = env.directory / "dynamic.yaml"
+    dynamic.write_text(tls + router("one", "one.example"))
+    mesh = env.mesh(main_file(env, filename="dynamic.yaml", watch=False))
+    with Hammer(env.at(), ["one.example"], trust) as hammer:
+        wait_until(lambda: hammer.serials("one.example"), 15, "a handshake")
+        dynamic.write_text(tls + router("two", "two.example"))
+        new = authority.write_pair(env.directory / "new", "pair", "one.example", "two.example", days=200)
+        replace(pair[0], new[0].read_text())
+        replace(pair[1], new[1].read_text())
+        wait_until(lambda: len(hammer.serials("one.example")) == 2, 15, "the new certificate")
+        assert not serves(env, "two.example", trust)
+    assert not hammer.failures, hammer.failures[:3]
+    mesh.command("reload")
+    assert serves(env, "two.example", trust)
+
+
+def test_a_missing_pair_is_kept_and_waited_for(env, certificates):
+    trust, tls, authority, pair = certificates
+    folder = env.directory / "conf.d"
+    folder.mkdir()
+    (folder / "certificates.yaml").write_text(tls)
+    (folder / "one.yaml").write_text(router("one", "one.example"))
+    mesh = env.mesh(main_file(env, directory="conf.d", onError="partial"))
+    with Hammer(env.at(), ["one.example"], trust) as hammer:
+        wait_until(lambda: hammer.serials("one.example"), 15, "a handshake")
+        away = pair[1].with_name("away")
+        pair[1].rename(away)
+        mesh.wait_for("certificate_kept")
+        assert serves(env, "one.example", trust)
+        away.rename(pair[1])
+        wait_until(lambda: mesh.json("status")["configuration"]["kept_files"] == [], 15, "the pair back")
+    assert not hammer.failures, hammer.failures[:3]
+    assert not mesh.events("object_refused")
+
+
+def test_a_pair_that_arrives_after_the_file_that_names_it(env, certificates):
+    trust, tls, authority, _ = certificates
+    folder = env.directory / "conf.d"
+    folder.mkdir()
+    (folder / "certificates.yaml").write_text(tls)
+    mesh = env.mesh(main_file(env, directory="conf.d"))
+    # What is written right after the start is read with it; this is not.
+    (folder / "one.yaml").write_text(router("one", "one.example"))
+    wait_until(lambda: serves(env, "one.example", trust), 15, "the router of a file that is right")
+    later = env.directory / "later"
+    (folder / "new.yaml").write_text(
+        f"tls: {{ certificates: [{{ certFile: '{later}/pair.pem', keyFile: '{later}/pair.key' }}] }}\n"
+        + router("new", "new.example"))
+    mesh.wait_for("reload_refused")
+    written = authority.write_pair(env.directory / "made", "pair", "new.example")
+    later.mkdir()
+    written[0].rename(later / "pair.pem")
+    written[1].rename(later / "pair.key")
+    wait_until(lambda: serves(env, "new.example", trust), 15, "the router with its certificate")
+
+
+def test_the_last_good_configuration_is_never_one_with_errors(env, certificates):
+    trust, tls, *_ = certificates
+    dynamic = env.directory / "dynamic.yaml"
+    dynamic.write_text(tls + router("one", "one.example"))
+    config = main_file(env, filename="dynamic.yaml", onError="partial")
+    config["certificatesResolvers"] = {"le": {"acme": {
+        "storage": "mesh.db", "tlsChallenge": {}, "caServer": "https://127.0.0.1:9/directory"}}}
+    mesh = env.mesh(config)
+    replace(dynamic, tls + router("one", "one.example").replace("service", "servce"))
+    mesh.wait_for("object_refused")
+    assert serves(env, "one.example", trust)
+    mesh.stop()
+
+    mesh.write_config("tcp: [")
+    mesh.start("--last-good")
+    assert serves(env, "one.example", trust)
 
 
 def test_partial_isolates_and_never_becomes_laxer(env, certificates):

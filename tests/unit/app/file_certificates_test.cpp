@@ -1,5 +1,6 @@
 #include "app/file_certificates.hpp"
 
+#include "app/loaded_configuration.hpp"
 #include "support/catch.hpp"
 
 #include <algorithm>
@@ -116,6 +117,39 @@ TEST_CASE("files: what did not change is not parsed again, and what does not fit
     CHECK(next.kept.count(folder.path("ca.pem")) == 1);
 }
 
+TEST_CASE("files: what was read before stands in for the same files only") {
+    Folder folder;
+    for (const std::string name : {"one", "old", "default"})
+        folder.write_certificate(name, november);
+    const model::Configuration before =
+        *folder
+             .check(
+                 "tls: {certificates: [{certFile: one.pem, keyFile: one.key}], "
+                 "options: {strict: {clientAuth: {caFiles: [old.pem]}}}, "
+                 "stores: {default: {defaultCertificate: {certFile: default.pem, "
+                 "keyFile: default.key}}}}\n")
+             .configuration;
+    model::Configuration after = before;
+    after.certificates[0].key_file = folder.path("new.key");
+    after.default_certificate->key_file = folder.path("new.key");
+    after.tls_options.at("strict").client_auth.ca_files = {folder.path("new.pem")};
+    folder.write("new.pem", garbage);
+    folder.write("new.key", garbage);
+
+    const TlsFiles first = load_tls_files(before, november);
+    REQUIRE(first.findings.empty());
+    const TlsFiles next = load_tls_files(after, november, first, true);
+
+    CHECK(next.kept.empty());
+    CHECK(next.certificates.empty());
+    CHECK(next.default_credential == nullptr);
+    CHECK(next.findings.size() == 3);
+    // The clients of old.pem are not let in by a list that does not name it.
+    const auto authorities = next.client_ca_pem.find("strict");
+    if (authorities != next.client_ca_pem.end())
+        CHECK(authorities->second != first.client_ca_pem.at("strict"));
+}
+
 TEST_CASE("files: CAs of a resolver that do not parse are an error") {
     Folder folder;
     const std::string resolver =
@@ -203,4 +237,35 @@ TEST_CASE("files: what is no regular file, or a huge one, is one finding and hol
           "cannot read " + folder.path("pipe.pem") + ": Not a regular file");
     CHECK(files.findings[1].message ==
           "cannot read " + folder.path("huge.pem") + ": it is larger than 4194304 bytes");
+}
+
+TEST_CASE("files: a pair that went missing is kept, and what is missing is watched") {
+    Folder folder;
+    folder.write_certificate("one", november);
+    const std::string yaml =
+        "entryPoints: {tcp: {address: ':5443'}}\n"
+        "tls: {certificates: [{certFile: one.pem, keyFile: one.key}]}\n";
+    folder.write("mesh.yaml", yaml);
+    const std::string path = folder.path("mesh.yaml");
+    const LoadedConfiguration first = load_configuration(path);
+    REQUIRE(first.files.certificates.size() == 1);
+    std::filesystem::remove(folder.path("one.key"));
+    const auto is_watched = [&](const LoadedConfiguration& loaded) {
+        const auto& paths = loaded.files.paths;
+        return std::count(paths.begin(), paths.end(), folder.path("one.key")) == 1;
+    };
+
+    LoadContext context;
+    context.files = &first.files;
+    context.keep_pairs = true;
+    const LoadedConfiguration kept = load_configuration(path, context);
+    REQUIRE(kept.files.certificates.size() == 1);
+    CHECK(kept.files.certificates[0].credential == first.files.certificates[0].credential);
+    CHECK(kept.files.kept.count(folder.path("one.pem")) == 1);
+    CHECK(is_watched(kept));
+
+    // Nobody knows what was in it: that is an error.
+    const LoadedConfiguration refused = load_configuration(path);
+    CHECK_FALSE(refused.result.configuration.has_value());
+    CHECK(is_watched(refused));
 }

@@ -46,6 +46,8 @@ class Gate {
     int open_ = 0;
 };
 
+NullLog no_log;
+
 ReloadOutcome applied(const FreshConfiguration& fresh) {
     ReloadOutcome outcome;
     outcome.applied = true;
@@ -60,7 +62,7 @@ TEST_CASE("reload: who asks during a reading gets the next one, and all of them 
     Gate gate;
     std::vector<std::string> told;
     Reload reload(
-        loop, [&] { return [&] { return gate.read(); }; }, applied);
+        loop, no_log, [&] { return [&] { return gate.read(); }; }, applied);
     const auto ask = [&] {
         reload.request([&](const ReloadOutcome& outcome) {
             told.push_back(outcome.summary);
@@ -84,6 +86,7 @@ TEST_CASE("reload: a reading that fails is a refusal") {
     std::optional<ReloadOutcome> told;
     Reload reload(
         loop,
+        no_log,
         [] {
             return []() -> FreshConfiguration { throw std::runtime_error("out of descriptors"); };
         },
@@ -113,7 +116,7 @@ TEST_CASE("reload: a disk that hangs does not hold up the end, and is not heard 
     bool told = false;
     {
         Reload reload(
-            loop, [&] { return [gate] { return gate->read(); }; }, applied);
+            loop, no_log, [&] { return [gate] { return gate->read(); }; }, applied);
         loop.post([&] {
             reload.request([&](const ReloadOutcome&) { told = true; });
             gate->wait_begun(1);
@@ -140,7 +143,7 @@ TEST_CASE("reload: more than a hundred waiting are refused") {
     std::size_t refused = 0;
     std::size_t done = 0;
     Reload reload(
-        loop, [&] { return [&] { return gate.read(); }; }, applied);
+        loop, no_log, [&] { return [&] { return gate.read(); }; }, applied);
     loop.post([&] {
         for (std::size_t i = 0; i < 1 + Reload::waiting_max + 5; ++i)
             reload.request([&](const ReloadOutcome& outcome) {
@@ -153,4 +156,70 @@ TEST_CASE("reload: more than a hundred waiting are refused") {
     loop.run();
 
     CHECK(refused == 5);
+}
+
+TEST_CASE("reload: nobody waits for a reading that hangs, and it is applied when it ends") {
+    TaskLoop loop;
+    Gate gate;
+    std::vector<std::string> told;
+    std::vector<std::string> applications;
+    Reload reload(
+        loop,
+        no_log,
+        [&] { return [&] { return gate.read(); }; },
+        [&](const FreshConfiguration& fresh) {
+            applications.push_back(fresh.loaded.sha256);
+            if (applications.size() == 2) loop.stop();
+            return applied(fresh);
+        },
+        std::chrono::milliseconds{20});
+    const auto ask = [&](const std::function<void()>& then) {
+        reload.request([&, then](const ReloadOutcome& outcome) {
+            CHECK_FALSE(outcome.applied);
+            told.push_back(outcome.summary);
+            then();
+        });
+    };
+    loop.post([&] {
+        ask([&] {
+            CHECK(applications.empty());
+            // Who asks now is told at once.
+            ask([&] { gate.open(2); });
+        });
+    });
+    loop.run();
+
+    REQUIRE(told.size() == 2);
+    CHECK_THAT(told[0], ContainsSubstring("does not answer"));
+    CHECK(told[0] == told[1]);
+    CHECK(applications == std::vector<std::string>{"1", "2"});
+}
+
+TEST_CASE("reload: who asked is told when applying throws, and the next reload works") {
+    TaskLoop loop;
+    Gate gate;
+    gate.open(2);
+    std::vector<bool> told;
+    Reload reload(
+        loop,
+        no_log,
+        [&] { return [&] { return gate.read(); }; },
+        [&](const FreshConfiguration& fresh) {
+            if (fresh.loaded.sha256 == "1") throw std::runtime_error("no descriptor is left");
+            return applied(fresh);
+        });
+    const auto note = [&](const ReloadOutcome& outcome) { told.push_back(outcome.applied); };
+    loop.post([&] {
+        reload.request([&](const ReloadOutcome& outcome) {
+            note(outcome);
+            CHECK_THAT(outcome.summary, ContainsSubstring("no descriptor is left"));
+            reload.request([&](const ReloadOutcome& next) {
+                note(next);
+                loop.stop();
+            });
+        });
+    });
+    loop.run();
+
+    CHECK(told == std::vector<bool>{false, true});
 }

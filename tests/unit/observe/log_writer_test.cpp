@@ -295,6 +295,29 @@ TEST_CASE("log writer: a pipe nobody reads stops neither producers nor the end; 
     CHECK(steady_clock::now() - begin < 2s);
 }
 
+TEST_CASE("log writer: another output is taken although nobody reads the one before",
+          "[observe][writer]") {
+    const TempFolder folder;
+    Pipe pipe;
+    StderrReplaced replaced(pipe.ends[1]);
+    auto writer = start({});
+    LogRing& ring = writer->add_ring(64);
+    push_until_dropped(ring);
+    auto output = LogOutput::to_file(folder.file("new.log"));
+    REQUIRE(output.has_value());
+
+    writer->use({Format::common, folder.file("new.log"), false}, *std::move(output));
+
+    const auto has = [&](const char* text) {
+        return [&, text] {
+            push(ring, "after");
+            return text_of(folder.file("new.log")).find(text) != std::string::npos;
+        };
+    };
+    CHECK(within(5s, has("after")));
+    CHECK(within(5s, has("event=log_dropped")));
+}
+
 TEST_CASE(
     "log writer: when a blocked pipe is read again, everything kept comes and a line says "
     "how many were lost",

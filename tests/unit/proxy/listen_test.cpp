@@ -2,11 +2,13 @@
 #include "proxy/listen_socket.hpp"
 #include "proxy/socket_address.hpp"
 #include "proxy/socket_options.hpp"
+#include "proxy/worker.hpp"
 #include "support/catch.hpp"
 #include "support/peer.hpp"
 #include "support/plane.hpp"
 
 #include <csignal>
+#include <fcntl.h>
 #include <set>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -154,4 +156,25 @@ TEST_CASE("listen: a plane reports every failure and keeps nothing", "[listen]")
     CHECK(failures[0].address.port == taken_a.port);
     CHECK(failures[1].address.port == taken_b.port);
     CHECK(listen_on({"127.0.0.7", free_port}, 1, 128, false).error == 0);
+}
+
+TEST_CASE("listen: a worker that cannot watch a listener says so and goes on", "[listen]") {
+    RecordingLog log;
+    const SystemClock clock;
+    proxy::WorkerSettings settings;
+    proxy::Admission admission(proxy::Admission::Limits{});
+    settings.clock = &clock;
+    settings.log = &log;
+    settings.admission = &admission;
+    settings.dispose = [](const std::shared_ptr<const void>&) {};
+    proxy::Worker worker(std::move(settings));
+    // epoll takes no regular file; it is as unwilling with sockets when it runs out of memory.
+    proxy::ListenerChange change;
+    change.opened.push_back({1,
+                             std::make_shared<proxy::Lifetime>("web"),
+                             FileDescriptor(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))});
+
+    CHECK_NOTHROW(worker.follow(std::move(change), std::make_shared<const proxy::RoutingView>()));
+
+    CHECK(log.count({"ERROR", "listener_failed", "web"}) == 1);
 }

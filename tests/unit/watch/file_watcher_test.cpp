@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 
@@ -51,21 +52,10 @@ struct Told {
         : watcher(
               [this] { ++count; }, log, {milliseconds(30), milliseconds(300), milliseconds(50)}) {
         watcher.watch(watched);
-        settle(watched);
-    }
-    /// The watcher has taken its orders when it has seen a change made after them; a file of its
-    /// own shows that.
-    void settle(Watched watched) {
-        const std::string probe = extra_ / "probe";
-        write(probe, "1");
-        watched.files.push_back(probe);
-        watcher.watch(watched);
-        // Which of the two writes it notices does not matter.
+        // That other files are watched is told.
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        for (int i = 2; count == 0 && std::chrono::steady_clock::now() < deadline; ++i) {
-            write(probe, std::string(static_cast<std::size_t>(i), 'x'));
-            std::this_thread::sleep_for(milliseconds(10));
-        }
+        while (count == 0 && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(milliseconds(5));
         REQUIRE(count > 0);
         last_ = wait_quiet();
     }
@@ -87,7 +77,6 @@ struct Told {
             before = count;
         }
     }
-    Folder extra_;
     int last_ = 0;
 };
 
@@ -168,13 +157,104 @@ TEST_CASE("watch: a file is told of once, however often it is written in a row",
     CHECK(told.count - before <= 2);
 }
 
+TEST_CASE("watch: what changed before other files are watched is told", "[watch]") {
+    Folder folder;
+    const std::string file = folder / "a.yaml";
+    write(file, "one");
+    Told told({{file}, {}});
+    write(file, "other");
+    // At once, before the quiet time is over.
+    told.watcher.watch({{file, folder / "b.yaml"}, {}});
+    CHECK(told.tells());
+}
+
+TEST_CASE("watch: a file that is reached another way than through its folder", "[watch]") {
+    // As a file is that is mounted on its own: what happens to it shows in a folder elsewhere.
+    Folder folder;
+    Folder elsewhere;
+    const std::string file = folder / "a.yaml";
+    write(file, "one");
+    fs::create_hard_link(file, elsewhere / "b.yaml");
+    Told told({{file}, {}});
+    write(elsewhere / "b.yaml", "other");
+    CHECK(told.tells());
+}
+
+TEST_CASE("watch: a folder further up is swapped", "[watch]") {
+    Folder folder;
+    for (const std::string version : {"conf", "next"}) {
+        fs::create_directories(folder / (version + "/below/deep"));
+        write(folder / (version + "/below/deep/a.yaml"), version);
+    }
+    Told told({{folder / "conf/below/deep/a.yaml"}, {}});
+    fs::rename(folder / "conf", folder / "before");
+    fs::rename(folder / "next", folder / "conf");
+    CHECK(told.tells());
+    write(folder / "conf/below/deep/a.yaml", "written in place");
+    CHECK(told.tells());
+}
+
+namespace {
+
+/// This process opens nothing more.
+class NoDescriptors {
+ public:
+    NoDescriptors() {
+        REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+        rlimit none = before_;
+        none.rlim_cur = 0;
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    }
+    ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    NoDescriptors(const NoDescriptors&) = delete;
+    NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+    rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("watch: where the kernel tells nothing, a file is told of when its writer rests",
+          "[watch]") {
+    Folder folder;
+    const std::string path = folder / "a.yaml";
+    std::ofstream file(path);
+    std::atomic<int> count = 0;
+    NullLog log;
+    const auto told = [&](int times) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (count < times && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(milliseconds(5));
+        return count == times;
+    };
+    FileWatcher watcher(
+        [&] { ++count; }, log, {milliseconds(30), milliseconds(300), milliseconds(400)});
+    {
+        const NoDescriptors limit;
+        watcher.watch({{path}, {}});
+        REQUIRE(told(1));
+        const auto end = std::chrono::steady_clock::now() + milliseconds(1'300);
+        while (std::chrono::steady_clock::now() < end) {
+            file << "more" << std::flush;
+            std::this_thread::sleep_for(milliseconds(10));
+        }
+        CHECK(count == 1);
+        CHECK(told(2));
+    }
+    // The kernel is asked again.
+    write(path, "another");
+    CHECK(told(3));
+}
+
 TEST_CASE("watch: where the kernel tells nothing, files are looked at", "[watch]") {
     // A folder that is no folder cannot be listened to, and is looked at all the same.
     Folder folder;
     const std::string file = folder / "a.yaml";
     write(file, "one");
     const NamesByFolder places = places_of({{file}, {}});
-    REQUIRE(places.size() == 1);
-    CHECK(places.begin()->second == std::set<std::string>{"a.yaml"});
+    const auto holds = places.find(fs::path(file).parent_path().string());
+    REQUIRE(holds != places.end());
+    CHECK(holds->second == std::set<std::string>{"a.yaml"});
     CHECK(entries_below(folder / "") == std::vector<std::string>{file});
 }
