@@ -282,7 +282,8 @@ void Worker::note_crowded(const SourcePrefix& source) {
 void Worker::note_refused(const Route& route, const Middleware& by, const SocketAddress& client) {
     SocketAddress address = client;
     address.set_port(0);  // each connection has another one
-    if (!refused_clients_.allow(by.name + ' ' + address.text(), loop_.now())) return;
+    const std::string who = route.router + ' ' + by.name + ' ' + address.text();
+    if (!refused_clients_.allow(who, loop_.now())) return;
     log().info("client_refused",
                "client refused by a middleware",
                {{"client", client.text()}, {"router", route.router}, {"middleware", by.name}});
