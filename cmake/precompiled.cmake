@@ -1,5 +1,5 @@
 # Parsing the same headers again and again is a third of what a sanitizer build costs, and of what test programs
-# do. Every source still includes what it uses: the release and debug presets compile rooms without this.
+# do. Every source still includes what it uses: the debug preset compiles without this.
 set(MESH_PRECOMPILE "" CACHE STRING "What to compile with precompiled headers: rooms;tests")
 
 set(mesh_room_headers
