@@ -99,7 +99,7 @@ class Application final : private Controlled {
     [[nodiscard]] bool changes_nothing(const FreshConfiguration& fresh) const;
     void note_kept(const TlsFiles& files);
     void note_isolated(const config::LoadResult& result);
-    void tell_refused(const config::LoadResult& result);
+    void tell_refused(const RefusedReload& refused, const config::LoadResult& result);
     void forget_refused(bool asked);
     void find_kept_configuration();
     void keep_configuration();

@@ -138,7 +138,8 @@ struct Application::ReadingFrom {
 Reload::Read Application::prepare_reading() {
     const bool asked = std::exchange(asked_, false);
     const auto& provider = configuration_.file_provider;
-    const bool follows = asked || !provider || provider->watch;
+    // What stands in for an invalid file is the configuration of one moment.
+    const bool follows = asked || (!stand_in_ && (!provider || provider->watch));
     return [from = std::make_shared<const ReadingFrom>(
                 ReadingFrom{path_,
                             asked,
@@ -200,9 +201,9 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
         watch_files();
         return refuse(std::move(result), fresh.asked);
     }
-    note_kept(fresh.loaded.files);
-    note_isolated(result);
     if (changes_nothing(fresh)) {
+        note_kept(fresh.loaded.files);
+        note_isolated(result);
         forget_refused(false);
         keep_configuration();
         return {true, std::move(result.findings), std::move(result.summary)};
@@ -212,6 +213,8 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
         config::add_findings(result, std::move(failed), {});
         return refuse(std::move(result), fresh.asked);
     }
+    note_kept(fresh.loaded.files);
+    note_isolated(result);
     adopt_log(fresh);
     adopt_store(fresh);
     configuration_ = std::move(*result.configuration);
@@ -413,7 +416,6 @@ void Application::remind_of_stand_in() {
 }
 
 ReloadOutcome Application::refuse(config::LoadResult result, bool asked) {
-    refused_asked_ = asked;
     RefusedReload refused{clock_.now(), result.summary, {}};
     for (const config::Finding& finding : result.findings) {
         if (finding.severity != config::Severity::error) continue;
@@ -425,13 +427,16 @@ ReloadOutcome Application::refuse(config::LoadResult result, bool asked) {
     // Files that changed, and nothing about the errors with them, are not worth the lines again.
     const bool known = !asked && refused_ && refused_->summary == refused.summary &&
                        refused_->errors == refused.errors;
-    refused_ = std::move(refused);
-    if (!known) tell_refused(result);
+    if (!known) tell_refused(refused, result);
+    // Until somebody asks again, what was asked for and refused is what status has to tell.
+    if (asked || !refused_ || !refused_asked_) {
+        refused_ = std::move(refused);
+        refused_asked_ = asked;
+    }
     return {false, std::move(result.findings), std::move(result.summary)};
 }
 
-void Application::tell_refused(const config::LoadResult& result) {
-    const RefusedReload& refused = *refused_;
+void Application::tell_refused(const RefusedReload& refused, const config::LoadResult& result) {
     log_.error("reload_refused",
                "the configuration is not applied; what ran before goes on",
                {{"file", path_},

@@ -41,19 +41,22 @@ class Explained {
         });
     }
     [[nodiscard]] nlohmann::ordered_json json() const {
+        complain();
         return explanations_json(entry_points_, target_);
     }
     void print() const {
         for (const Explanation& one : entry_points_)
             std::fputs(describe_explanation(one, target_).c_str(), stdout);
-        if (!deciding_) {
-            std::fprintf(stderr, "mesh: %s\n", deciding_.error().message.c_str());
-        } else if (entry_points_.empty()) {
+        complain();
+        if (deciding_ && entry_points_.empty())
             std::printf("no entry point listens on port %d\n", target_.port.value_or(0));
-        }
     }
 
  private:
+    void complain() const {
+        if (!deciding_) std::fprintf(stderr, "mesh: %s\n", deciding_.error().message.c_str());
+    }
+
     const ExplainTarget& target_;
     Result<Deciding> deciding_;
     std::vector<Explanation> entry_points_;

@@ -120,6 +120,18 @@ bool Isolator::take_out(const std::vector<Finding>& findings) {
     return close_default_options();
 }
 
+bool Isolator::replace_files(std::vector<Finding>& findings) {
+    handled_.clear();
+    const auto is_of_a_file = [this](const Finding& finding) {
+        return finding.severity == Severity::error && finding.path.empty() &&
+               concerns_provider(finding);
+    };
+    for (const Finding& finding : findings)
+        if (is_of_a_file(finding) && !replace_file(finding)) return false;
+    std::erase_if(findings, is_of_a_file);
+    return true;
+}
+
 void Isolator::list_objects() {
     objects_.clear();
     list_objects(Kind::router, "tcp.routers.", draft_.tcp.routers);

@@ -26,6 +26,9 @@ class Isolator {
     /// change the draft may have other errors, in what refers to the objects concerned; the caller
     /// comes again with those.
     [[nodiscard]] bool take_out(const std::vector<Finding>& findings);
+    /// Puts what they held before in the place of files that cannot be read as configuration, and
+    /// takes those errors out of `findings`. False when one of them held nothing before.
+    [[nodiscard]] bool replace_files(std::vector<Finding>& findings);
 
     [[nodiscard]] const std::vector<Isolated>& isolated() const { return isolated_; }
 

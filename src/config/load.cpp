@@ -136,6 +136,8 @@ class Loading {
                      options_.isolation->known_errors.begin(),
                      options_.isolation->known_errors.end());
         std::vector<Finding> errors = first;
+        // First of all: what misses what such a file held is not wrong itself.
+        const bool replaced = isolator.replace_files(errors);
         std::optional<model::Configuration> as_written;
         for (int turn = 0; turn < turns_max; ++turn) {
             problems_ = Problems(held_max());
@@ -152,7 +154,7 @@ class Loading {
                 warn_of(first, found);
                 return configuration;
             }
-            if (!all_known || !isolator.take_out(errors)) break;
+            if (!replaced || !all_known || !isolator.take_out(errors)) break;
             errors.clear();
         }
         problems_ = Problems();

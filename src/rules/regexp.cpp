@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <re2/re2.h>
+#include <re2/stringpiece.h>
 
 namespace mesh::rules {
 namespace {
@@ -87,7 +88,8 @@ Parsed<Regexp> Regexp::compile(std::string_view pattern) {
 }
 
 bool Regexp::matches(std::string_view text) const {
-    return compiled_->Match(text, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
+    const re2::StringPiece subject(text.data(), text.size());
+    return compiled_->Match(subject, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
 }
 
 const std::string& Regexp::pattern() const {

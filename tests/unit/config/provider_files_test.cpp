@@ -219,11 +219,14 @@ TEST_CASE("partial: a middleware that worked before keeps that form", "[config][
         CHECK(result.configuration->middlewares.at("few").in_flight_per_source == 2);
     }
     SECTION("when its file cannot be read") {
-        files.put("b.yaml", "tcp: [");
+        files.put("b.yaml", "tcp: [")
+            .put("c.yaml", router("shop", "HostSNI(`new.example`)", ", middlewares: [few]"));
         const LoadResult result = files.again(good);
         INFO(findings(result));
         REQUIRE(result.configuration);
         CHECK_FALSE(result.configuration->routers.at("shop").closed);
+        CHECK(result.configuration->routers.at("shop").rule.text() == "HostSNI(`new.example`)");
+        CHECK(result.isolated.size() == 1);
         CHECK(result.configuration->middlewares.at("few").in_flight_per_source == 2);
     }
 }
