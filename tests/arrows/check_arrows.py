@@ -26,11 +26,11 @@ MAY_USE = {
     "providers": ["config", "http"],
     "acme": ["base", "tls", "http"],
     "store": ["base"],
-    "control": ["model", "config", "certs", "acme", "store", "providers"],
+    "control": ["model", "certs", "acme", "store"],
     "observe": ["base"],
     "ipc": ["base"],
     "watch": ["base"],
-    "app": ["proxy", "control", "observe", "ipc", "watch"],
+    "app": ["config", "proxy", "control", "observe", "ipc", "watch"],
     "cli": ["app"],
     "main": ["cli"],
 }
