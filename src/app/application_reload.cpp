@@ -63,6 +63,7 @@ void add_unresolved(LoadedConfiguration& loaded, std::set<std::string> hosts) {
 
 /// Servers written as names are asked for before the routes to them are there, for so long.
 constexpr std::chrono::seconds names_patience{5};
+constexpr std::chrono::seconds failed_again_after{10};
 
 /// Where the log goes elsewhere than now.
 void prepare_log(FreshConfiguration& fresh, const model::LogSettings& now) {
@@ -196,9 +197,14 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     config::LoadResult& result = fresh.loaded.result;
     if (draining_ && result.configuration)
         add_error(result, config::codes::needs_restart, "mesh is stopping");
-    if (!result.configuration) {
+    if (fresh.failed) {
+        // The watcher has told of what changed, and will not again.
+        loop_.post_after(failed_again_after, [this] { request_refresh(); });
+    } else if (!result.configuration) {
         refused_files_ = std::move(fresh.loaded.files.paths);
         watch_files();
+    }
+    if (!result.configuration) {
         return refuse(std::move(result), fresh.asked);
     }
     if (changes_nothing(fresh)) {

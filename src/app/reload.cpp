@@ -14,6 +14,7 @@ namespace {
 /// Reading ran out of something; the configuration that runs is not touched.
 FreshConfiguration failed(const std::string& why) {
     FreshConfiguration fresh;
+    fresh.failed = true;
     config::Finding finding;
     finding.message = why;
     fresh.loaded.result.findings.push_back(std::move(finding));

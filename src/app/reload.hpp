@@ -20,7 +20,8 @@ namespace mesh::app {
 /// A configuration that was read again, and what the data path would make of it.
 struct FreshConfiguration {
     LoadedConfiguration loaded;
-    bool asked = false;  ///< somebody asked; else watched files have changed
+    bool asked = false;   ///< somebody asked; else watched files have changed
+    bool failed = false;  ///< nothing was read: a thread, memory or the like was missing
     std::shared_ptr<const proxy::Snapshot> snapshot;  ///< set if there is no error
     std::optional<observe::LogOutput> log_output;     ///< set if the log goes elsewhere
     std::unique_ptr<store::Store> store;              ///< set if the first resolver came

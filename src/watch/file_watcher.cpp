@@ -59,6 +59,7 @@ struct FileWatcher::State {
     Watched watched;
     FileState seen;
     std::optional<FileState> unsettled;  ///< seen without a notice: perhaps it is being written
+    int unsettled_looks = 0;
     Notifier notifier;
     bool listening = false;
     bool limit_told = false;
@@ -168,8 +169,9 @@ void FileWatcher::State::look() {
     // kernel told nothing, it may by now.
     listen();
     FileState now = state_of(watched);
-    const bool settled = notified || unsettled == now;
+    const bool settled = notified || unsettled == now || ++unsettled_looks >= timing.looks_max;
     unsettled.reset();
+    if (settled || now == seen) unsettled_looks = 0;
     if (now == seen) return;
     if (!settled) {
         // Only a notice says that a file is written to its end; without, two looks have to agree.

@@ -12,6 +12,7 @@ struct Timing {
     std::chrono::milliseconds debounce{300};    ///< quiet time after the last change
     std::chrono::milliseconds patience{3'000};  ///< told at the latest, however often files change
     std::chrono::milliseconds poll{5'000};      ///< between looks where the kernel tells nothing
+    int looks_max = 12;  ///< in a row that found something new each, before that is told
 };
 
 /// Tells when watched files have changed, on a thread of its own. The kernel's notices only say

@@ -247,6 +247,27 @@ TEST_CASE("watch: where the kernel tells nothing, a file is told of when its wri
     CHECK(told(3));
 }
 
+TEST_CASE("watch: where the kernel tells nothing, a file that never rests is told of all the same",
+          "[watch]") {
+    Folder folder;
+    const std::string path = folder / "a.yaml";
+    write(path, "one");
+    std::atomic<int> count = 0;
+    NullLog log;
+    FileWatcher watcher(
+        [&] { ++count; }, log, {milliseconds(30), milliseconds(300), milliseconds(20)});
+    {
+        const NoDescriptors limit;
+        watcher.watch({{path}, {}});
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        for (int size = 4; count < 2 && std::chrono::steady_clock::now() < deadline; ++size) {
+            REQUIRE(::truncate(path.c_str(), size) == 0);
+            std::this_thread::sleep_for(milliseconds(2));
+        }
+    }
+    CHECK(count >= 2);
+}
+
 TEST_CASE("watch: where the kernel tells nothing, files are looked at", "[watch]") {
     // A folder that is no folder cannot be listened to, and is looked at all the same.
     Folder folder;
