@@ -75,6 +75,10 @@ constexpr Code table[] = {
      "note: labels define no service, so the container is the server of the one its routers name"},
     {nothing_labelled, "warning: no label begins with the prefix"},
     {resolver_unused, "warning: no router uses this resolver"},
+    {server_first,
+     "warning: an entry point has routers with and without TLS, where a server that speaks first "
+     "is "
+     "not heard"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
     {traefik_store, "warning: `storage` is a store of Traefik, on which mesh does not start"},
     {stale,

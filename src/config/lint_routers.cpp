@@ -4,6 +4,7 @@
 #include "rules/contest.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -125,6 +126,24 @@ void lint_equal_ranks(Resolution& resolution, const Tables& tables) {
                                       "give one of them a priority");
 }
 
+/// Which of the two a connection is for only the client's first bytes can tell, so they are waited
+/// for; its client may wait for the server's.
+void lint_server_first(Resolution& resolution, const Tables& tables) {
+    std::set<const Router*> told;
+    for (const auto& [key, plain] : tables) {
+        const auto& [entry_point, is_tls] = key;
+        if (is_tls || !tables.contains({entry_point, true})) continue;
+        if (!told.insert(plain.routers.front()).second) continue;
+        resolution.problems().warning(
+            codes::server_first,
+            place_of(resolution, plain.routers.front()->name),
+            "entry point \"" + entry_point +
+                "\" has routers with TLS too, so the client has to speak first: a server that does "
+                "(SMTP, MySQL, SSH) is not heard",
+            "give such a server an entry point of its own");
+    }
+}
+
 }  // namespace
 
 void lint_routers(Resolution& resolution) {
@@ -132,6 +151,7 @@ void lint_routers(Resolution& resolution) {
     lint_same_rules(resolution);
     lint_never_reached(resolution, tables);
     lint_equal_ranks(resolution, tables);
+    lint_server_first(resolution, tables);
 }
 
 }  // namespace mesh::config
