@@ -82,9 +82,9 @@ void CredentialSource::set_store(store::Store& store) {
 
 Result<certs::CredentialPtr> CredentialSource::find_stored(store::Store& store,
                                                            const certs::CertificateEntry& entry) {
-    const auto read = parse(store.version(entry.version), entry);
+    auto read = parse(store.version(entry.version), entry);
     if (read) return read;
-    const auto copied = parse(store.version_of_copy(entry.version), entry);
+    auto copied = parse(store.version_of_copy(entry.version), entry);
     note(entry, read.error(), copied.has_value());
     if (copied) return copied;
     if (is_final(read.error()) && is_final(copied.error())) lost_(entry);

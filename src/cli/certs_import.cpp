@@ -214,7 +214,7 @@ class Delivery {
             return {};
         }
         if (size_ + size > request_size_max || items_.size() == request_items_max)
-            if (const Status sent = send(lines); !sent) return sent;
+            if (Status sent = send(lines); !sent) return sent;
         size_ += size;
         items_.push_back(std::move(one));
         return {};

@@ -48,7 +48,7 @@ std::string storage_of(const std::string& config) {
 }
 
 Result<Running> Running::find(const std::string& config, const std::string& storage) {
-    Error nobody{Errc::not_found, Origin::internal, {}};
+    Error unreachable{Errc::not_found, Origin::internal, {}};
     for (const std::string& path : app::control_candidates(storage, app::runtime_directory())) {
         auto client = ipc::Client::connect(path);
         if (client) {
@@ -57,14 +57,15 @@ Result<Running> Running::find(const std::string& config, const std::string& stor
             if (greeted) return running;
             if (greeted.error().code != Errc::not_found && path != app::service_socket)
                 return greeted.error();
-            nobody.message = greeted.error().message;
+            unreachable.message = greeted.error().message;
         } else if (client.error().code != Errc::not_found && path != app::service_socket) {
             return client.error();
-        } else if (path != app::service_socket || nobody.message.empty()) {
-            nobody.message += (nobody.message.empty() ? "nobody listens on " : " or ") + path;
+        } else if (path != app::service_socket || unreachable.message.empty()) {
+            unreachable.message +=
+                (unreachable.message.empty() ? "nobody listens on " : " or ") + path;
         }
     }
-    return nobody;
+    return unreachable;
 }
 
 Result<Running::Answer> Running::ask(Json request, std::chrono::milliseconds timeout) {

@@ -115,6 +115,7 @@ std::vector<RenewLine> CertificateKeeper::renew(const RenewRequest& request) {
             });
         if (failed || named) chosen.push_back(id);
     }
+    lines.reserve(lines.size() + chosen.size());
     for (const ItemId id : chosen) lines.push_back(renew_one(items_.at(id)));
     return lines;
 }

@@ -50,7 +50,7 @@ Status Client::send(const std::string& text, steady_clock::time_point end) {
             continue;
         }
         if (errno != EAGAIN && errno != EINTR) return system_error("send", errno);
-        if (const Status ready = wait_for(POLLOUT, end); !ready) return ready;
+        if (Status ready = wait_for(POLLOUT, end); !ready) return ready;
     }
     return {};
 }

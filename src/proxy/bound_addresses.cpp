@@ -39,7 +39,7 @@ BoundAddresses::Change BoundAddresses::prepare(const Snapshot& wanted,
                                                int backlog) const {
     Change change;
     change.per_worker.resize(workers);
-    change.next_id = next_id_;
+    change.next_id_ = next_id_;
     for (const auto& entry_point : wanted.entry_points) {
         const Key key = key_of(*entry_point);
         if (const auto kept = bound_.find(key); kept != bound_.end()) {
@@ -48,7 +48,7 @@ BoundAddresses::Change BoundAddresses::prepare(const Snapshot& wanted,
                 for (ListenerChange& worker : change.per_worker)
                     worker.moved.emplace_back(bound.id, entry_point->lifetime);
             bound.entry_point = entry_point->lifetime;
-            change.bound.emplace(key, std::move(bound));
+            change.bound_.emplace(key, std::move(bound));
             continue;
         }
         // Beside a socket of our own that goes away later, nothing can be bound alone.
@@ -59,27 +59,27 @@ BoundAddresses::Change BoundAddresses::prepare(const Snapshot& wanted,
                 {entry_point->name, entry_point->address, sockets.error, sockets.message});
             continue;
         }
-        const ListenerId id = change.next_id++;
+        const ListenerId id = change.next_id_++;
         for (std::size_t w = 0; w < workers; ++w)
             change.per_worker[w].opened.push_back(
                 {id, entry_point->lifetime, std::move(sockets.per_worker[w])});
-        change.bound.emplace(key, Bound{id, sockets.port, entry_point->lifetime});
+        change.bound_.emplace(key, Bound{id, sockets.port, entry_point->lifetime});
     }
     for (const auto& [key, bound] : bound_) {
-        if (change.bound.contains(key)) continue;
+        if (change.bound_.contains(key)) continue;
         const auto address = std::make_shared<const model::ListenAddress>(std::get<0>(key));
         for (ListenerChange& worker : change.per_worker)
             worker.closed.push_back({bound.id, address});
-        change.closing.push_back(address);
+        change.closing_.push_back(address);
     }
     return change;
 }
 
 void BoundAddresses::commit(const Change& change) {
-    bound_ = change.bound;
+    bound_ = change.bound_;
     std::erase_if(closing_, [](const auto& closing) { return closing.expired(); });
-    closing_.insert(closing_.end(), change.closing.begin(), change.closing.end());
-    next_id_ = change.next_id;
+    closing_.insert(closing_.end(), change.closing_.begin(), change.closing_.end());
+    next_id_ = change.next_id_;
 }
 
 std::vector<model::ListenAddress> BoundAddresses::real_addresses(const Snapshot& snapshot) const {

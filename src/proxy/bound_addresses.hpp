@@ -51,9 +51,9 @@ class BoundAddresses {
             std::uint16_t port;
             LifetimePtr entry_point;
         };
-        std::map<Key, Bound> bound;
-        std::vector<std::weak_ptr<const model::ListenAddress>> closing;
-        ListenerId next_id = 0;
+        std::map<Key, Bound> bound_;
+        std::vector<std::weak_ptr<const model::ListenAddress>> closing_;
+        ListenerId next_id_ = 0;
     };
 
     [[nodiscard]] Change prepare(const Snapshot& wanted, std::size_t workers, int backlog) const;

@@ -216,6 +216,7 @@ std::vector<Contest> decided_by_name(const std::vector<RankedRule>& rules) {
         }
     }
     std::vector<Contest> out;
+    out.reserve(winner_of.size());
     for (const auto& [loser, winner] : winner_of) out.push_back({loser, winner});
     return out;
 }

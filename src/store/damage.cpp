@@ -86,7 +86,7 @@ Status copy_bytes(const std::string& from, DraftFile& into) {
     if (const Status room = into.require_room(file_size(from)); !room) return room.error();
     const int source = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
     if (source < 0) return file_error("cannot read " + from, errno);
-    const Status copied = into.append_all_of(source, from);
+    Status copied = into.append_all_of(source, from);
     ::close(source);
     return copied;
 }
