@@ -77,13 +77,13 @@ TEST_CASE("schema: every option of a file is there, described, and no other", "[
 }
 
 TEST_CASE("schema: kinds of values are those that are read", "[config][schema]") {
-    const Json& key = option_of("certificatesResolvers.*.acme", "keyType");
+    const Json key = option_of("certificatesResolvers.*.acme", "keyType");
     CHECK(key["anyOf"][0]["enum"] == Json({"EC256", "EC384", "RSA2048", "RSA4096"}));
     CHECK(lets_through(key, "rsa4096"));
     CHECK(lets_through(key, "${KEY_TYPE}"));
     CHECK_FALSE(lets_through(key, "EC25"));
 
-    const Json& flag = option_of("entryPoints.*", "reusePort");
+    const Json flag = option_of("entryPoints.*", "reusePort");
     CHECK(flag["anyOf"][0]["type"] == "boolean");
     CHECK(lets_through(flag, "Yes"));
     CHECK_FALSE(lets_through(flag, "si"));
