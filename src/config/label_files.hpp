@@ -1,21 +1,12 @@
 #pragma once
-#include "config/labels.hpp"
+#include "config/inventory.hpp"
 #include "config/problems.hpp"
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace mesh::config {
-
-/// A container or a service of a catalog, with what it says of itself.
-struct LabelledUnit {
-    std::string name;
-    std::string provider;                       ///< "docker", "consulcatalog"
-    std::shared_ptr<const std::string> source;  ///< LabelReading::source
-    std::vector<Label> labels;
-};
 
 /// The labels in a file, each with its place. YAML: a list of `key=value` or a map, by itself,
 /// under `labels:`, or in the services of a Compose file (`services.NAME.labels`, `deploy.labels`),

@@ -20,6 +20,13 @@ struct Trust {
     auto operator<=>(const Trust&) const = default;
 };
 
+/// What the client shows of itself where a server asks for a certificate. PEM, absolute paths.
+struct ClientCertificate {
+    std::string cert_file;  ///< empty: nothing is shown
+    std::string key_file;
+    auto operator<=>(const ClientCertificate&) const = default;
+};
+
 enum class Method { get, head, post };
 
 struct Request {
@@ -28,6 +35,7 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
     Trust trust;
+    ClientCertificate client_certificate;
     std::string unix_socket;  ///< path; empty: TCP to the URL's host
     bool https_only = true;
     std::chrono::milliseconds timeout{30'000};  ///< whole exchange; zero only with a body_sink

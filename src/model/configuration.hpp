@@ -3,6 +3,7 @@
 #include "base/ip_network.hpp"
 #include "base/log.hpp"
 #include "model/location.hpp"
+#include "model/providers.hpp"
 #include "rules/rule.hpp"
 
 #include <chrono>
@@ -108,10 +109,19 @@ struct Server {
     [[nodiscard]] std::string text() const;
 };
 
+/// Where servers of a provider's service come from: `unit` counts in the provider's inventory.
+struct ServerSource {
+    std::size_t unit = 0;
+    std::optional<std::uint16_t> port;  ///< that the labels name
+    Location at;
+};
+
 struct Service {
     std::string name;
-    std::vector<Server> servers;  ///< never empty
+    std::vector<Server> servers;  ///< never empty, unless a provider says what they are
     Location at;
+    /// Not empty: servers come and go without the configuration changing.
+    std::vector<ServerSource> sources = {};
 };
 
 enum class TlsVersion { tls12, tls13 };
@@ -197,6 +207,10 @@ struct Configuration {
     std::optional<unsigned> workers;  ///< absent: from affinity and cgroup quota
     LogSettings log;
     std::optional<FileProvider> file_provider;
+    std::optional<DockerProvider> docker;
+    std::optional<ConsulCatalogProvider> consul_catalog;
+    /// providersThrottleDuration: between two configurations of one provider.
+    std::chrono::milliseconds providers_throttle = providers_throttle_default;
 };
 
 }  // namespace mesh::model

@@ -30,7 +30,7 @@ MAY_USE = {
     "observe": ["base"],
     "ipc": ["base"],
     "watch": ["base"],
-    "app": ["config", "proxy", "control", "observe", "ipc", "watch"],
+    "app": ["config", "providers", "proxy", "control", "observe", "ipc", "watch"],
     "cli": ["app"],
     "main": ["cli"],
 }

@@ -1,0 +1,48 @@
+#include "config/inventory.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace mesh::config {
+namespace {
+
+bool same_label(const Label& a, const Label& b) {
+    return a.key == b.key && a.value == b.value;
+}
+
+bool label_before(const Label& a, const Label& b) {
+    return std::tie(a.key, a.value) < std::tie(b.key, b.value);
+}
+
+bool same_definition(const LabelledUnit& a, const LabelledUnit& b) {
+    return a.name == b.name && a.default_rule == b.default_rule &&
+           std::equal(
+               a.labels.begin(), a.labels.end(), b.labels.begin(), b.labels.end(), same_label);
+}
+
+}  // namespace
+
+bool same_definitions(const Inventory& a, const Inventory& b) {
+    return a.provider == b.provider && std::equal(a.units.begin(),
+                                                  a.units.end(),
+                                                  b.units.begin(),
+                                                  b.units.end(),
+                                                  same_definition);
+}
+
+void sort_units(std::vector<LabelledUnit>& units) {
+    for (LabelledUnit& unit : units) {
+        std::sort(unit.labels.begin(), unit.labels.end(), label_before);
+        if (unit.instances)
+            std::sort(unit.instances->begin(),
+                      unit.instances->end(),
+                      [](const Instance& a, const Instance& b) { return a.name < b.name; });
+    }
+    std::sort(units.begin(), units.end(), [](const LabelledUnit& a, const LabelledUnit& b) {
+        if (a.name != b.name) return a.name < b.name;
+        return std::lexicographical_compare(
+            a.labels.begin(), a.labels.end(), b.labels.begin(), b.labels.end(), label_before);
+    });
+}
+
+}  // namespace mesh::config
