@@ -75,9 +75,9 @@ class Connection final : public ReadinessTarget {
 
     // dial.cpp
     Task<DescriptorPtr> dial(Service& service);
-    Task<DescriptorPtr> dial_server(Service& service, std::size_t index);
+    Task<DescriptorPtr> dial_server(const Service& service, const Pool::Member& member);
     Task<DescriptorPtr> connect_to(const SocketAddress& address);
-    void note_dialled(Service& service, std::size_t index, bool reached);
+    void note_dialled(const Service& service, const Pool::Member& member, bool reached);
 
     /// True when there is no point in going on.
     [[nodiscard]] bool over() { return stop_ != Stop::none || socket().failed(); }

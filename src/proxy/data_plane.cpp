@@ -88,6 +88,8 @@ struct DataPlane::State {
     std::mutex applying;  ///< guards the policy caches and the next two
     std::shared_ptr<const Snapshot> snapshot;
     BoundAddresses bound;
+    std::mutex pooling;  ///< guards what every worker's table has, or will have
+    PoolTable pools;
     std::vector<Crew> crews;
 };
 
@@ -225,6 +227,15 @@ void DataPlane::put_challenge(const Hostname& name,
 
 void DataPlane::remove_challenge(const Hostname& name) {
     state_->on_each([name](Worker& worker) { worker.challenges().remove(name); });
+}
+
+void DataPlane::set_servers(const ServicePtr& service, const std::vector<model::Server>& servers) {
+    const std::lock_guard lock(state_->pooling);
+    const PoolPtr before = state_->pools.of(*service);
+    if (same_servers(*before, servers)) return;
+    const PoolPtr pool = make_pool(servers, before.get());
+    state_->pools.set(service, pool);
+    state_->on_each([=](Worker& worker) { worker.set_pool(service, pool); });
 }
 
 void DataPlane::set_addresses(const std::string& host,

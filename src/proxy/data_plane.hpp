@@ -101,6 +101,9 @@ class DataPlane {
     /// the host is forgotten.
     void set_addresses(const std::string& host, const std::vector<std::string>& ip_literals);
 
+    /// The servers of a followed service from now on. Those it has already change nothing.
+    void set_servers(const ServicePtr& service, const std::vector<model::Server>& servers);
+
     /// `done` runs on some worker's thread when every worker has taken a turn since the call; while
     /// one is stuck, it does not.
     void when_all_turned(std::function<void()> done);

@@ -49,38 +49,40 @@ Task<DescriptorPtr> Connection::dial(Service& service) {
     const Limits& limits = worker_.limits();
     deadline_ = worker_.loop().now() + limits.dial_timeout_total;
     const std::size_t first = service.next.fetch_add(1, std::memory_order_relaxed);
-    const std::size_t attempts =
-        std::min<std::size_t>(limits.dial_servers_max, service.servers.size());
+    const PoolPtr pool = worker_.pool_of(service);
+    const std::size_t servers = pool->members.size();
+    const std::size_t attempts = std::min<std::size_t>(limits.dial_servers_max, servers);
     for (std::size_t i = 0; i < attempts && !over(); ++i) {
-        const std::size_t index = (first + i) % service.servers.size();
-        DescriptorPtr backend = co_await dial_server(service, index);
+        const Pool::Member& member = pool->members[(first + i) % servers];
+        DescriptorPtr backend = co_await dial_server(service, member);
         if (backend) co_return backend;
         if (is_our_fault(dial_error_)) break;
     }
     if (stop_ == Stop::cancelled || socket().failed()) {
         log_end(interruption(), "while servers were tried");
     } else {
-        log_end("server", "no server could be reached");
+        log_end("server",
+                servers == 0 ? "the service has no server now" : "no server could be reached");
     }
     // An orderly end would look like an answer without content.
     reset_on_close(socket().fd());
     co_return nullptr;
 }
 
-Task<DescriptorPtr> Connection::dial_server(Service& service, std::size_t index) {
-    const model::Server& server = service.servers[index];
-    const std::vector<SocketAddress> addresses = worker_.addresses_of(server);
+/// `member` stays while its pool is held.
+Task<DescriptorPtr> Connection::dial_server(const Service& service, const Pool::Member& member) {
+    const std::vector<SocketAddress> addresses = worker_.addresses_of(member.server);
     dial_error_ = EHOSTUNREACH;  // when the name has no address
     for (const SocketAddress& address : addresses) {
         DescriptorPtr backend = co_await connect_to(address);
         if (backend) {
-            note_dialled(service, index, true);
+            note_dialled(service, member, true);
             co_return backend;
         }
         if (over() || is_our_fault(dial_error_)) break;
     }
     // A client that left, or a dial cut by the total, says nothing about the server.
-    if (!over()) note_dialled(service, index, false);
+    if (!over()) note_dialled(service, member, false);
     co_return nullptr;
 }
 
@@ -107,9 +109,9 @@ Task<DescriptorPtr> Connection::connect_to(const SocketAddress& address) {
 }
 
 /// Logged when it changes, over all workers, not at every try.
-void Connection::note_dialled(Service& service, std::size_t index, bool reached) {
-    std::atomic<bool>& down = service.states[index].down;
-    const model::Server& server = service.servers[index];
+void Connection::note_dialled(const Service& service, const Pool::Member& member, bool reached) {
+    std::atomic<bool>& down = member.state->down;
+    const model::Server& server = member.server;
     if (reached) {
         if (!down.load(std::memory_order_relaxed) || !down.exchange(false)) return;
         worker_.log().info("backend_up",

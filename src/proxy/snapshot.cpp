@@ -67,7 +67,7 @@ class Builder {
     Status set_tls(Route& route, const model::RouterTls& tls);
     Result<Settings> policy_of(const model::TlsOptions& options);
     std::optional<GeneratedDefault> generated_default() const;
-    std::shared_ptr<Service> service_named(const std::string& name);
+    ServicePtr service_named(const std::string& name);
     MiddlewarePtr middleware_of(const model::Middleware& definition) const;
 
     const model::Configuration& configuration_;
@@ -75,8 +75,8 @@ class Builder {
     const std::shared_ptr<const Snapshot> previous_;
     std::map<std::string, std::shared_ptr<const EntryPointRoutes>> previous_entry_points_;
     std::map<std::string, RoutePtr> previous_routes_;
-    std::map<std::string, std::shared_ptr<Service>> previous_services_;
-    std::map<std::string, std::shared_ptr<Service>> services_;
+    std::map<std::string, ServicePtr> previous_services_;
+    std::map<std::string, ServicePtr> services_;
     std::map<tls::PolicySettings, Settings> policies_;
     const std::map<std::string, MiddlewarePtr>* previous_middlewares_ = nullptr;
     const std::map<std::string, MiddlewarePtr>* middlewares_ = nullptr;
@@ -114,14 +114,14 @@ MiddlewarePtr Builder::middleware_of(const model::Middleware& definition) const 
     return before && *before == *middleware ? before : middleware;
 }
 
-std::shared_ptr<Service> Builder::service_named(const std::string& name) {
-    std::shared_ptr<Service>& service = services_[name];
+ServicePtr Builder::service_named(const std::string& name) {
+    ServicePtr& service = services_[name];
     if (service) return service;
     const model::Service& definition = configuration_.services.at(name);
     const auto kept = previous_services_.find(name);
     const bool unchanged =
         kept != previous_services_.end() && same_definition(*kept->second, definition);
-    service = unchanged ? kept->second : make_service(name, definition.servers);
+    service = unchanged ? kept->second : make_service(definition);
     return service;
 }
 
@@ -258,6 +258,7 @@ Result<std::shared_ptr<const Snapshot>> Builder::build() {
     }
     for (auto& [name, table] : tables)
         snapshot->entry_points.push_back(finish(std::move(table.out), table));
+    snapshot->services = std::move(services_);
     if (previous_ && snapshot->entry_points == previous_->entry_points &&
         snapshot->middlewares == previous_->middlewares &&
         snapshot->generated_default == previous_->generated_default)

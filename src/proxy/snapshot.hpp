@@ -29,7 +29,7 @@ struct Route {
     bool sni_strict = false;
     bool default_when_missing = false;  ///< onMissingCertificate: default
     std::string directory;              ///< of the router's resolver; empty without one
-    std::shared_ptr<Service> service;
+    ServicePtr service;
     std::vector<MiddlewarePtr> middlewares;  ///< asked in this order, before anything else is done
     model::OnRemove on_remove = model::OnRemove::keep;
     LifetimePtr lifetime;  ///< of the router
@@ -70,6 +70,8 @@ struct Snapshot {
     std::vector<std::shared_ptr<const EntryPointRoutes>> entry_points;
     /// By name, those that no route uses too: their counts go on in the next snapshot.
     std::map<std::string, MiddlewarePtr> middlewares;
+    /// By name, those that a route uses.
+    std::map<std::string, ServicePtr> services;
 };
 
 /// TLS options as the TLS side takes them; `client_ca_pem` is the content of their CA files.

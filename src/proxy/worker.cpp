@@ -155,6 +155,10 @@ void Worker::set_addresses(const std::string& host, std::vector<SocketAddress> a
         addresses_[host] = std::move(addresses);
 }
 
+void Worker::set_pool(const std::shared_ptr<const Service>& service, PoolPtr pool) {
+    pools_.set(service, std::move(pool));
+}
+
 std::vector<SocketAddress> Worker::addresses_of(const model::Server& server) const {
     if (const auto literal = SocketAddress::parse(server.host, server.port)) return {*literal};
     const auto found = addresses_.find(server.host);

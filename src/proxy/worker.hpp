@@ -8,6 +8,7 @@
 #include "proxy/event_loop.hpp"
 #include "proxy/listener.hpp"
 #include "proxy/name_throttle.hpp"
+#include "proxy/pool_table.hpp"
 #include "proxy/relay.hpp"
 #include "proxy/routing_view.hpp"
 #include "proxy/socket_address.hpp"
@@ -76,6 +77,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
                             const Result<certs::CredentialPtr>& credential);
     void set_default_credential(certs::CredentialPtr credential);
     void set_addresses(const std::string& host, std::vector<SocketAddress> addresses);
+    void set_pool(const std::shared_ptr<const Service>& service, PoolPtr pool);
     /// Closes the listeners. `done(cut)` runs when the last connection has ended, or after `grace`
     /// with the number of those that had not.
     void drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done);
@@ -116,6 +118,8 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     [[nodiscard]] const std::optional<GeneratedDefault>& generated_default() const {
         return view_->snapshot->generated_default;
     }
+    /// The servers of a service now.
+    [[nodiscard]] PoolPtr pool_of(const Service& service) const { return pools_.of(service); }
     /// Of an IP literal itself, of a host name what set_addresses() said; empty when unknown.
     [[nodiscard]] std::vector<SocketAddress> addresses_of(const model::Server& server) const;
 
@@ -173,6 +177,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     certs::ChallengeTable challenges_;
     certs::CredentialPtr default_credential_;
     std::unordered_map<std::string, std::vector<SocketAddress>> addresses_;
+    PoolTable pools_;
     std::unordered_map<certs::CertificateId, std::vector<Connection*>> awaiting_;
 
     EventLoop loop_;

@@ -80,7 +80,7 @@ TEST_CASE("snapshot: a service that did not change is the same object", "[snapsh
 
     CHECK(tls_route(*after, "a.example").service == tls_route(*before, "a.example").service);
     CHECK(tls_route(*after, "b.example").service != tls_route(*before, "b.example").service);
-    CHECK(tls_route(*after, "b.example").service->servers.front().port == 4);
+    CHECK(tls_route(*after, "b.example").service->first->members.front().server.port == 4);
 }
 
 TEST_CASE("snapshot: what did not change is the same object, down to the whole", "[snapshot]") {

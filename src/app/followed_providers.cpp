@@ -1,0 +1,128 @@
+#include "app/followed_providers.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mesh::app {
+
+/// Timers hold it weakly: it may be gone when they are due.
+struct FollowedProviders::Follower {
+    explicit Follower(std::string called) : name(std::move(called)) {}
+
+    std::string name;
+    std::unique_ptr<providers::Provider> provider;
+    config::InventoryPtr latest;
+    config::InventoryPtr applied;
+    SteadyTime may_read = SteadyTime::min();  ///< not before
+    bool reads_later = false;
+};
+
+FollowedProviders::FollowedProviders(Executor& executor,
+                                     const Clock& clock,
+                                     Makers makers,
+                                     Wishes wishes)
+    : executor_(executor),
+      clock_(clock),
+      makers_(std::move(makers)),
+      wishes_(std::move(wishes)),
+      docker_(std::make_shared<Follower>("docker")),
+      consul_(std::make_shared<Follower>("consulcatalog")) {}
+
+FollowedProviders::~FollowedProviders() = default;
+
+void FollowedProviders::follow(const model::Configuration& configuration) {
+    throttle_ = configuration.providers_throttle;
+    follow_one(*docker_, configuration.docker, docker_settings_, makers_.docker);
+    follow_one(*consul_, configuration.consul_catalog, consul_settings_, makers_.consul_catalog);
+}
+
+void FollowedProviders::stop() {
+    follow({});
+}
+
+template <class Settings, class Make>
+void FollowedProviders::follow_one(Follower& follower,
+                                   const std::optional<Settings>& settings,
+                                   std::optional<Settings>& current,
+                                   const Make& make) {
+    if (settings == current) return;
+    current = settings;
+    follower.provider.reset();
+    if (!settings) {
+        follower.latest.reset();
+        follower.applied.reset();
+        return;
+    }
+    follower.provider = make(*settings, [this, &follower](config::InventoryPtr inventory) {
+        reported(follower, std::move(inventory));
+    });
+}
+
+void FollowedProviders::reported(Follower& follower, config::InventoryPtr inventory) {
+    follower.latest = std::move(inventory);
+    tell(follower);
+}
+
+void FollowedProviders::tell(Follower& follower) {
+    if (!follower.latest || follower.latest == follower.applied) return;
+    if (follower.applied && config::same_definitions(*follower.applied, *follower.latest)) {
+        follower.applied = follower.latest;
+        wishes_.change_servers(follower.latest);
+        return;
+    }
+    read_when_due(follower);
+}
+
+/// The first at once, then one per throttle: what comes meanwhile is in the next.
+void FollowedProviders::read_when_due(Follower& follower) {
+    if (follower.reads_later) return;
+    const SteadyTime now = clock_.steady_now();
+    if (now >= follower.may_read) {
+        follower.may_read = now + throttle_;
+        return wishes_.read();
+    }
+    follower.reads_later = true;
+    const auto pause = std::chrono::ceil<std::chrono::milliseconds>(follower.may_read - now);
+    const auto& shared = &follower == docker_.get() ? docker_ : consul_;
+    executor_.post_after(pause, [this, weak = std::weak_ptr<Follower>(shared)] {
+        const auto later = weak.lock();
+        if (!later) return;
+        later->reads_later = false;
+        tell(*later);
+    });
+}
+
+std::vector<config::InventoryPtr> FollowedProviders::inventories() const {
+    std::vector<config::InventoryPtr> all;
+    for (const Follower* follower : followers())
+        if (follower->latest) all.push_back(follower->latest);
+    return all;
+}
+
+void FollowedProviders::applied(const std::vector<config::InventoryPtr>& inventories) {
+    for (Follower* follower : followers()) {
+        for (const config::InventoryPtr& inventory : inventories)
+            if (inventory->provider == follower->name) follower->applied = inventory;
+        tell(*follower);
+    }
+}
+
+bool FollowedProviders::has_news() const {
+    const auto all = followers();
+    return std::any_of(all.begin(), all.end(), [](const Follower* follower) {
+        return follower->latest && follower->latest != follower->applied;
+    });
+}
+
+std::vector<FollowedProvider> FollowedProviders::states() const {
+    std::vector<FollowedProvider> states;
+    for (const Follower* follower : followers())
+        if (follower->provider) states.push_back({follower->name, follower->provider->state()});
+    return states;
+}
+
+std::vector<FollowedProviders::Follower*> FollowedProviders::followers() const {
+    return {docker_.get(), consul_.get()};
+}
+
+}  // namespace mesh::app
