@@ -16,7 +16,8 @@ namespace mesh::rules {
 ///     Tag(`tag`)              TagRegex(`expression`)            for tags
 ///
 /// joined by `&&`, `||`, `!` and parentheses as in a router's rule; names in any case. Expressions
-/// are RE2's and unanchored, as in Traefik.
+/// are RE2's and unanchored, and a key that is missing has the empty value, as in Traefik; a tag
+/// matches when any one does.
 class Constraint {
  public:
     enum class Of { labels, tags };

@@ -24,15 +24,14 @@ bool is_word_byte(char c) {
 struct Lookalike {
     std::string_view bytes;
     std::string_view name;
-    std::string_view hint;
+    std::string_view hint;  ///< empty: how values are quoted
 };
-constexpr std::string_view quote_hint = "quote values with backticks: HostSNI(`shop.example`)";
 constexpr Lookalike lookalikes[] = {
-    {"\xE2\x80\x98", "a typographic quote", quote_hint},
-    {"\xE2\x80\x99", "a typographic quote", quote_hint},
-    {"\xE2\x80\x9C", "a typographic quote", quote_hint},
-    {"\xE2\x80\x9D", "a typographic quote", quote_hint},
-    {"\xC2\xB4", "an acute accent", quote_hint},
+    {"\xE2\x80\x98", "a typographic quote", {}},
+    {"\xE2\x80\x99", "a typographic quote", {}},
+    {"\xE2\x80\x9C", "a typographic quote", {}},
+    {"\xE2\x80\x9D", "a typographic quote", {}},
+    {"\xC2\xB4", "an acute accent", {}},
     {"\xC2\xA0", "a no-break space", "replace it with a plain space"},
     {"\xEF\xBB\xBF", "a byte order mark", "remove it"},
 };
@@ -103,10 +102,13 @@ Parsed<Token> Lexer::next() {
     if (at_ == text_.size()) return take(TokenKind::end, 0);
     const char c = text_[at_];
     if (const Lookalike* const found = lookalike_at(text_.substr(at_)))
-        return RuleError{at_,
-                         found->bytes.size(),
-                         std::string(found->name) + " has no meaning in a rule",
-                         std::string(found->hint)};
+        return RuleError{
+            at_,
+            found->bytes.size(),
+            std::string(found->name) + " has no meaning in a " + std::string(wording_.whole),
+            found->hint.empty()
+                ? "quote values with backticks: " + wording_.matcher(wording_.example)
+                : std::string(found->hint)};
     if (is_word_byte(c)) return word();
     if (c == '`') return raw_literal();
     if (c == '"') return quoted_literal();
@@ -126,12 +128,15 @@ Token Lexer::take(TokenKind kind, std::size_t length) {
 Parsed<Token> Lexer::symbol(char c) {
     if (at("&&")) return take(TokenKind::both, 2);
     if (at("||")) return take(TokenKind::either, 2);
-    if (at("!="))
-        return RuleError{
-            at_, 2, "'!=' is not an operator", "to exclude a name write !HostSNI(`name`)"};
-    if (at("=="))
-        return RuleError{
-            at_, 2, "'==' is not an operator", "to match a name write HostSNI(`name`)"};
+    const auto comparison = [this](std::size_t length, std::string_view instead) {
+        return RuleError{at_,
+                         length,
+                         '\'' + std::string(text_.substr(at_, length)) + "' is not an operator",
+                         "to " + std::string(instead) + wording_.matcher(wording_.value)};
+    };
+    const std::string value(wording_.value);
+    if (at("!=")) return comparison(2, "exclude a " + value + " write !");
+    if (at("==")) return comparison(2, "match a " + value + " write ");
     switch (c) {
         case '(':
             return take(TokenKind::open, 1);
@@ -146,20 +151,19 @@ Parsed<Token> Lexer::symbol(char c) {
         case '|':
             return RuleError{at_, 1, "'|' is not an operator", "write || for \"or\""};
         case '=':
-            return RuleError{
-                at_, 1, "'=' is not an operator", "to match a name write HostSNI(`name`)"};
+            return comparison(1, "match a " + value + " write ");
         case '\'':
             return single_quotes();
         default:
             break;
     }
     const bool printable = c > 0x20 && c < 0x7F;
-    return RuleError{
-        at_,
-        1,
-        printable ? std::string("unexpected character '") + c + '\''
-                  : "unexpected control character",
-        "a rule is made of matchers such as HostSNI(`name`), &&, ||, ! and parentheses"};
+    return RuleError{at_,
+                     1,
+                     printable ? std::string("unexpected character '") + c + '\''
+                               : "unexpected control character",
+                     "a " + std::string(wording_.whole) + " is made of matchers such as " +
+                         wording_.matcher(wording_.value) + ", &&, ||, ! and parentheses"};
 }
 
 RuleError Lexer::single_quotes() const {

@@ -21,11 +21,25 @@ struct Token {
 /// The remark `message` on all of `token`.
 [[nodiscard]] RuleError at(const Token& token, std::string message, std::string hint = {});
 
+/// How errors speak of a text: what it is, and how its commonest matcher is written around a value.
+struct Wording {
+    std::string_view whole = "rule";
+    std::string_view before = "HostSNI(`";  ///< in front of the value; "`)" follows it
+    std::string_view value = "name";        ///< what a value is
+    std::string_view example = "shop.example";
+
+    /// "HostSNI(`text`)"
+    [[nodiscard]] std::string matcher(std::string_view text) const {
+        return std::string(before).append(text).append("`)");
+    }
+};
+
 /// Cuts a rule into tokens. White space, new lines included, separates tokens and means nothing.
 /// Literals are those of Go: raw in backticks, with escapes in double quotes.
 class Lexer {
  public:
-    explicit Lexer(std::string_view text) : text_(text) {}
+    explicit Lexer(std::string_view text, const Wording& wording = {})
+        : text_(text), wording_(wording) {}
 
     /// The next token; `end` again and again once the text is used up.
     [[nodiscard]] Parsed<Token> next();
@@ -46,6 +60,7 @@ class Lexer {
     }
 
     std::string_view text_;
+    Wording wording_;
     std::size_t at_ = 0;
 };
 

@@ -1,9 +1,8 @@
 #include "rules/parser.hpp"
 
-#include "base/ascii.hpp"
-#include "rules/lexer.hpp"
 #include "rules/matcher_argument.hpp"
 #include "rules/matcher_name.hpp"
+#include "rules/token_reader.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -11,15 +10,6 @@
 
 namespace mesh::rules {
 namespace {
-
-/// The operator a word was meant to be, or empty.
-std::string_view operator_meant_by(const Token& token) {
-    if (token.kind != TokenKind::word) return {};
-    if (equal_ignoring_case(token.value, "and")) return "&&";
-    if (equal_ignoring_case(token.value, "or")) return "||";
-    if (equal_ignoring_case(token.value, "not")) return "!";
-    return {};
-}
 
 /// `operands` joined to one node; nested nodes of the same kind are merged into it.
 template <class Node>
@@ -44,35 +34,26 @@ struct Place {
 
 class Parser {
  public:
-    explicit Parser(std::string_view text) : lexer_(text) {}
+    explicit Parser(std::string_view text) : tokens_(text, Wording{}) {}
 
     Parsed<ParsedRule> whole_rule() {
-        if (auto first = advance(); !first) return first.error();
-        if (token_.kind == TokenKind::end)
-            return at(token_, "the rule is empty", "write for example HostSNI(`shop.example`)");
+        if (auto first = tokens_.advance(); !first) return first.error();
+        if (token().kind == TokenKind::end) return tokens_.empty();
         auto expression = disjunction({});
         if (!expression) return expression.error();
-        if (token_.kind != TokenKind::end) return after_operand();
+        if (token().kind != TokenKind::end) return tokens_.after_operand();
         return ParsedRule{std::move(*expression), first_of_each_kind(std::move(advice_))};
     }
 
  private:
-    Parsed<void> advance() {
-        auto token = lexer_.next();
-        if (!token) return token.error();
-        token_ = std::move(*token);
-        return {};
-    }
-
     Parsed<Expression> disjunction(Place place) {
         std::vector<Expression> operands;
         for (;;) {
             auto operand = conjunction(place);
             if (!operand) return operand;
             operands.push_back(std::move(*operand));
-            if (token_.kind != TokenKind::either) break;
-            last_operator_ = token_;
-            if (auto next = advance(); !next) return next.error();
+            if (token().kind != TokenKind::either) break;
+            if (auto next = tokens_.advance_over_operator(); !next) return next.error();
         }
         return place.negated ? join<All>(std::move(operands)) : join<Any>(std::move(operands));
     }
@@ -83,22 +64,17 @@ class Parser {
             auto operand = unary(place);
             if (!operand) return operand;
             operands.push_back(std::move(*operand));
-            if (token_.kind != TokenKind::both) break;
-            last_operator_ = token_;
-            if (auto next = advance(); !next) return next.error();
+            if (token().kind != TokenKind::both) break;
+            if (auto next = tokens_.advance_over_operator(); !next) return next.error();
         }
         return place.negated ? join<Any>(std::move(operands)) : join<All>(std::move(operands));
     }
 
     Parsed<Expression> unary(Place place) {
-        if (place.depth > rule_depth_max)
-            return at(
-                token_,
-                "the rule is nested more than " + std::to_string(rule_depth_max) + " levels deep");
-        switch (token_.kind) {
+        if (place.depth > rule_depth_max) return tokens_.too_deep();
+        switch (token().kind) {
             case TokenKind::negation: {
-                last_operator_ = token_;
-                if (auto next = advance(); !next) return next.error();
+                if (auto next = tokens_.advance_over_operator(); !next) return next.error();
                 return unary({place.depth + 1, !place.negated});
             }
             case TokenKind::open:
@@ -106,28 +82,29 @@ class Parser {
             case TokenKind::word:
                 return matcher(place);
             default:
-                return no_operand();
+                return tokens_.no_operand();
         }
     }
 
     Parsed<Expression> group(Place place) {
-        if (auto next = advance(); !next) return next.error();
-        if (token_.kind == TokenKind::close)
-            return at(token_, "nothing stands between these parentheses");
+        if (auto next = tokens_.advance(); !next) return next.error();
+        if (token().kind == TokenKind::close)
+            return at(token(), "nothing stands between these parentheses");
         auto inner = disjunction({place.depth + 1, place.negated});
         if (!inner) return inner;
-        if (token_.kind != TokenKind::close)
-            return token_.kind == TokenKind::end ? at(token_, "a closing parenthesis is missing")
-                                                 : after_operand();
-        if (auto next = advance(); !next) return next.error();
+        if (token().kind != TokenKind::close)
+            return token().kind == TokenKind::end ? at(token(), "a closing parenthesis is missing")
+                                                  : tokens_.after_operand();
+        if (auto next = tokens_.advance(); !next) return next.error();
         return inner;
     }
 
     Parsed<Expression> matcher(Place place) {
-        const Token word = token_;
-        if (const auto meant = operator_meant_by(word); !meant.empty()) return word_operator(meant);
-        if (auto next = advance(); !next) return next.error();
-        if (token_.kind != TokenKind::open) return bare_word(word);
+        const Token word = token();
+        if (const auto meant = operator_meant_by(word); !meant.empty())
+            return tokens_.word_operator(meant);
+        if (auto next = tokens_.advance(); !next) return next.error();
+        if (token().kind != TokenKind::open) return bare_word(word);
         const auto name = find_matcher(word);
         if (!name) return name.error();
         if ((*name)->name == "Host") note_alias(word);
@@ -138,17 +115,17 @@ class Parser {
 
     /// From the opening parenthesis to behind the closing one.
     Parsed<Matcher> argument(const MatcherName& name) {
-        if (auto next = advance(); !next) return next.error();
-        if (token_.kind != TokenKind::literal) return no_literal(name);
-        const Token literal = token_;
-        if (auto next = advance(); !next) return next.error();
-        if (token_.kind == TokenKind::comma) return several_arguments(name, literal);
-        if (token_.kind != TokenKind::close)
-            return at(token_.kind == TokenKind::end ? token_ : behind(literal),
+        if (auto next = tokens_.advance(); !next) return next.error();
+        if (token().kind != TokenKind::literal) return no_literal(name);
+        const Token literal = token();
+        if (auto next = tokens_.advance(); !next) return next.error();
+        if (token().kind == TokenKind::comma) return several_arguments(name, literal);
+        if (token().kind != TokenKind::close)
+            return at(token().kind == TokenKind::end ? token() : behind(literal),
                       "the closing parenthesis of " + std::string(name.name) + " is missing");
         auto matcher = parse_argument(name, literal, advice_);
         if (!matcher) return matcher;
-        if (auto next = advance(); !next) return next.error();
+        if (auto next = tokens_.advance(); !next) return next.error();
         return matcher;
     }
 
@@ -168,77 +145,32 @@ class Parser {
         return kept;
     }
 
-    /// Just behind `token`, where something is missing.
-    static Token behind(const Token& token) {
-        return {TokenKind::end, token.offset + token.length, 0, {}, true};
-    }
-
     [[nodiscard]] RuleError no_literal(const MatcherName& name) const {
         const std::string matcher(name.name);
         const std::string needs = matcher + " needs " + std::string(name.needs);
-        switch (token_.kind) {
+        switch (token().kind) {
             case TokenKind::close:
-                return at(token_, needs, "write " + std::string(name.example));
+                return at(token(), needs, "write " + std::string(name.example));
             case TokenKind::word:
-                return at(token_,
+                return at(token(),
                           "a value must be quoted",
-                          "use backticks: " + matcher + "(`" + excerpt(token_.value) + "`)");
+                          "use backticks: " + matcher + "(`" + excerpt(token().value) + "`)");
             case TokenKind::end:
-                return at(token_, "the argument of " + matcher + " is missing");
+                return at(token(), "the argument of " + matcher + " is missing");
             default:
-                return at(token_, needs + " in backticks");
+                return at(token(), needs + " in backticks");
         }
     }
 
     RuleError several_arguments(const MatcherName& name, const Token& first) {
-        const Token comma = token_;
+        const Token comma = token();
         const std::string matcher(name.name);
         std::string hint = matcher + "(`" + excerpt(first.value) + "`)";
-        if (advance() && token_.kind == TokenKind::literal)
-            hint += " || " + matcher + "(`" + excerpt(token_.value) + "`)";
+        if (tokens_.advance() && token().kind == TokenKind::literal)
+            hint += " || " + matcher + "(`" + excerpt(token().value) + "`)";
         else
             hint += " || " + matcher + "(...)";
         return at(comma, matcher + " takes " + std::string(name.one), "join them with ||: " + hint);
-    }
-
-    [[nodiscard]] RuleError word_operator(std::string_view meant) const {
-        return at(
-            token_, "\"" + token_.value + "\" is not an operator", "write " + std::string(meant));
-    }
-
-    /// An operand was due and something else stands there.
-    [[nodiscard]] RuleError no_operand() const {
-        switch (token_.kind) {
-            case TokenKind::literal:
-                return at(token_,
-                          "a value needs a matcher in front of it",
-                          "write HostSNI(`" + excerpt(token_.value) + "`)");
-            case TokenKind::end:
-                return at(last_operator_, "nothing follows this operator");
-            case TokenKind::close:
-                return at(token_,
-                          last_operator_.kind == TokenKind::end
-                              ? "this parenthesis closes nothing"
-                              : "a matcher is missing in front of this parenthesis");
-            case TokenKind::comma:
-                return at(token_, "a comma joins nothing", "write ||");
-            default:
-                return at(token_, "a matcher is missing in front of this operator");
-        }
-    }
-
-    /// A complete operand was read and neither an operator nor the end follows.
-    [[nodiscard]] RuleError after_operand() const {
-        if (const auto meant = operator_meant_by(token_); !meant.empty() && meant != "!")
-            return word_operator(meant);
-        switch (token_.kind) {
-            case TokenKind::close:
-                return at(token_, "this parenthesis closes nothing");
-            case TokenKind::comma:
-                return at(token_, "a comma joins nothing", "write ||");
-            default:
-                return at(token_, "an operator is missing in front of this", "write && or ||");
-        }
     }
 
     /// `word` is not followed by a parenthesis.
@@ -252,20 +184,16 @@ class Parser {
                   "to match a host name write HostSNI(`" + excerpt(word.value) + "`)");
     }
 
-    Lexer lexer_;
-    Token token_;
-    Token last_operator_;
+    [[nodiscard]] const Token& token() const { return tokens_.token(); }
+
+    TokenReader tokens_;
     std::vector<Advice> advice_;
 };
 
 }  // namespace
 
 Parsed<ParsedRule> parse_rule(std::string_view text) {
-    if (text.size() > rule_size_max)
-        return RuleError{rule_size_max,
-                         text.size() - rule_size_max,
-                         "the rule is longer than " + std::to_string(rule_size_max) + " bytes",
-                         {}};
+    if (auto fits = check_size(text, Wording{}); !fits) return fits.error();
     return Parser(text).whole_rule();
 }
 

@@ -2,16 +2,12 @@
 #include "rules/advice.hpp"
 #include "rules/expression.hpp"
 #include "rules/rule_error.hpp"
+#include "rules/token_reader.hpp"
 
-#include <cstddef>
 #include <string_view>
 #include <vector>
 
 namespace mesh::rules {
-
-/// Bounds of a rule; beyond them parsing is an error that names the bound.
-inline constexpr std::size_t rule_size_max = 64 * 1024;  ///< bytes of text
-inline constexpr int rule_depth_max = 64;                ///< nested parentheses and negations
 
 /// A rule as it is understood.
 struct ParsedRule {

@@ -60,7 +60,7 @@ RuleError error_of(const re2::RE2& tried, std::string_view pattern) {
 
 }  // namespace
 
-Parsed<Regexp> Regexp::compile(std::string_view pattern) {
+Parsed<Regexp> Regexp::compile(std::string_view pattern, Subject subject) {
     if (pattern.size() > pattern_size_max)
         return RuleError{
             pattern_size_max,
@@ -70,7 +70,7 @@ Parsed<Regexp> Regexp::compile(std::string_view pattern) {
     const auto foreign = std::find_if(pattern.begin(), pattern.end(), [](char c) {
         return static_cast<unsigned char>(c) >= 0x80;
     });
-    if (foreign != pattern.end())
+    if (subject == Subject::host_name && foreign != pattern.end())
         return RuleError{static_cast<std::size_t>(foreign - pattern.begin()),
                          1,
                          "a regular expression for host names is ASCII: clients send international "
@@ -79,7 +79,7 @@ Parsed<Regexp> Regexp::compile(std::string_view pattern) {
 
     re2::RE2::Options options;
     // Host names are ASCII, for which one byte is one character: smaller programs than UTF-8.
-    options.set_encoding(re2::RE2::Options::EncodingLatin1);
+    if (subject == Subject::host_name) options.set_encoding(re2::RE2::Options::EncodingLatin1);
     options.set_log_errors(false);
     options.set_max_mem(memory_max);
     auto compiled = std::make_shared<const re2::RE2>(std::string(pattern), options);

@@ -21,11 +21,15 @@ class Regexp {
     /// Of the compiled form and the states met while matching; beyond it matching is slower.
     static constexpr std::size_t memory_max = std::size_t{256} << 10;
 
-    /// Errors, placed in the pattern: more than `pattern_size_max` bytes, not ASCII, not a regular
-    /// expression, or one that needs more memory than it may have.
-    [[nodiscard]] static Parsed<Regexp> compile(std::string_view pattern);
+    /// What it is matched against: ASCII, or UTF-8.
+    enum class Subject { host_name, text };
 
-    /// True if it matches anywhere in `text`, which is ASCII.
+    /// Errors, placed in the pattern: more than `pattern_size_max` bytes, not ASCII where host
+    /// names are, not a regular expression, or one that needs more memory than it may have.
+    [[nodiscard]] static Parsed<Regexp> compile(std::string_view pattern,
+                                                Subject subject = Subject::host_name);
+
+    /// True if it matches anywhere in `text`.
     [[nodiscard]] bool matches(std::string_view text) const;
     [[nodiscard]] const std::string& pattern() const;
 
