@@ -190,8 +190,52 @@ struct FileProviderDraft {
     bool partial = false;
 };
 
+struct ProviderTlsDraft {
+    model::Location at;
+    std::vector<Text> ca;
+    std::optional<Text> cert;
+    std::optional<Text> key;
+};
+
+/// What providers of labels and of tags have in common.
+struct LabelProviderDraft {
+    model::Location at;
+    bool watch = true;
+    bool exposed_by_default = true;
+    std::optional<std::vector<Text>> prefixes;
+    std::optional<Text> constraints;
+    std::optional<Text> default_rule;
+};
+
+struct DockerDraft : LabelProviderDraft {
+    std::optional<Text> endpoint;
+    std::optional<ProviderTlsDraft> tls;
+    std::optional<Text> network;
+    bool use_bind_port_ip = false;
+    bool allow_empty_services = false;
+    std::chrono::milliseconds http_client_timeout{0};
+};
+
+struct ConsulEndpointDraft {
+    model::Location at;
+    std::optional<Text> address;
+    std::optional<bool> https;  ///< as `scheme` says
+    std::optional<Text> token;
+    std::optional<Text> datacenter;
+    std::optional<ProviderTlsDraft> tls;
+};
+
+struct ConsulCatalogDraft : LabelProviderDraft {
+    std::optional<ConsulEndpointDraft> endpoint;
+    std::optional<std::vector<Text>> strict_checks;
+    std::chrono::milliseconds refresh_interval{15'000};
+};
+
 struct ProvidersDraft {
     std::optional<FileProviderDraft> file;
+    std::optional<DockerDraft> docker;
+    std::optional<ConsulCatalogDraft> consul_catalog;
+    std::chrono::milliseconds throttle = model::providers_throttle_default;
 };
 
 struct Draft {

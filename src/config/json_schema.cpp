@@ -130,6 +130,8 @@ std::string description_of(const OptionText& option) {
                    (option.help.empty() ? "." : "; " + std::string(option.help) + '.');
         case Support::foreign:
             return "Traefik's; mesh ignores it, with a warning.";
+        case Support::refused:
+            return "Traefik's; mesh refuses it: " + std::string(option.help) + '.';
         default:
             break;
     }
@@ -140,7 +142,7 @@ std::string description_of(const OptionText& option) {
 
 SchemaJson option_schema(const SectionText& section, const OptionText& option) {
     SchemaJson out = {{"description", description_of(option)}};
-    if (option.support == Support::later) {
+    if (option.support == Support::later || option.support == Support::refused) {
         out["not"] = SchemaJson::object();
     } else if (option.support == Support::foreign) {
         out["deprecated"] = true;

@@ -42,6 +42,11 @@ void decode_dynamic(const Source& source, TreeNode root, Draft& draft);
 [[nodiscard]] const Section<LogDraft>& log_section();
 [[nodiscard]] const Section<ProvidersDraft>& providers_section();
 [[nodiscard]] const Section<FileProviderDraft>& file_provider_section();
+[[nodiscard]] const Section<DockerDraft>& docker_section();
+[[nodiscard]] const Section<ConsulCatalogDraft>& consul_catalog_section();
+[[nodiscard]] const Section<ConsulEndpointDraft>& consul_endpoint_section();
+/// Of every provider.
+[[nodiscard]] const Section<ProviderTlsDraft>& provider_tls_section();
 
 /// Every section, in the order of the documentation.
 [[nodiscard]] std::vector<SectionText> all_sections();

@@ -62,6 +62,8 @@ std::string section_markdown(const SectionText& section) {
         out += "\nNot supported in this version: " + names + ".\n";
     if (const auto names = listed(section, Support::foreign); !names.empty())
         out += "\nTraefik's, ignored with a warning: " + names + ".\n";
+    if (const auto names = listed(section, Support::refused); !names.empty())
+        out += "\nTraefik's, refused: " + names + ".\n";
     return out + '\n';
 }
 

@@ -108,6 +108,7 @@ model::Configuration resolve(const Source& source, Draft draft, NamedFiles& file
     resolve_middlewares(resolution);
     resolve_tls(resolution);
     resolve_log(resolution);
+    resolve_providers(resolution);
     resolution.out.workers = draft.workers;
     resolve_routers(resolution);
     if (when == Lint::always || source.problems.errors() == 0) lint(resolution);

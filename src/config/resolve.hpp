@@ -87,6 +87,7 @@ void resolve_services(Resolution& resolution);
 void resolve_middlewares(Resolution& resolution);
 void resolve_tls(Resolution& resolution);
 void resolve_log(Resolution& resolution);
+void resolve_providers(Resolution& resolution);
 [[nodiscard]] std::vector<std::string> resolve_cipher_suites(Resolution& resolution,
                                                              const TlsOptionsDraft& draft);
 [[nodiscard]] std::vector<model::Located<std::string>> resolve_curves(Resolution& resolution,

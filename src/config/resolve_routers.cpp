@@ -2,6 +2,7 @@
 #include "config/codes.hpp"
 #include "config/orderable.hpp"
 #include "config/resolve.hpp"
+#include "config/rule_finding.hpp"
 #include "rules/rule.hpp"
 
 #include <algorithm>
@@ -130,7 +131,7 @@ class RouterResolution {
                 codes::bad_rule, draft_.rule->at, "the substituted value is not a rule");
             return;
         }
-        problems().add(finding_in_rule(Severity::error, codes::bad_rule, error));
+        problems().add(finding_in_text(Severity::error, codes::bad_rule, *draft_.rule, error));
     }
 
     void report(const rules::Advice& advice) {
@@ -145,38 +146,7 @@ class RouterResolution {
     }
 
     void report(Severity severity, std::string_view code, const rules::RuleError& remark) {
-        Finding finding = finding_in_rule(severity, code, remark);
-        if (draft_.rule->hidden) finding.excerpt.clear();
-        problems().add(std::move(finding));
-    }
-
-    [[nodiscard]] Finding finding_in_rule(Severity severity,
-                                          std::string_view code,
-                                          const rules::RuleError& remark) const {
-        const Text& text = *draft_.rule;
-        Finding finding = finding_at(severity, code, text.at, remark.message, remark.hint);
-        if (text.verbatim_column != 0)
-            finding.column = text.verbatim_column + characters(text.value.substr(0, remark.offset));
-        finding.excerpt = excerpt_of(remark, text.value);
-        return finding;
-    }
-
-    /// Columns count characters, of which UTF-8 bytes behind the first of one are none.
-    static int characters(std::string_view text) {
-        return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
-            return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-        }));
-    }
-
-    /// The line of the rule with a caret under the place.
-    static std::string excerpt_of(rules::RuleError error, std::string_view rule) {
-        if (rule.find_first_not_of(" \t\r\n") == std::string_view::npos) return {};
-        error.hint.clear();
-        std::string excerpt = rules::render(error, rule);
-        // Its first line is the message, which stands in the finding already.
-        excerpt.erase(0, excerpt.find('\n') + 1);
-        while (excerpt.ends_with('\n')) excerpt.pop_back();
-        return excerpt;
+        problems().add(finding_in_text(severity, code, *draft_.rule, remark));
     }
 
     std::optional<model::RouterTls> resolve_tls() {

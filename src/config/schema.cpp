@@ -56,6 +56,12 @@ std::size_t SectionReader::option_for(std::size_t index) {
                                  " is an option of Traefik that mesh does not "
                                  "have; it is ignored");
             return nothing;
+        case Support::refused:
+            problems.error(codes::unsupported,
+                           at,
+                           "mesh does not have " + in_quotes(option.name) + " of Traefik",
+                           std::string(option.help));
+            return nothing;
         case Support::misplaced:
             problems.error(codes::misplaced,
                            at,
@@ -79,7 +85,7 @@ void SectionReader::report_unknown(std::size_t index) const {
     std::vector<std::string> names;
     std::string known;
     for (const OptionText& option : options_) {
-        if (option.support == Support::foreign) continue;
+        if (option.support == Support::foreign || option.support == Support::refused) continue;
         if (option.support == Support::label && !section_.is_label()) continue;
         if (option.support == Support::misplaced) continue;
         names.emplace_back(option.name);

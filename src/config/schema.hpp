@@ -15,6 +15,7 @@ enum class Support : std::uint8_t {
     offered,    ///< decoded and enforced
     later,      ///< part of mesh's configuration, but refused by this version
     foreign,    ///< Traefik's; ignored with a warning
+    refused,    ///< Traefik's; to ignore it would be a lie
     label,      ///< offered in labels and tags only
     misplaced,  ///< belongs into the main file
 };
@@ -27,7 +28,8 @@ struct OptionText {
     std::string_view type;
     /// The default, for people; empty: none. Of a label's option what a file has for it.
     std::string_view fallback;
-    std::string_view help;  ///< one sentence, Markdown; of a later option what to use instead
+    std::string_view
+        help;  ///< one sentence, Markdown; of a later or refused option what to use instead
     Support support = Support::offered;
     bool required = false;
     bool from_container = false;  ///< required, but in labels the container itself fills it in
@@ -96,6 +98,13 @@ constexpr Option<T> label_option(std::string_view name,
 template <class T>
 constexpr Option<T> foreign(std::string_view name) {
     return {{name, "", "", "", Support::foreign, false}, nullptr};
+}
+
+/// An option of Traefik's that mesh does not have and must not ignore. `hint` says why, or what to
+/// do instead.
+template <class T>
+constexpr Option<T> refused(std::string_view name, std::string_view hint) {
+    return {{name, "", "", hint, Support::refused, false}, nullptr};
 }
 
 /// An option of the main file, in a file of providers.file.
