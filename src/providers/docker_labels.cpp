@@ -40,16 +40,20 @@ class DockerLabelReader {
  public:
     explicit DockerLabelReader(DockerLabels& out) : out_(out) {}
 
-    void read(std::string_view rest, const std::string& value) {
-        if (equal_ignoring_case(rest, "enable")) return read_enable(value);
-        if (equal_ignoring_case(rest, "docker.network")) {
+    /// `key` is a prefix and `rest`.
+    void read(const std::string& key, std::string_view rest, const std::string& value) {
+        if (equal_ignoring_case(rest, "enable")) {
+            if (read_enable(value)) return;
+        } else if (equal_ignoring_case(rest, "docker.network")) {
             out_.network = value;
+            return;
         } else if (const auto service = behind(rest, "tcp.services.")) {
             has_services_ = true;
             name_first(service->substr(0, service->find('.')));
         } else if (const auto router = behind(rest, "tcp.routers.")) {
             read_router(*router, value);
         }
+        out_.said.emplace_back(key, value);
     }
 
     void finish(bool has_default_rule) {
@@ -78,12 +82,13 @@ class DockerLabelReader {
         if (out_.first_name.empty()) out_.first_name = name;
     }
 
-    void read_enable(const std::string& value) {
+    /// False when it cannot be read, or contradicts another one.
+    bool read_enable(const std::string& value) {
         const auto on = config::parse_boolean(value);
         const bool differs = on && out_.enable && *out_.enable != *on;
-        out_.enable = differs ? true : on.value_or(true);
         is_unreadable_ = is_unreadable_ || !on || differs;
-        if (is_unreadable_) out_.enable = true;
+        out_.enable = is_unreadable_ || *on;
+        return !is_unreadable_;
     }
 
     void read_router(std::string_view router, const std::string& value) {
@@ -113,7 +118,7 @@ DockerLabels read_docker_labels(const Container& container,
             const auto begin = behind_prefix(key, prefix);
             if (!begin) continue;
             out.own.push_back({key, value});
-            reader.read(std::string_view(key).substr(*begin), value);
+            reader.read(key, std::string_view(key).substr(*begin), value);
             break;
         }
     }

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mesh::providers {
@@ -13,6 +14,8 @@ namespace mesh::providers {
 struct DockerLabels {
     /// Those that begin with a prefix.
     std::vector<config::Label> own;
+    /// Of those, what they say of routers and services: without `enable` and `docker.network`.
+    std::vector<std::pair<std::string, std::string>> said;
     /// `<prefix>.enable`. One that cannot be read counts as wanted: config tells what is wrong.
     std::optional<bool> enable;
     std::string network;  ///< `<prefix>.docker.network`; may be empty

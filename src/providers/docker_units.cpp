@@ -1,5 +1,7 @@
 #include "providers/docker_units.hpp"
 
+#include "config/default_rule.hpp"
+#include "config/normalized_name.hpp"
 #include "config/quote.hpp"
 #include "providers/docker_labels.hpp"
 
@@ -14,21 +16,17 @@ namespace {
 
 constexpr std::size_t container_name_shown_max = 120;
 
-bool is_letter_or_digit(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+/// As Compose says it, else the container's own.
+std::string docker_service_name(const Container& container) {
+    const std::string_view project = container.label("com.docker.compose.project");
+    const std::string_view service = container.label("com.docker.compose.service");
+    if (project.empty() || service.empty()) return container.name;
+    return std::string(service).append("_").append(project);
 }
 
 bool has_health_to_serve(const Container& container) {
     return container.health == Container::Health::none ||
            container.health == Container::Health::healthy;
-}
-
-std::vector<std::pair<std::string, std::string>> pairs_of(
-    const std::vector<config::Label>& labels) {
-    std::vector<std::pair<std::string, std::string>> out;
-    out.reserve(labels.size());
-    for (const config::Label& label : labels) out.emplace_back(label.key, label.value);
-    return out;
 }
 
 /// Puts containers together that say the same.
@@ -42,13 +40,11 @@ class DockerUnits {
     void add(const Container& container) {
         DockerLabels labels =
             read_docker_labels(container, settings_.prefixes, !settings_.default_rule.empty());
-        const std::string own_name = docker_unit_name(container);
-        std::string rule = labels.lack_rule ? default_rule(container, own_name) : std::string();
+        std::string rule = labels.lack_rule ? default_rule(container) : std::string();
         // The name of a unit that means none stays the same whichever of its containers stops.
-        std::string name = labels.mean_own_name ? own_name : labels.first_name;
-        auto said = pairs_of(labels.own);
+        std::string name = labels.mean_own_name ? docker_unit_name(container) : labels.first_name;
         auto [entry, fresh] =
-            units_.try_emplace(std::tuple(std::move(name), rule, std::move(said)));
+            units_.try_emplace(std::tuple(std::move(name), rule, std::move(labels.said)));
         config::LabelledUnit& unit = entry->second;
         if (fresh) {
             unit.name = std::get<0>(entry->first);
@@ -72,11 +68,10 @@ class DockerUnits {
     }
 
  private:
-    using Said =
-        std::tuple<std::string, std::string, std::vector<std::pair<std::string, std::string>>>;
+    /// Name, default rule, and what the labels say.
+    using Said = std::tuple<std::string, std::string, decltype(DockerLabels::said)>;
 
-    [[nodiscard]] std::string default_rule(const Container& container,
-                                           const std::string& name) const;
+    [[nodiscard]] std::string default_rule(const Container& container) const;
 
     const model::DockerProvider& settings_;
     const DockerAddresses& addresses_;
@@ -84,30 +79,23 @@ class DockerUnits {
     std::map<Said, config::LabelledUnit> units_;
 };
 
-std::string DockerUnits::default_rule(const Container& container, const std::string& name) const {
-    (void)container;
-    (void)name;
-    (void)notices_;
-    return settings_.default_rule;
+std::string DockerUnits::default_rule(const Container& container) const {
+    if (settings_.default_rule.empty()) return {};
+    const std::string name = docker_service_name(container);
+    auto rule = config::expand_default_rule(settings_.default_rule,
+                                            {name, container.name, container.labels});
+    if (rule) return std::move(*rule);
+    notices_.push_back({container.name,
+                        "provider_default_rule",
+                        "the default rule cannot be filled in for a container",
+                        rule.error().message});
+    return {};
 }
 
 }  // namespace
 
 std::string docker_unit_name(const Container& container) {
-    const std::string_view project = container.label("com.docker.compose.project");
-    const std::string_view service = container.label("com.docker.compose.service");
-    std::string name = container.name;
-    if (!project.empty() && !service.empty())
-        name = std::string(service).append("_").append(project);
-    std::string out;
-    for (const char c : name) {
-        if (is_letter_or_digit(c))
-            out += c;
-        else if (!out.empty() && out.back() != '-')
-            out += '-';
-    }
-    if (out.ends_with('-')) out.pop_back();
-    return out;
+    return config::normalized_name(docker_service_name(container));
 }
 
 DockerInventory docker_inventory(std::span<const Container> containers,

@@ -17,7 +17,7 @@ struct DockerInventory {
 };
 
 /// The name that a container's labels mean where they name no service: its compose service and
-/// project, else its own, letters and digits with single '-' between, as in Traefik.
+/// project, else its own, normalised.
 [[nodiscard]] std::string docker_unit_name(const Container& container);
 
 /// Containers as units. `containers` are all that run, inspected where they are wanted by their
