@@ -1,0 +1,52 @@
+#include "providers/docker_event.hpp"
+
+#include "config/quote.hpp"
+#include "providers/docker_json.hpp"
+
+#include <algorithm>
+
+namespace mesh::providers {
+namespace {
+
+constexpr std::size_t words_of_daemon_max = 200;
+
+/// Actions that change neither what runs nor where it is reached. "cleanup" and the like are
+/// Podman's; "create" is none that runs yet.
+bool changes_nothing(std::string_view action) {
+    constexpr std::string_view idle[] = {
+        "attach",    "commit", "copy",           "create",       "detach", "exec_die", "exec",
+        "exec_died", "export", "extract-to-dir", "archive-path", "init",   "mount",    "resize",
+        "sync",      "top",    "unmount",        "checkpoint",   "prune",  "cleanup"};
+    return action.starts_with("exec_create") || action.starts_with("exec_start") ||
+           std::find(std::begin(idle), std::end(idle), action) != std::end(idle);
+}
+
+}  // namespace
+
+Result<DockerEvent> parse_docker_event(std::string_view line) {
+    auto document = parse_docker_json(line);
+    if (!document) return document.error();
+    std::string wrong;
+    const DockerMembers root(document->root, "", wrong);
+    const std::string type = root.text("Type");
+    const std::string action = root.text("Action");
+    const DockerMembers actor = root.object("Actor");
+    DockerEvent out;
+    out.matters = !changes_nothing(action);
+    if (type == "container") out.container = actor.text("ID");
+    if (type == "network") out.container = actor.object("Attributes").text("container");
+    if (wrong.empty() && type.empty()) {
+        const std::string message = root.text("message");
+        wrong =
+            message.empty() ? "it has no type" : config::printable(message, words_of_daemon_max);
+    }
+    if (!wrong.empty()) return Error{Errc::invalid, Origin::upstream, wrong};
+    return out;
+}
+
+// Unescaped quotes cannot stand inside a JSON text: this is the event's own member.
+bool is_docker_noise(std::string_view line) {
+    return line.find(R"("Action":"exec_)") != std::string_view::npos;
+}
+
+}  // namespace mesh::providers
