@@ -1,0 +1,151 @@
+#include "providers/consul_units.hpp"
+
+#include "base/ascii.hpp"
+#include "config/quote.hpp"
+#include "config/spelling.hpp"
+#include "providers/normalized_name.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace mesh::providers {
+namespace {
+
+using Prefixes = std::vector<std::string>;
+
+/// What stands behind the prefix, in a tag that begins with one.
+std::optional<std::string_view> behind_prefix(std::string_view key, const Prefixes& prefixes) {
+    for (const std::string& prefix : prefixes) {
+        if (prefix.empty()) return key;
+        if (key.size() > prefix.size() && key[prefix.size()] == '.' &&
+            equal_ignoring_case(key.substr(0, prefix.size()), prefix))
+            return key.substr(prefix.size() + 1);
+    }
+    return std::nullopt;
+}
+
+/// A tag that is a label of ours, taken apart at its first '='.
+std::optional<config::Label> label_of(std::string_view tag, const Prefixes& prefixes) {
+    const std::size_t equals = tag.find('=');
+    if (equals == std::string_view::npos) return std::nullopt;
+    const std::string_view key = tag.substr(0, equals);
+    if (!behind_prefix(key, prefixes)) return std::nullopt;
+    return config::Label{std::string(key), std::string(tag.substr(equals + 1))};
+}
+
+std::vector<config::Label> labels_of(std::span<const std::string> tags, const Prefixes& prefixes) {
+    std::vector<config::Label> labels;
+    for (const std::string& tag : tags)
+        if (auto label = label_of(tag, prefixes)) labels.push_back(std::move(*label));
+    std::sort(labels.begin(), labels.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.key, a.value) < std::tie(b.key, b.value);
+    });
+    return labels;
+}
+
+bool is_switch(const config::Label& label, const Prefixes& prefixes) {
+    return equal_ignoring_case(behind_prefix(label.key, prefixes).value_or(""), "enable");
+}
+
+/// Whether the labels are to be read. A switch that cannot be read, or contradicts another, is for
+/// the reader of labels to report.
+bool is_exposed(const std::vector<config::Label>& labels,
+                const model::ConsulCatalogProvider& settings) {
+    bool on = false;
+    bool off = false;
+    for (const config::Label& label : labels) {
+        if (!is_switch(label, settings.prefixes)) continue;
+        const auto value = config::parse_boolean(label.value);
+        (value.value_or(true) ? on : off) = true;
+    }
+    return on || (!off && settings.exposed_by_default);
+}
+
+config::Instance served(const ConsulInstance& instance) {
+    config::Instance server;
+    server.name = instance.id + " on " + instance.node;
+    server.host = instance.address;
+    if (instance.port != 0) server.port = instance.port;
+    return server;
+}
+
+/// Instances whose labels and default rule are the same.
+struct Group {
+    std::vector<config::Label> labels;
+    std::string default_rule;
+    const ConsulInstance* first = nullptr;
+    std::vector<config::Instance> instances;
+};
+
+/// A key that differs whenever labels or rule do: texts with their lengths.
+std::string group_key(const std::vector<config::Label>& labels, const std::string& rule) {
+    std::string key;
+    const auto add = [&](const std::string& text) {
+        key.append(std::to_string(text.size())).append(":").append(text);
+    };
+    add(rule);
+    for (const config::Label& label : labels) {
+        add(label.key);
+        add(label.value);
+    }
+    return key;
+}
+
+config::LabelledUnit unit_of(const std::string& service, Group group, bool one_of_several) {
+    std::string source = "service " + config::printable(service);
+    if (one_of_several)
+        source += " (" + config::printable(group.first->id) + " on " +
+                  config::printable(group.first->node) + ")";
+    return {.name = normalized_name(service),
+            .provider = consul_provider_name,
+            .source = std::make_shared<const std::string>(std::move(source)),
+            .labels = std::move(group.labels),
+            .default_rule = std::move(group.default_rule),
+            .instances = std::move(group.instances)};
+}
+
+}  // namespace
+
+bool is_wanted(std::span<const std::string> tags, const model::ConsulCatalogProvider& settings) {
+    if (settings.constraints && !settings.constraints->matches_tags(tags)) return false;
+    const std::vector<config::Label> labels = labels_of(tags, settings.prefixes);
+    const bool says_more = std::any_of(labels.begin(), labels.end(), [&](const auto& label) {
+        return !is_switch(label, settings.prefixes);
+    });
+    // Tags of all instances: one may be switched off where another is not.
+    if (says_more || !settings.default_rule.empty())
+        return settings.exposed_by_default || is_exposed(labels, settings);
+    return !labels.empty() && is_exposed(labels, settings);
+}
+
+ConsulUnits units_of(const std::string& service,
+                     std::span<const ConsulInstance> instances,
+                     const model::ConsulCatalogProvider& settings) {
+    ConsulUnits made;
+    std::map<std::string, Group> groups;
+    for (const ConsulInstance& instance : instances) {
+        std::vector<config::Label> labels = labels_of(instance.tags, settings.prefixes);
+        const bool nothing_said = labels.empty() && settings.default_rule.empty();
+        if (nothing_said || !is_exposed(labels, settings)) {
+            ++made.left_out;
+            continue;
+        }
+        const std::string rule = settings.default_rule;
+        Group& group = groups[group_key(labels, rule)];
+        if (group.first == nullptr) group = {std::move(labels), rule, &instance, {}};
+        if (settings.strict_checks.count(instance.status) == 0)
+            ++made.left_out;
+        else
+            group.instances.push_back(served(instance));
+    }
+    const bool several = groups.size() > 1;
+    for (auto& [key, group] : groups)
+        made.units.push_back(unit_of(service, std::move(group), several));
+    config::sort_units(made.units);
+    return made;
+}
+
+}  // namespace mesh::providers
