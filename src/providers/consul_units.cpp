@@ -6,9 +6,12 @@
 #include "providers/normalized_name.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 namespace mesh::providers {
@@ -16,13 +19,28 @@ namespace {
 
 using Prefixes = std::vector<std::string>;
 
+std::optional<std::string_view> behind_part(std::string_view key, std::string_view part) {
+    if (key.size() <= part.size() || key[part.size()] != '.' ||
+        !equal_ignoring_case(key.substr(0, part.size()), part))
+        return std::nullopt;
+    return key.substr(part.size() + 1);
+}
+
+/// Without a prefix only our own sections are told from what others write.
+bool is_ours_without_prefix(std::string_view key) {
+    constexpr std::string_view known[] = {"tcp", "tls", "http", "udp"};
+    return equal_ignoring_case(key, "enable") ||
+           std::any_of(std::begin(known), std::end(known), [&](std::string_view section) {
+               return behind_part(key, section).has_value();
+           });
+}
+
 /// What stands behind the prefix, in a tag that begins with one.
 std::optional<std::string_view> behind_prefix(std::string_view key, const Prefixes& prefixes) {
     for (const std::string& prefix : prefixes) {
-        if (prefix.empty()) return key;
-        if (key.size() > prefix.size() && key[prefix.size()] == '.' &&
-            equal_ignoring_case(key.substr(0, prefix.size()), prefix))
-            return key.substr(prefix.size() + 1);
+        if (prefix.empty() && is_ours_without_prefix(key)) return key;
+        if (prefix.empty()) continue;
+        if (const auto rest = behind_part(key, prefix)) return rest;
     }
     return std::nullopt;
 }

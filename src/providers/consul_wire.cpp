@@ -1,5 +1,7 @@
 #include "providers/consul_wire.hpp"
 
+#include "providers/json_depth.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -10,6 +12,8 @@ namespace mesh::providers {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr int depth_max = 64;
 
 /// What is wrong with an answer. Thrown inside this file only: an answer is read to the end or not
 /// at all, however deep the fault lies.
@@ -27,8 +31,8 @@ void keep_below(std::size_t count, std::size_t most, std::string_view what) {
         throw WireFault{Errc::limit, "more than " + std::to_string(most) + " " + std::string(what)};
 }
 
-/// nlohmann's parser and destructor do not recurse: depth costs memory in proportion only.
 Json parse_wire(std::string_view text) {
+    if (json_nests_deeper(text, depth_max)) throw WireFault{Errc::invalid, "it nests too deep"};
     Json value = Json::parse(text, nullptr, false);
     if (value.is_discarded()) throw WireFault{Errc::invalid, "it is not JSON"};
     return value;
