@@ -1,9 +1,10 @@
 #include "providers/consul_units.hpp"
 
 #include "base/ascii.hpp"
+#include "config/default_rule.hpp"
+#include "config/normalized_name.hpp"
 #include "config/quote.hpp"
 #include "config/spelling.hpp"
-#include "providers/normalized_name.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -112,12 +113,45 @@ std::string group_key(const std::vector<config::Label>& labels, const std::strin
     return key;
 }
 
+/// Every tag that reads like a label, whoever's it is: a default rule may speak of them all.
+std::vector<std::pair<std::string, std::string>> pairs_of(std::span<const std::string> tags) {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (const std::string& tag : tags)
+        if (const auto equals = tag.find('='); equals != std::string::npos)
+            pairs.emplace_back(tag.substr(0, equals), tag.substr(equals + 1));
+    return pairs;
+}
+
+bool has_rule(const std::vector<config::Label>& labels) {
+    constexpr std::string_view end = ".rule";
+    return std::any_of(labels.begin(), labels.end(), [&](const config::Label& label) {
+        return label.key.size() > end.size() &&
+               equal_ignoring_case(
+                   std::string_view(label.key).substr(label.key.size() - end.size()), end);
+    });
+}
+
+/// One that cannot be filled in is none; `trouble` says why unless no router needs it.
+std::string filled_rule(const std::string& service,
+                        const ConsulInstance& instance,
+                        const std::vector<config::Label>& labels,
+                        const model::ConsulCatalogProvider& settings,
+                        std::string& trouble) {
+    if (settings.default_rule.empty()) return {};
+    const auto pairs = pairs_of(instance.tags);
+    auto rule = config::expand_default_rule(settings.default_rule, {service, {}, pairs});
+    if (rule) return std::move(*rule);
+    if (!has_rule(labels)) trouble = rule.error().message;
+    return {};
+}
+
 config::LabelledUnit unit_of(const std::string& service, Group group, bool one_of_several) {
     std::string source = "service " + config::printable(service);
     if (one_of_several)
         source += " (" + config::printable(group.first->id) + " on " +
                   config::printable(group.first->node) + ")";
-    return {.name = normalized_name(service),
+    const std::string name = config::normalized_name(service);
+    return {.name = name.empty() ? service : name,
             .provider = consul_provider_name,
             .source = std::make_shared<const std::string>(std::move(source)),
             .labels = std::move(group.labels),
@@ -151,7 +185,7 @@ ConsulUnits units_of(const std::string& service,
             ++made.left_out;
             continue;
         }
-        const std::string rule = settings.default_rule;
+        const std::string rule = filled_rule(service, instance, labels, settings, made.trouble);
         Group& group = groups[group_key(labels, rule)];
         if (group.first == nullptr) group = {std::move(labels), rule, &instance, {}};
         if (settings.strict_checks.count(instance.status) == 0)

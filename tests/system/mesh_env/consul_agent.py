@@ -110,6 +110,8 @@ class ConsulAgent:
         if check:
             body["Check"] = {"CheckID": f"service:{id}", "TTL": "1h", "Status": "passing"}
         self.put("/v1/agent/service/register", body)
+        if check:
+            self.set_status(id, "passing")  # a status given at registration is forgotten at a restart, one set is not
         return id
 
     def deregister(self, id: str) -> None:

@@ -1,6 +1,5 @@
 #include "providers/consul_units.hpp"
 
-#include "providers/normalized_name.hpp"
 #include "support/catch.hpp"
 
 using namespace mesh;
@@ -165,10 +164,30 @@ TEST_CASE("constraints see every tag of the service") {
     CHECK(!wanted({"blue", "v2", rule_tag}, settings));
 }
 
-TEST_CASE("names are letters and digits with single dashes between") {
-    CHECK(providers::normalized_name("shop") == "shop");
-    CHECK(providers::normalized_name("my_shop.v2") == "my-shop-v2");
-    CHECK(providers::normalized_name("/a--b/") == "a-b");
-    CHECK(providers::normalized_name("...") == "-");
-    CHECK(providers::normalized_name("k\xC3\xA4se") == "k\xC3\xA4se");
+TEST_CASE("a unit is named as its service, normalised") {
+    const auto named = [](const std::string& service) {
+        const std::vector<ConsulInstance> one = {instance("1", {rule_tag})};
+        return providers::units_of(service, one, {}).units.front().name;
+    };
+    CHECK(named("my_shop.v2") == "my-shop-v2");
+    CHECK(named("...") == "...");
+}
+
+TEST_CASE("a default rule is filled in from name and tags") {
+    model::ConsulCatalogProvider settings;
+    settings.default_rule = "HostSNI(`{{ index .Labels \"zone\" }}.{{ normalize .Name }}.example`)";
+    const auto made = units({instance("1", {"zone=a"}), instance("2", {"zone=b"})}, settings);
+    REQUIRE(made.units.size() == 2);
+    CHECK(made.units[0].labels.empty());
+    CHECK(made.units[0].default_rule == "HostSNI(`a.shop.example`)");
+    CHECK(made.units[1].default_rule == "HostSNI(`b.shop.example`)");
+    CHECK(made.trouble.empty());
+
+    SECTION("one that cannot be is none, and said only where a router needs it") {
+        const auto bare = units({instance("1", {"mesh.tcp.services.s=x"})}, settings);
+        REQUIRE(bare.units.size() == 1);
+        CHECK(bare.units.front().default_rule.empty());
+        CHECK_THAT(bare.trouble, ContainsSubstring("nothing to put in for"));
+        CHECK(units({instance("1", {rule_tag})}, settings).trouble.empty());
+    }
 }
