@@ -20,7 +20,8 @@ struct Trust {
     auto operator<=>(const Trust&) const = default;
 };
 
-/// What the client shows of itself where a server asks for a certificate. PEM, absolute paths.
+/// What the client shows of itself where a server asks for a certificate. PEM, absolute paths; read
+/// anew for every request. Requests with different certificates share no connection.
 struct ClientCertificate {
     std::string cert_file;  ///< empty: nothing is shown
     std::string key_file;
@@ -39,9 +40,12 @@ struct Request {
     std::string unix_socket;  ///< path; empty: TCP to the URL's host
     bool https_only = true;
     std::chrono::milliseconds timeout{30'000};  ///< whole exchange; zero only with a body_sink
-    std::size_t body_size_max = 1 << 20;        ///< of Response::body; larger: Errc::limit
+    /// Name, TCP and TLS; also where the whole exchange has no bound.
+    std::chrono::milliseconds connect_timeout{10'000};
+    std::size_t body_size_max = 1 << 20;  ///< of Response::body; larger: Errc::limit
     /// When set, body bytes go here as they arrive instead of into Response::body; returning
-    /// false ends the exchange with Errc::cancelled. Called on the client's thread.
+    /// false ends the exchange with Errc::cancelled. Called on the client's thread, perhaps once
+    /// more while cancel() returns.
     std::function<bool(std::string_view)> body_sink;
 };
 
@@ -63,8 +67,11 @@ using Completion = std::function<void(Result<Response>)>;
 /// connection ends without an answer, that is an error (io) and the caller's to judge.
 ///
 /// Errors given to the completion: timeout, io (no connection, cut off), tls (the server's
-/// certificate does not verify; the message names subject and trust), limit (body or header too
-/// large), cancelled, invalid (bad URL).
+/// certificate does not verify; the message names subject and trust; or it does not accept ours),
+/// limit (body or header too large), cancelled, invalid (bad URL, unusable files).
+///
+/// A peer that is gone without a word is noticed within a minute, which ends a stream without a
+/// time limit too. Its connecting is bounded like any other's.
 class Client {
  public:
     virtual ~Client() = default;
@@ -77,7 +84,8 @@ class Client {
 
 /// One curl_multi loop on one thread of its own. `user_agent` goes with every request
 /// (RFC 8555 §6.1). At most `per_host` connections to one host; more requests wait their turn
-/// inside their own deadline.
+/// inside their own deadline. That many stay open between requests, so that long polls to a host
+/// use theirs again.
 [[nodiscard]] std::unique_ptr<Client> make_curl_client(std::string user_agent,
                                                        unsigned per_host = 8);
 

@@ -20,8 +20,8 @@ namespace {
 
 /// Requests waiting for a connection, all hosts together.
 constexpr std::size_t waiting_max = 4096;
-/// Idle connections kept for the next request.
-constexpr long idle_connections_max = 32;
+/// Connections kept for the next request, those in use included: at least these.
+constexpr unsigned kept_connections_min = 32;
 constexpr std::chrono::milliseconds sleep_max{60'000};
 
 void initialise_libcurl() {
@@ -69,7 +69,8 @@ class CurlClient final : public Client {
     void collect();
     void expire();
     void drop(RequestId id);
-    void drop_waiting(RequestId id);
+    std::unique_ptr<Transfer> take_waiting(RequestId id);
+    [[nodiscard]] Result<TlsFiles> read_files(const Transfer& transfer);
     std::unique_ptr<Transfer> release(CURL* easy);
     [[nodiscard]] int sleep_ms() const;
 
@@ -101,7 +102,9 @@ CurlClient::CurlClient(std::string user_agent, unsigned per_host)
     if (!share_ || !multi_) throw std::bad_alloc();
     // TLS sessions outlive the handle of one request; one thread uses them, so nothing to lock.
     curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, idle_connections_max);
+    // One host full of long polls must leave room for those of others.
+    const auto kept = static_cast<long>(per_host_) + kept_connections_min;
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, kept);
     thread_ = quiet_thread("mesh-http", [this] { run(); });
 }
 
@@ -199,16 +202,12 @@ void CurlClient::start_waiting(const std::string& key) {
 
 void CurlClient::start(std::unique_ptr<Transfer> transfer) {
     const RequestId id = transfer->id();
-    std::shared_ptr<const TrustBundle> trust;
-    if (transfer->target().encrypted()) {
-        auto bundle = trust_bundles_.get(transfer->request().trust);
-        if (!bundle) return registry_->answer(id, bundle.error());
-        trust = std::move(*bundle);
-    }
+    auto tls = read_files(*transfer);
+    if (!tls) return registry_->answer(id, tls.error());
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         transfer->deadline() - std::chrono::steady_clock::now());
     const Status ready = transfer->prepare(
-        user_agent_, share_.get(), std::move(trust), left, [registry = registry_, id] {
+        user_agent_, share_.get(), std::move(*tls), left, [registry = registry_, id] {
             return registry->live(id);
         });
     if (!ready) return registry_->answer(id, ready.error());
@@ -219,6 +218,20 @@ void CurlClient::start(std::unique_ptr<Transfer> transfer) {
     ++hosts_[transfer->target().key].active;
     active_by_id_.emplace(id, easy);
     active_.emplace(easy, std::move(transfer));
+}
+
+Result<TlsFiles> CurlClient::read_files(const Transfer& transfer) {
+    TlsFiles files;
+    if (!transfer.target().encrypted()) return files;
+    auto bundle = trust_bundles_.get(transfer.request().trust);
+    if (!bundle) return bundle.error();
+    files.trust = std::move(*bundle);
+    const ClientCertificate& shown = transfer.request().client_certificate;
+    if (shown == ClientCertificate{}) return files;
+    auto identity = read_client_identity(shown);
+    if (!identity) return with_context(transfer.target().authority, identity.error());
+    files.identity = std::move(*identity);
+    return files;
 }
 
 std::unique_ptr<Transfer> CurlClient::release(CURL* easy) {
@@ -249,12 +262,8 @@ void CurlClient::expire() {
     const SteadyTime now = std::chrono::steady_clock::now();
     while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
         const RequestId id = deadlines_.begin()->second;
-        const Host& host = hosts_[waiting_.at(id)];
-        const auto late = std::find_if(host.waiting.begin(),
-                                       host.waiting.end(),
-                                       [&](const auto& waiting) { return waiting->id() == id; });
-        registry_->answer(id, (*late)->waited_in_vain(per_host_));
-        drop_waiting(id);
+        const std::unique_ptr<Transfer> late = take_waiting(id);
+        registry_->answer(id, late->waited_in_vain(per_host_));
     }
 }
 
@@ -263,21 +272,24 @@ void CurlClient::drop(RequestId id) {
         const std::unique_ptr<Transfer> transfer = release(active->second);
         start_waiting(transfer->target().key);
     } else {
-        drop_waiting(id);
+        take_waiting(id);
     }
 }
 
-void CurlClient::drop_waiting(RequestId id) {
+std::unique_ptr<Transfer> CurlClient::take_waiting(RequestId id) {
     const auto found = waiting_.find(id);
-    if (found == waiting_.end()) return;
+    if (found == waiting_.end()) return nullptr;
     Host& host = hosts_[found->second];
-    std::erase_if(host.waiting, [&](const std::unique_ptr<Transfer>& waiting) {
-        if (waiting->id() != id) return false;
-        deadlines_.erase({waiting->deadline(), id});
-        return true;
-    });
+    // Those that waited longest stand in front, and are the first whose time is up.
+    const auto place = std::find_if(host.waiting.begin(),
+                                    host.waiting.end(),
+                                    [id](const auto& waiting) { return waiting->id() == id; });
+    std::unique_ptr<Transfer> taken = std::move(*place);
+    host.waiting.erase(place);
+    deadlines_.erase({taken->deadline(), id});
     if (host.active == 0 && host.waiting.empty()) hosts_.erase(found->second);
     waiting_.erase(found);
+    return taken;
 }
 
 int CurlClient::sleep_ms() const {

@@ -46,11 +46,14 @@ Error out_of_time(const FailedTransfer& failed) {
         const std::chrono::milliseconds waited{took / 1000};
         return upstream(Errc::timeout, "no connection to " + who + " within " + describe(waited));
     }
-    const std::string limit = describe(failed.timeout);
     // Not the time of the handshake: a connection that is used again has none.
     if (failed.encrypted && !reached(CURLINFO_PRETRANSFER_TIME_T)) {
-        return upstream(Errc::timeout, who + " did not finish the TLS handshake within " + limit);
+        const bool whole = failed.timeout.count() != 0 && failed.timeout < failed.connect_timeout;
+        return upstream(Errc::timeout,
+                        who + " did not finish the TLS handshake within " +
+                            describe(whole ? failed.timeout : failed.connect_timeout));
     }
+    const std::string limit = describe(failed.timeout);
     if (!reached(CURLINFO_STARTTRANSFER_TIME_T)) {
         return upstream(Errc::timeout, who + " did not answer within " + limit);
     }
@@ -79,7 +82,30 @@ Error no_handshake(const FailedTransfer& failed) {
     if (failed.shown != nullptr)
         message += "; it showed a certificate" + of_whom(failed) +
                    ", trusted: " + std::string(failed.trusted);
+    if (!failed.identity.empty()) message += "; we showed " + std::string(failed.identity);
     return upstream(Errc::tls, std::move(message));
+}
+
+Error unusable_identity(const FailedTransfer& failed) {
+    return Error{Errc::invalid,
+                 Origin::config,
+                 "cannot use the client certificate " + std::string(failed.identity) + ": " +
+                     std::string(words(failed))};
+}
+
+/// With TLS 1.3 a server judges a client's certificate when the client takes the handshake for
+/// done.
+Error broken_off(const FailedTransfer& failed) {
+    const std::string who(failed.authority);
+    const std::string why(words(failed));
+    if (failed.encrypted && why.find(" alert ") != std::string::npos)
+        return upstream(Errc::tls,
+                        who + " refused " +
+                            (failed.identity.empty()
+                                 ? "a client without a certificate"
+                                 : "the client certificate " + std::string(failed.identity)) +
+                            ": " + why);
+    return upstream(Errc::io, "talking to " + who + " failed: " + why);
 }
 
 }  // namespace
@@ -104,6 +130,11 @@ Error error_of(const FailedTransfer& failed) {
                          Origin::config,
                          "the trusted certificates cannot be read (" + std::string(failed.trusted) +
                              "): " + std::string(words(failed))};
+        case CURLE_SSL_CERTPROBLEM:
+            return unusable_identity(failed);
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+            return broken_off(failed);
         case CURLE_SSL_CONNECT_ERROR:
             return no_handshake(failed);
         case CURLE_SEND_FAIL_REWIND:  // it would have sent a POST again

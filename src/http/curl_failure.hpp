@@ -17,8 +17,10 @@ struct FailedTransfer {
     std::string_view detail;                  ///< libcurl's error buffer
     std::string_view authority;               ///< whom we talked to
     std::string_view trusted;                 ///< the files whose certificates were believed
+    std::string_view identity;                ///< the files of our own certificate; may be empty
     const ShownCertificate* shown = nullptr;  ///< what the server showed, if it came to that
-    std::chrono::milliseconds timeout{};
+    std::chrono::milliseconds timeout{};      ///< zero: none
+    std::chrono::milliseconds connect_timeout{};
     bool encrypted = false;
 };
 

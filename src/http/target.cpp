@@ -56,6 +56,9 @@ Result<Target> examine(const Request& request) {
     if (request.timeout.count() < 0 || (request.timeout.count() == 0 && !request.body_sink)) {
         return invalid(target.authority + ": a request needs a timeout");
     }
+    if (request.connect_timeout.count() <= 0) {
+        return invalid(target.authority + ": connecting needs a timeout");
+    }
     if (Status fields = check_fields(request); !fields) return fields.error();
     return target;
 }

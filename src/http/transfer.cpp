@@ -2,6 +2,7 @@
 
 #include "base/duration.hpp"
 #include "http/curl_failure.hpp"
+#include "http/dead_peer.hpp"
 
 #include <algorithm>
 #include <strings.h>
@@ -12,7 +13,6 @@ namespace {
 
 constexpr std::size_t header_bytes_max = 64 * 1024;
 constexpr std::size_t header_count_max = 200;
-constexpr std::chrono::milliseconds connect_timeout_max{10'000};
 
 std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -35,10 +35,10 @@ Transfer::Transfer(RequestId id, Request request, Target target, SteadyTime dead
 
 Status Transfer::prepare(const std::string& user_agent,
                          CURLSH* share,
-                         std::shared_ptr<const TrustBundle> trust,
+                         TlsFiles tls,
                          std::chrono::milliseconds left,
                          std::function<bool()> live) {
-    trust_ = std::move(trust);
+    tls_ = std::move(tls);
     live_ = std::move(live);
     easy_.reset(curl_easy_init());
     if (!easy_ || !set_fields()) return Error{Errc::internal, Origin::internal, "out of memory"};
@@ -60,7 +60,8 @@ Status Transfer::prepare(const std::string& user_agent,
         set(easy, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
         set(easy, CURLOPT_PROXY, "");
     }
-    set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    // Not as libcurl's own options: before 8.9 it cannot bound the number of probes.
+    set(easy, CURLOPT_SOCKOPTFUNCTION, &Transfer::on_socket);
     set(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
     set(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
     set(easy, CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -68,6 +69,7 @@ Status Transfer::prepare(const std::string& user_agent,
     set_bounds(left);
     set_method();
     set_trust();
+    set_identity();
     return {};
 }
 
@@ -95,7 +97,7 @@ bool Transfer::set_fields() {
 
 void Transfer::set_bounds(std::chrono::milliseconds left) {
     CURL* easy = easy_.get();
-    auto connect = connect_timeout_max;
+    auto connect = request_.connect_timeout;
     if (request_.timeout.count() != 0) {
         // libcurl reads 0 as "for ever".
         left = std::max(left, std::chrono::milliseconds{1});
@@ -140,13 +142,14 @@ std::size_t Transfer::on_send(char* into, std::size_t size, std::size_t count, v
 // The certificates go in as a blob: libcurl then keeps connections and TLS sessions of different
 // trust apart by itself.
 void Transfer::set_trust() {
-    if (!trust_) return;
+    if (!tls_.trust) return;
     CURL* easy = easy_.get();
     set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     // libcurl never writes through the pointer.
-    curl_blob blob{const_cast<char*>(trust_->pem.data()), trust_->pem.size(), CURL_BLOB_NOCOPY};
+    const std::string& pem = tls_.trust->pem;
+    curl_blob blob{const_cast<char*>(pem.data()), pem.size(), CURL_BLOB_NOCOPY};
     set(easy, CURLOPT_CAPATH, static_cast<char*>(nullptr));
     set(easy, CURLOPT_CAINFO, static_cast<char*>(nullptr));
     set(easy, CURLOPT_CAINFO_BLOB, &blob);
@@ -155,6 +158,23 @@ void Transfer::set_trust() {
     set(easy, CURLOPT_DEBUGFUNCTION, &Transfer::on_debug);
     set(easy, CURLOPT_DEBUGDATA, static_cast<void*>(this));
     set(easy, CURLOPT_VERBOSE, 1L);
+}
+
+// As blobs too: libcurl compares the certificate itself before it uses a connection again, so that
+// neither another one nor the one before in the same file speaks for this request.
+void Transfer::set_identity() {
+    if (!tls_.identity) return;
+    CURL* easy = easy_.get();
+    const auto set_blob = [easy](CURLoption option, std::string_view text) {
+        curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};
+        set(easy, option, &blob);
+    };
+    set_blob(CURLOPT_SSLCERT_BLOB, tls_.identity->chain);
+    set_blob(CURLOPT_SSLKEY_BLOB, tls_.identity->key.reveal());
+    set(easy, CURLOPT_SSLCERTTYPE, "PEM");
+    set(easy, CURLOPT_SSLKEYTYPE, "PEM");
+    // A server goes on with what it found out about the client when the session began.
+    set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 }
 
 void Transfer::take_handshake(ByteView message) {
@@ -234,6 +254,11 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
     }
 }
 
+int Transfer::on_socket(void*, curl_socket_t socket, curlsocktype) {
+    notice_dead_peer(socket);
+    return CURL_SOCKOPT_OK;
+}
+
 int Transfer::on_debug(CURL*, curl_infotype kind, char* data, std::size_t size, void* self) {
     if (kind != CURLINFO_SSL_DATA_IN) return 0;
     try {
@@ -249,14 +274,17 @@ Result<Response> Transfer::finish(CURLcode code) {
     if (code == CURLE_OUT_OF_MEMORY && header_bytes_ != 0 && !body_begun_) refuse_header();
     if (refusal_) return *refusal_;
     if (code != CURLE_OK) {
-        return error_of(FailedTransfer{easy_.get(),
-                                       code,
-                                       detail_.data(),
-                                       target_.authority,
-                                       trust_ ? trust_->description : std::string_view(),
-                                       shown_ ? &*shown_ : nullptr,
-                                       request_.timeout,
-                                       target_.encrypted()});
+        return error_of(
+            FailedTransfer{easy_.get(),
+                           code,
+                           detail_.data(),
+                           target_.authority,
+                           tls_.trust ? tls_.trust->description : std::string_view(),
+                           tls_.identity ? tls_.identity->description : std::string_view(),
+                           shown_ ? &*shown_ : nullptr,
+                           request_.timeout,
+                           request_.connect_timeout,
+                           target_.encrypted()});
     }
     long status = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/clock.hpp"
 #include "http/client.hpp"
+#include "http/client_identity.hpp"
 #include "http/shown_certificate.hpp"
 #include "http/target.hpp"
 #include "http/trust_bundle.hpp"
@@ -14,6 +15,12 @@
 
 namespace mesh::http {
 
+/// What a TLS connection needs to know: whom to believe and who we are.
+struct TlsFiles {
+    std::shared_ptr<const TrustBundle> trust;
+    std::optional<ClientIdentity> identity;
+};
+
 /// One exchange: a request, its libcurl handle and what has arrived so far. Stays at one address
 /// while libcurl holds pointers into it.
 class Transfer {
@@ -25,7 +32,7 @@ class Transfer {
     /// Makes the handle. `live` is asked before bytes go to the body sink. Errors: out of memory.
     [[nodiscard]] Status prepare(const std::string& user_agent,
                                  CURLSH* share,
-                                 std::shared_ptr<const TrustBundle> trust,
+                                 TlsFiles tls,
                                  std::chrono::milliseconds left,
                                  std::function<bool()> live);
     /// What became of it, given libcurl's verdict.
@@ -52,11 +59,13 @@ class Transfer {
     void set_bounds(std::chrono::milliseconds left);
     void set_method();
     void set_trust();
+    void set_identity();
     [[nodiscard]] bool take_header(std::string_view line);
     [[nodiscard]] bool take_body(std::string_view bytes);
     bool refuse_header();
     bool refuse(Errc code, std::string message);
     void take_handshake(ByteView message);
+    static int on_socket(void* self, curl_socket_t socket, curlsocktype purpose);
     static int on_debug(CURL* easy, curl_infotype kind, char* data, std::size_t size, void* self);
     static std::size_t on_send(char* into, std::size_t size, std::size_t count, void* self);
     static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self);
@@ -66,7 +75,7 @@ class Transfer {
     Request request_;
     Target target_;
     SteadyTime deadline_;
-    std::shared_ptr<const TrustBundle> trust_;
+    TlsFiles tls_;
     std::function<bool()> live_;
     std::unique_ptr<curl_slist, FreeList> fields_;
     std::array<char, CURL_ERROR_SIZE> detail_{};

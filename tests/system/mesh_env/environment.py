@@ -8,6 +8,7 @@ from pathlib import Path
 from pebble_env import ChallTestSrv, Pebble, PebbleOptions, PebblePrograms
 
 from .backends import Backend, Handler, ident
+from .consul_agent import ConsulAgent
 from .loopback import Loopback
 from .mesh import Mesh, mesh_binary
 from .tls_client import Authority, TcpClient, TlsClient
@@ -23,6 +24,7 @@ class Environment:
         self._cleanup = ExitStack()
         self._dns: ChallTestSrv | None = None
         self._pebble: Pebble | None = None
+        self._consul: ConsulAgent | None = None
         self._meshes: list[Mesh] = []
 
     def __enter__(self) -> Environment:
@@ -78,6 +80,16 @@ class Environment:
         pebble.start()
         return pebble
 
+    def consul(self, start: bool = True, **options) -> ConsulAgent:
+        """The one Consul of this environment, made and started at first use; options as in ConsulAgent."""
+        if self._consul is None:
+            ports = {"http": self.port("consul"), "server": self.port("consul-server"), "serf": self.port("consul-serf")}
+            self._consul = ConsulAgent(self.directory / "consul", self.loopback.address, ports, **options)
+            self._cleanup.callback(self._consul.stop)
+            if start:
+                self._consul.start()
+        return self._consul
+
     def backend(self, name: str = "backend", handler: Handler = ident) -> Backend:
         backend = Backend(self.at(f"backend-{name}"), handler, name)
         self._cleanup.callback(backend.stop)
@@ -124,4 +136,6 @@ class Environment:
         sections = [(f"{mesh.config_file.stem} log ({mesh.log_file})", mesh.log_tail(100)) for mesh in self._meshes]
         if self._pebble is not None:
             sections.append(("pebble log", self._pebble.process.log_tail(60)))
+        if self._consul is not None:
+            sections.append(("consul log", self._consul.process.log_tail(60)))
         return sections

@@ -65,6 +65,15 @@ void Peer::interrupt() const {
     shutdown(descriptor_, SHUT_RDWR);
 }
 
+std::string Peer::client() const {
+    X509* const shown = session_ ? SSL_get0_peer_certificate(session_.get()) : nullptr;
+    if (shown == nullptr) return {};
+    std::array<char, 64> name{};
+    X509_NAME_get_text_by_NID(
+        X509_get_subject_name(shown), NID_commonName, name.data(), static_cast<int>(name.size()));
+    return name.data();
+}
+
 bool Peer::handshake() {
     if (ready_) return true;
     ready_ = SSL_accept(session_.get()) == 1;
@@ -140,6 +149,21 @@ ScriptedServer::ScriptedServer(Script script, const TestAuthority::Identity& ide
     : script_(std::move(script)), tls_(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free) {
     SSL_CTX_use_certificate(tls_.get(), identity.certificate.get());
     SSL_CTX_use_PrivateKey(tls_.get(), identity.key.get());
+    start(listen_on_loopback());
+}
+
+ScriptedServer::ScriptedServer(Script script,
+                               const TestAuthority::Identity& identity,
+                               const std::string& client_ca_file,
+                               bool required)
+    : script_(std::move(script)), tls_(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free) {
+    SSL_CTX_use_certificate(tls_.get(), identity.certificate.get());
+    SSL_CTX_use_PrivateKey(tls_.get(), identity.key.get());
+    SSL_CTX_load_verify_locations(tls_.get(), client_ca_file.c_str(), nullptr);
+    SSL_CTX_set_verify(
+        tls_.get(), SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+    const unsigned char context[] = "scripted";
+    SSL_CTX_set_session_id_context(tls_.get(), context, sizeof context);
     start(listen_on_loopback());
 }
 

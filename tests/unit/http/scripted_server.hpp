@@ -44,6 +44,9 @@ class Peer {
         return session_ && SSL_session_reused(session_.get()) == 1;
     }
 
+    /// Common name of the client's certificate; empty without one.
+    [[nodiscard]] std::string client() const;
+
  private:
     [[nodiscard]] bool handshake();
     [[nodiscard]] bool read_more();
@@ -63,6 +66,12 @@ class ScriptedServer {
     explicit ScriptedServer(Script script);
     ScriptedServer(Script script, const TestAuthority::Identity& identity);
     ScriptedServer(Script script, const std::string& unix_path);
+    /// Asks clients for a certificate of the CA in this file; without one they get no answer where
+    /// it is `required`.
+    ScriptedServer(Script script,
+                   const TestAuthority::Identity& identity,
+                   const std::string& client_ca_file,
+                   bool required);
     ~ScriptedServer();
     ScriptedServer(const ScriptedServer&) = delete;
     ScriptedServer& operator=(const ScriptedServer&) = delete;

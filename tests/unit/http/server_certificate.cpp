@@ -68,17 +68,40 @@ TestAuthority::Identity TestAuthority::issue(const std::string& common_name,
     X509* raw = identity.certificate.get();
     checked(X509_set_issuer_name(raw, X509_get_subject_name(certificate_.get())) == 1);
     extend(raw, certificate_.get(), NID_subject_alt_name, alternative_names);
-    extend(raw, certificate_.get(), NID_ext_key_usage, "serverAuth");
+    extend(raw, certificate_.get(), NID_ext_key_usage, "serverAuth,clientAuth");
     checked(X509_sign(raw, key_.get(), EVP_sha256()) > 0);
     return identity;
 }
 
-std::string TestAuthority::pem() const {
+namespace {
+
+template <class Write>
+std::string written(const Write& write) {
     const std::unique_ptr<BIO, decltype(&BIO_free)> out(checked(BIO_new(BIO_s_mem())), &BIO_free);
-    checked(PEM_write_bio_X509(out.get(), certificate_.get()) == 1);
+    checked(write(out.get()) == 1);
     char* text = nullptr;
     const long size = BIO_get_mem_data(out.get(), &text);
     return {text, static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+std::string TestAuthority::pem() const {
+    return written([&](BIO* out) { return PEM_write_bio_X509(out, certificate_.get()); });
+}
+
+std::string certificate_pem(const TestAuthority::Identity& identity) {
+    return written([&](BIO* out) { return PEM_write_bio_X509(out, identity.certificate.get()); });
+}
+
+std::string key_pem(const TestAuthority::Identity& identity, const char* pass_phrase) {
+    const EVP_CIPHER* const cipher = pass_phrase == nullptr ? nullptr : EVP_aes_128_cbc();
+    // OpenSSL never writes through the pointer.
+    void* const phrase = const_cast<char*>(pass_phrase);
+    return written([&](BIO* out) {
+        return PEM_write_bio_PKCS8PrivateKey(
+            out, identity.key.get(), cipher, nullptr, 0, nullptr, phrase);
+    });
 }
 
 TemporaryFile::TemporaryFile(const std::string& content) {

@@ -35,6 +35,10 @@ class TestAuthority {
     Certificate certificate_;
 };
 
+[[nodiscard]] std::string certificate_pem(const TestAuthority::Identity& identity);
+[[nodiscard]] std::string key_pem(const TestAuthority::Identity& identity,
+                                  const char* pass_phrase = nullptr);
+
 /// A file with this content, gone with the object.
 class TemporaryFile {
  public:

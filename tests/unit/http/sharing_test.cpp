@@ -4,7 +4,9 @@
 #include "scripted_server.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <thread>
 
 namespace mesh {
 namespace {
@@ -42,6 +44,30 @@ TEST_CASE("http: 300 long polls do not hold up a short request to the same serve
     REQUIRE(answer.has_value());
     CHECK(answer->body == "short");
     CHECK(std::chrono::steady_clock::now() - begin < milliseconds{500});
+}
+
+TEST_CASE("http: 300 long polls use their connections again, round after round") {
+    std::atomic<int> asked = 0;
+    ScriptedServer server([&](Peer& peer, const Peer::Request&) {
+        // Answers come only when all ask: each poll then needs a connection of its own.
+        const int round = asked++ / 300;
+        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+        while (asked < (round + 1) * 300 && std::chrono::steady_clock::now() < limit)
+            std::this_thread::sleep_for(milliseconds{1});
+        return peer.answer("changed");
+    });
+    const auto client = http::make_curl_client("mesh/test", 512);
+    Pump pump;
+    for (int round = 0; round < 3; ++round) {
+        int answered = 0;
+        for (int i = 0; i < 300; ++i) {
+            client->send(plain(server.url("/watch")), pump, [&](Result<http::Response> result) {
+                if (result) ++answered;
+            });
+        }
+        REQUIRE(pump.run_until([&] { return answered == 300; }));
+    }
+    CHECK(server.connections() == 300);
 }
 
 TEST_CASE("http: long polls that wait their turn do not hold up another server") {
@@ -100,6 +126,25 @@ TEST_CASE("http: requests beyond what may wait are refused at once") {
         });
     }
     CHECK(pump.run_until([&] { return refused == 4'200 - 4'096 - 1; }));
+}
+
+TEST_CASE("http: thousands that wait in vain end on time, in the order they came") {
+    ScriptedServer server(long_poll_or_answer);
+    const auto client = http::make_curl_client("mesh/test", 1);
+    Pump pump;
+    client->send(plain(server.url("/watch")), pump, [](Result<http::Response>) {});
+    std::vector<int> order;
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 4'000; ++i) {
+        http::Request request = plain(server.url("/watch"));
+        request.timeout = milliseconds{500};
+        client->send(std::move(request), pump, [&order, i](Result<http::Response> result) {
+            if (!result && result.error().code == Errc::timeout) order.push_back(i);
+        });
+    }
+    CHECK(pump.run_until([&] { return order.size() == 4'000; }));
+    CHECK(std::is_sorted(order.begin(), order.end()));
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{5});
 }
 
 TEST_CASE("http: a connection is used again, and a dead one replaced without an error") {
