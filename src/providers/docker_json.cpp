@@ -1,31 +1,12 @@
 #include "providers/docker_json.hpp"
 
 #include "config/quote.hpp"
+#include "providers/json_depth.hpp"
 
 namespace mesh::providers {
 namespace {
 
 constexpr int docker_depth_max = 64;
-
-/// Nesting of brackets outside strings. Exact for valid JSON; for anything else the parser says no.
-bool is_too_deep(std::string_view text) {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > docker_depth_max) return true;
-        } else if (c == '}' || c == ']') {
-            --depth;
-        }
-    }
-    return false;
-}
 
 const nlohmann::json& empty_object() {
     static const nlohmann::json empty = nlohmann::json::object();
@@ -40,7 +21,7 @@ const nlohmann::json& empty_array() {
 }  // namespace
 
 Result<DockerDocument> parse_docker_json(std::string_view text) {
-    if (is_too_deep(text))
+    if (json_nests_deeper(text, docker_depth_max))
         return Error{Errc::invalid, Origin::upstream, "JSON nested deeper than 64 levels"};
     nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
     if (value.is_discarded())
