@@ -88,6 +88,12 @@ class Process:
         self._child.wait()
         self._child = None
 
+    def kill(self) -> None:
+        """As a crash would end it."""
+        if self.running:
+            self._child.kill()
+        self.stop()
+
     def log_tail(self, lines: int = 30) -> str:
         try:
             return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
