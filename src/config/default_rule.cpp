@@ -42,7 +42,7 @@ Error too_long() {
 
 /// Words, a bar, or a quoted text with its opening quote in front. Nothing: a quote is open, or
 /// something in the quotes would need to be understood.
-std::optional<std::vector<std::string_view>> words_of(std::string_view action) {
+std::optional<std::vector<std::string_view>> action_words(std::string_view action) {
     constexpr std::string_view space = " \t\r\n";
     constexpr std::string_view ends_word = " \t\r\n|\"`";
     std::vector<std::string_view> words;
@@ -72,7 +72,7 @@ std::optional<Blank> field_of(std::string_view word) {
 }
 
 std::optional<Blank> blank_of(std::string_view action) {
-    auto words = words_of(action);
+    auto words = action_words(action);
     if (!words || words->empty()) return std::nullopt;
     bool normalized = false;
     if (words->size() > 2 && words->back() == "normalize" && (*words)[words->size() - 2] == "|") {

@@ -8,7 +8,9 @@
 #include <vector>
 
 namespace mesh::rules {
-namespace {
+
+/// Not without a name: Constraint::Body, which has external linkage, holds one of these.
+namespace constraint_tree {
 
 struct Formula;
 
@@ -23,6 +25,13 @@ struct Formula {
     std::variant<ConstraintMatcher, Junction> node;
     bool negated = false;
 };
+
+}  // namespace constraint_tree
+
+namespace {
+
+using constraint_tree::Formula;
+using constraint_tree::Junction;
 
 Formula junction(bool all, std::vector<Formula> operands) {
     if (operands.size() == 1) return std::move(operands.front());

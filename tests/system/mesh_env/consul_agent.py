@@ -147,11 +147,15 @@ class ConsulAgent:
 
     # --- access control ---
 
-    def make_token(self, rules: str) -> str:
-        """A token with these rules (HCL) and no other."""
+    def make_token(self, rules: str) -> tuple[str, str]:
+        """A token with these rules (HCL) and no other: the secret, and the name it is managed by."""
         name = f"policy-{abs(hash(rules))}"
         self.put("/v1/acl/policy", {"Name": name, "Rules": rules})
-        return json.loads(self.put("/v1/acl/token", {"Policies": [{"Name": name}]}))["SecretID"]
+        made = json.loads(self.put("/v1/acl/token", {"Policies": [{"Name": name}]}))
+        return made["SecretID"], made["AccessorID"]
+
+    def delete_token(self, accessor: str) -> None:
+        self.request("DELETE", f"/v1/acl/token/{accessor}")
 
     # --- what it was asked ---
 
