@@ -82,10 +82,15 @@ constexpr Code table[] = {
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
     {traefik_store, "warning: `storage` is a store of Traefik, on which mesh does not start"},
     {stale,
-     "warning, with `onError: partial`: what stands there cannot be applied; the form that worked "
-     "last stays"},
+     "warning, of labels and with `onError: partial`: what stands there cannot be applied; the "
+     "form "
+     "that worked last stays"},
     {closed,
-     "warning, with `onError: partial`: the router cannot be applied; what it matches is refused"},
+     "warning, of labels and with `onError: partial`: the router cannot be applied; what it "
+     "matches "
+     "is refused"},
+    {awaits_provider,
+     "note: a router of a file names what only labels or tags define; it is closed until they do"},
 };
 
 }  // namespace

@@ -72,6 +72,7 @@ inline constexpr std::string_view challenge_port = "challenge-port";
 inline constexpr std::string_view traefik_store = "traefik-store";
 inline constexpr std::string_view stale = "stale";
 inline constexpr std::string_view closed = "closed";
+inline constexpr std::string_view awaits_provider = "awaits-provider";
 
 struct Code {
     std::string_view code;

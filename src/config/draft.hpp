@@ -52,6 +52,7 @@ struct RouterDraft {
     model::Location at;
     std::string provider = "file";
     std::string written;  ///< of labels: all they say of it, in one form
+    std::vector<std::string> units = {};  ///< of labels: whose they are
     std::vector<Text> entry_points;
     std::optional<Text> rule;
     std::optional<std::int64_t> priority;
@@ -84,6 +85,8 @@ struct ContainerServerDraft {
     model::Location at;
     std::string name;  ///< of the container or service
     std::optional<std::uint16_t> port;
+    InventoryPtr inventory = nullptr;  ///< that has it; null: the labels are from a file
+    std::size_t unit = 0;              ///< in the inventory
 };
 
 struct LoadBalancerDraft {
@@ -96,6 +99,7 @@ struct LoadBalancerDraft {
 struct ServiceDraft {
     model::Location at;
     std::optional<LoadBalancerDraft> load_balancer;
+    std::vector<std::string> units = {};  ///< of labels: whose they are
 };
 
 struct AllowListDraft {
@@ -114,6 +118,7 @@ struct MiddlewareDraft {
     std::optional<AllowListDraft> white_list;  ///< the same under its old name
     std::optional<InFlightDraft> in_flight;
     std::string written;  ///< of labels: all they say of it, in one form
+    std::vector<std::string> units = {};  ///< of labels: whose they are
 };
 
 struct TcpDraft {
@@ -159,6 +164,8 @@ struct GeneratedCertificateDraft {
     model::Location at;
     std::optional<Text> resolver;
     std::optional<DomainDraft> domain;
+    std::string provider = {};            ///< of labels: "docker"
+    std::vector<std::string> units = {};  ///< of labels: whose they are
 };
 
 struct StoreDraft {
@@ -243,6 +250,8 @@ struct Draft {
     bool entry_points_expected = true;  ///< none in the map means that there are none
     std::map<std::string, ResolverDraft> resolvers;
     TcpDraft tcp;
+    /// The forms that worked last of what labels define, where they are not applied for now.
+    TcpDraft kept;
     TlsDraft tls;
     std::optional<unsigned> workers;
     LogDraft log;

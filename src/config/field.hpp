@@ -44,6 +44,8 @@ struct Source {
     /// Set when the tree was made of labels: nothing is substituted, lists are split at commas, and
     /// a label's key is its path.
     const LabelPaths* label_paths = nullptr;
+    /// Whether providers have told what they know: what they do not know then is not there.
+    bool is_running = false;
 };
 
 /// A word an option takes, and what it stands for.

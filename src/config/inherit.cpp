@@ -106,6 +106,8 @@ void inherit_from_entry_points(Draft& draft, Problems& problems) {
                 text.value = entry_point;
                 text.at = router.at;
             }
+        const Problems::Concerning concerning(
+            problems, router.units.empty() ? std::string() : "tcp.routers." + name);
         if (!router.closed) Inheritance(router, givers_of(router, draft), problems).run();
     }
 }

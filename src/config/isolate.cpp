@@ -47,8 +47,11 @@ std::vector<std::string> routers_with_default_options(Draft filled) {
     Problems told_elsewhere;
     inherit_from_entry_points(filled, told_elsewhere);
     std::vector<std::string> names;
+    // Labels whose rule cannot be read make no router at all.
     for (const auto& [name, router] : filled.tcp.routers)
-        if (has_default_options(router, filled)) names.push_back(name);
+        if (has_default_options(router, filled) &&
+            (router.units.empty() || has_readable_rule(router)))
+            names.push_back(name);
     return names;
 }
 

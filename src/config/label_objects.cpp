@@ -34,28 +34,63 @@ std::optional<TreeNode> option_in(std::optional<TreeNode> map, std::string_view 
 
 class LabelledObjects {
  public:
-    LabelledObjects(const LabelledUnit& unit, Draft& files, Problems& problems)
+    LabelledObjects(const LabelledUnit& unit, const Draft& files, Problems& problems)
         : unit_(unit), files_(files), problems_(problems) {}
 
-    void add(Draft own, TreeNode tree) {
+    UnitObjects read(Draft own, TreeNode tree) {
+        const auto tcp = option_in(tree, "tcp");
         for (auto& [name, service] : own.tcp.services) fill_servers(service);
+        for_each(
+            option_in(tcp, "routers"), own.tcp.routers, [this](RouterDraft& router, auto node) {
+                if (!router.rule && node.kind() != NodeKind::scalar) fill_rule(router);
+            });
+        if (!option_in(tcp, "routers")) add_default_router(own.tcp);
         for (auto& [name, router] : own.tcp.routers) {
             router.provider = unit_.provider;
             fill_service(router, own.tcp.services);
         }
         if (own.tcp.services.empty()) add_own_service(own.tcp);
-        note_written(own.tcp, tree);
-        for (auto& [name, router] : own.tcp.routers)
-            add_once("router", name, std::move(router), files_.tcp.routers);
-        for (auto& [name, middleware] : own.tcp.middlewares)
-            add_once("middleware", name, std::move(middleware), files_.tcp.middlewares);
-        for (auto& [name, service] : own.tcp.services) add_service(name, std::move(service));
-        add_generated_default(own.tls.stores.default_store);
+        note_written(own.tcp, tcp);
+        UnitObjects out;
+        add_all(std::move(own.tcp.routers), out.tcp.routers);
+        add_all(std::move(own.tcp.middlewares), out.tcp.middlewares);
+        add_all(std::move(own.tcp.services), out.tcp.services);
+        out.generated = std::move(own.tls.stores.default_store.generated);
+        if (!out.generated) return out;
+        out.generated->provider = unit_.provider;
+        out.generated->units = {unit_.name, *unit_.source};
+        return out;
     }
 
  private:
     [[nodiscard]] std::string key_of(const std::string& name) const {
         return qualified_name(name, unit_.provider);
+    }
+
+    template <class Object>
+    void add_all(std::map<std::string, Object> own, std::map<std::string, Object>& out) const {
+        for (auto& [name, object] : own) {
+            object.units = {unit_.name, *unit_.source};
+            out.try_emplace(key_of(name), std::move(object));
+        }
+    }
+
+    void fill_rule(RouterDraft& router) const {
+        if (unit_.default_rule.empty()) {
+            problems_.error(codes::missing, router.at, "\"rule\" is missing");
+            return;
+        }
+        router.rule.emplace().value = unit_.default_rule;
+        router.rule->at = router.at;
+    }
+
+    /// What says of no router where it belongs goes where such units belong.
+    void add_default_router(TcpDraft& own) const {
+        if (unit_.default_rule.empty() || own.services.size() > 1 || problems_.errors() > 0) return;
+        RouterDraft& router = own.routers[unit_.name];
+        router.at.file = unit_.source;
+        router.written = unit_.default_rule;
+        fill_rule(router);
     }
 
     void fill_servers(ServiceDraft& service) const {
@@ -115,10 +150,11 @@ class LabelledObjects {
     }
 
     /// What two containers say of one object is compared as they wrote it.
-    static void note_written(TcpDraft& own, TreeNode tree) {
-        const auto tcp = option_in(tree, "tcp");
+    static void note_written(TcpDraft& own, std::optional<TreeNode> tcp) {
         for_each(option_in(tcp, "routers"), own.routers, [](RouterDraft& router, TreeNode node) {
-            router.written = router.service->value + '\n' + in_one_form(node);
+            router.written = router.service->value + '\n' +
+                             (router.rule ? router.rule->value : std::string()) + '\n' +
+                             in_one_form(node);
         });
         for_each(option_in(tcp, "middlewares"),
                  own.middlewares,
@@ -132,11 +168,33 @@ class LabelledObjects {
                          std::map<std::string, Object>& objects,
                          Note note) {
         for (std::size_t i = 0; written && i < written->size(); ++i) {
+            if (written->kind() != NodeKind::map) return;
             const auto found = objects.find(std::string(written->key(i).text()));
             if (found != objects.end()) note(found->second, written->value(i));
         }
     }
 
+    const LabelledUnit& unit_;
+    const Draft& files_;
+    Problems& problems_;
+    bool names_itself_ = false;
+};
+
+/// Puts the objects of files with labels together, where the first of a name counts.
+class LabelFileObjects {
+ public:
+    LabelFileObjects(Draft& draft, Problems& problems) : draft_(draft), problems_(problems) {}
+
+    void add(UnitObjects own) {
+        for (auto& [name, router] : own.tcp.routers)
+            add_once("router", name, std::move(router), draft_.tcp.routers);
+        for (auto& [name, middleware] : own.tcp.middlewares)
+            add_once("middleware", name, std::move(middleware), draft_.tcp.middlewares);
+        for (auto& [name, service] : own.tcp.services) add_service(name, std::move(service));
+        if (own.generated) add_generated_default(std::move(*own.generated));
+    }
+
+ private:
     template <class Object>
     void add_once(std::string_view what,
                   const std::string& name,
@@ -144,26 +202,25 @@ class LabelledObjects {
                   std::map<std::string, Object>& objects) {
         const model::Location at = object.at;
         const std::string written = object.written;
-        const auto [known, fresh] = objects.try_emplace(key_of(name), std::move(object));
+        const auto [known, fresh] = objects.try_emplace(name, std::move(object));
         if (fresh || known->second.written == written) return;
         const int line = known->second.at.line;
         problems_.error(codes::duplicate,
                         at,
                         "another container defines the " + std::string(what) + ' ' +
-                            in_quotes(name) + " differently",
+                            in_quotes(name.substr(0, name.rfind('@'))) + " differently",
                         line > 0 ? "it stands first in line " + std::to_string(line) : "");
     }
 
-    void add_generated_default(StoreDraft& own) {
-        if (!own.generated) return;
-        auto& known = files_.tls.stores.default_store.generated;
+    void add_generated_default(GeneratedCertificateDraft own) {
+        auto& known = draft_.tls.stores.default_store.generated;
         if (known)
             problems_.error(codes::duplicate,
-                            own.generated->at,
+                            own.at,
                             "\"defaultGeneratedCert\" is defined elsewhere too",
                             "keep one of the two");
         else
-            known = std::move(own.generated);
+            known = std::move(own);
     }
 
     /// Several containers may be the servers of one service.
@@ -172,16 +229,14 @@ class LabelledObjects {
                               ? std::exchange(service.load_balancer->containers, {})
                               : std::vector<ContainerServerDraft>{};
         ServiceDraft& kept =
-            files_.tcp.services.try_emplace(key_of(name), std::move(service)).first->second;
+            draft_.tcp.services.try_emplace(name, std::move(service)).first->second;
         if (!kept.load_balancer) return;
         for (ContainerServerDraft& container : containers)
             kept.load_balancer->containers.push_back(std::move(container));
     }
 
-    const LabelledUnit& unit_;
-    Draft& files_;
+    Draft& draft_;
     Problems& problems_;
-    bool names_itself_ = false;
 };
 
 void report_none(const LabelledUnit& unit,
@@ -197,18 +252,35 @@ void report_none(const LabelledUnit& unit,
 
 }  // namespace
 
+UnitObjects read_unit(const LabelledUnit& unit,
+                      const std::vector<std::string>& prefixes,
+                      const Draft& files,
+                      Problems& problems) {
+    const std::size_t errors_before = problems.errors();
+    const LabelReading reading{prefixes, unit.source};
+    const ParsedLabels labels = parse_labels(unit.labels, reading, problems);
+    UnitObjects out;
+    if (!labels.enable.value_or(true)) {
+        out.is_refused = problems.errors() > errors_before;
+        out.count = labels.count;
+        return out;
+    }
+    const Environment no_environment;
+    const Source source{unit.source, {}, {}, no_environment, false, problems, &labels.paths};
+    const TreeNode root = labels.parsed.tree.node(labels.parsed.root);
+    out = LabelledObjects(unit, files, problems).read(decode(source, root), root);
+    out.count = labels.count;
+    out.is_refused = labels.count > labels_max;
+    return out;
+}
+
 void add_labelled(const LabelledUnit& unit,
                   const std::vector<std::string>& prefixes,
                   Draft& draft,
                   Problems& problems) {
-    const LabelReading reading{prefixes, unit.source};
-    const ParsedLabels labels = parse_labels(unit.labels, reading, problems);
-    if (labels.count == 0) report_none(unit, prefixes, problems);
-    if (!labels.enable.value_or(true)) return;
-    const Environment no_environment;
-    const Source source{unit.source, {}, {}, no_environment, false, problems, &labels.paths};
-    const TreeNode root = labels.parsed.tree.node(labels.parsed.root);
-    LabelledObjects(unit, draft, problems).add(decode(source, root), root);
+    UnitObjects objects = read_unit(unit, prefixes, draft, problems);
+    if (objects.count == 0) report_none(unit, prefixes, problems);
+    LabelFileObjects(draft, problems).add(std::move(objects));
 }
 
 }  // namespace mesh::config

@@ -5,9 +5,11 @@
 #include "config/files.hpp"
 #include "config/finding_json.hpp"
 #include "config/isolate.hpp"
+#include "config/isolate_labels.hpp"
 #include "config/label_files.hpp"
 #include "config/label_objects.hpp"
 #include "config/options.hpp"
+#include "config/prefixes.hpp"
 #include "config/problems.hpp"
 #include "config/provider_files.hpp"
 #include "config/resolve.hpp"
@@ -76,8 +78,9 @@ class Loading {
         draft_ = std::make_shared<Draft>(decode(main_, parsed->tree.node(parsed->root)));
         add_provider_files();
         add_label_files();
-        const bool isolates = provider_ && provider_->partial && options_.isolation != nullptr;
-        auto configuration = isolates ? resolve_isolated() : resolve(main_, *draft_, named_);
+        add_inventories();
+        auto configuration =
+            isolates_files() || labels_ ? resolve_isolated() : resolve(main_, *draft_, named_);
         if (configuration) configuration->file_provider = provider_;
         return finish(std::move(configuration));
     }
@@ -124,41 +127,81 @@ class Loading {
         }
     }
 
+    /// Adds what providers know, where the configuration has their sections.
+    void add_inventories() {
+        if (options_.inventories.empty()) return;
+        main_.is_running = true;
+        labels_.emplace(*draft_, last_good());
+        const auto add = [&](std::string_view provider, const LabelProviderDraft& draft) {
+            for (const InventoryPtr& inventory : options_.inventories)
+                if (inventory && inventory->provider == provider)
+                    labels_->add(inventory, prefixes_of(draft));
+        };
+        if (draft_->providers.docker) add("docker", *draft_->providers.docker);
+        if (draft_->providers.consul_catalog)
+            add("consulcatalog", *draft_->providers.consul_catalog);
+        labels_->merge();
+    }
+
+    [[nodiscard]] const Draft* last_good() const {
+        return options_.isolation != nullptr ? options_.isolation->last_good.get() : nullptr;
+    }
+
+    [[nodiscard]] bool isolates_files() const {
+        return provider_ && provider_->partial && options_.isolation != nullptr;
+    }
+
+    [[nodiscard]] std::set<std::string> isolated_files() const {
+        std::set<std::string> names;
+        for (const NamedText& file : files_) names.insert(file.name);
+        return names;
+    }
+
     /// Again and again, because what is taken out may be missed elsewhere: a router misses its
     /// service, never the other way round, so it is soon over.
     std::optional<model::Configuration> resolve_isolated() {
-        std::set<std::string> names;
-        for (const NamedText& file : files_) names.insert(file.name);
-        Isolator isolator(*draft_, std::move(names), options_.isolation->last_good.get());
+        Isolator isolator(*draft_, isolated_files(), last_good());
         bool all_known = !problems_.hides_errors();
         std::vector<Finding> first = problems_.take_held();
-        first.insert(first.end(),
-                     options_.isolation->known_errors.begin(),
-                     options_.isolation->known_errors.end());
+        if (isolates_files())
+            first.insert(first.end(),
+                         options_.isolation->known_errors.begin(),
+                         options_.isolation->known_errors.end());
         std::vector<Finding> errors = first;
         // First of all: what misses what such a file held is not wrong itself.
-        const bool replaced = isolator.replace_files(errors);
+        const bool replaced = isolates_files() && isolator.replace_files(errors);
         std::optional<model::Configuration> as_written;
         for (int turn = 0; turn < turns_max; ++turn) {
-            problems_ = Problems(held_max());
+            problems_ = Problems(held_max(), labels_.has_value());
             auto configuration = resolve(main_, *draft_, named_, Lint::when_right);
             all_known = all_known && !problems_.hides_errors();
+            const Problems::Aside of_labels = problems_.take_aside();
             std::vector<Finding> found = problems_.take_held();
             if (turn == 0) {
                 first.insert(first.end(), found.begin(), found.end());
                 as_written = configuration;
             }
             errors.insert(errors.end(), found.begin(), found.end());
-            if (std::none_of(errors.begin(), errors.end(), is_error)) {
+            const bool files_are_right = std::none_of(errors.begin(), errors.end(), is_error);
+            if (files_are_right && of_labels.empty()) {
                 isolated_ = isolator.isolated();
                 warn_of(first, found);
                 return configuration;
             }
-            if (!replaced || !all_known || !isolator.take_out(errors)) break;
+            if (labels_) labels_->take_out(of_labels);
+            const bool can_go_on = isolates_files() ? replaced && all_known : files_are_right;
+            if (!can_go_on || (isolates_files() && !isolator.take_out(errors))) break;
             errors.clear();
         }
+        const bool is_refused = std::any_of(first.begin(), first.end(), is_error);
         problems_ = Problems();
         for (Finding& finding : first) problems_.add(std::move(finding));
+        if (labels_) warn_of_labels();
+        // What is half taken out might be laxer than what was meant.
+        if (!is_refused)
+            problems_.error(codes::limit,
+                            {main_.file, 0, 0, {}},
+                            "what is wrong in labels cannot be told from what is right");
         return as_written;
     }
 
@@ -172,25 +215,45 @@ class Loading {
     /// What was wrong at first stays visible, as warnings beside those of what is applied.
     void warn_of(const std::vector<Finding>& first, const std::vector<Finding>& last) {
         problems_ = Problems();
-        for (Finding finding : first) {
-            if (!is_error(finding)) continue;
-            finding.severity = Severity::warning;
-            problems_.add(std::move(finding));
-        }
+        for (const Finding& finding : first)
+            if (is_error(finding)) warn_of(finding);
+        if (labels_) warn_of_labels();
         for (const Finding& finding : last) problems_.add(finding);
-        for (const Isolated& isolated : isolated_) {
-            Finding finding;
-            finding.severity = Severity::warning;
-            finding.code = isolated.state == Isolated::State::stale ? codes::stale : codes::closed;
-            finding.file = *main_.file;
-            finding.path = isolated.path;
-            finding.message = isolated.state == Isolated::State::stale
-                                  ? "it cannot be applied: the form that worked last stays"
-                              : isolated.state == Isolated::State::closed
-                                  ? "it cannot be applied: what it matches is refused"
-                                  : "it cannot be applied and is left out";
-            problems_.add(std::move(finding));
+        if (labels_) {
+            labels_->keep_last_forms();
+            isolated_.insert(
+                isolated_.end(), labels_->isolated().begin(), labels_->isolated().end());
         }
+        for (const Isolated& isolated : isolated_) warn_of(isolated);
+    }
+
+    void warn_of(Finding finding) {
+        finding.severity = Severity::warning;
+        problems_.add(std::move(finding));
+    }
+
+    /// Errors in labels are never the configuration's.
+    void warn_of_labels() {
+        for (const Finding& finding : labels_->findings()) {
+            if (is_error(finding))
+                warn_of(finding);
+            else
+                problems_.add(finding);
+        }
+    }
+
+    void warn_of(const Isolated& isolated) {
+        Finding finding;
+        finding.severity = Severity::warning;
+        finding.code = isolated.state == Isolated::State::stale ? codes::stale : codes::closed;
+        finding.file = isolated.of_labels ? isolated.source : *main_.file;
+        finding.path = isolated.path;
+        finding.message = isolated.state == Isolated::State::stale
+                              ? "it cannot be applied: the form that worked last stays"
+                          : isolated.state == Isolated::State::closed
+                              ? "it cannot be applied: what it matches is refused"
+                              : "it cannot be applied and is left out";
+        problems_.add(std::move(finding));
     }
 
     LoadResult finish(std::optional<model::Configuration> configuration) {
@@ -209,13 +272,15 @@ class Loading {
         return result;
     }
 
-    static constexpr int turns_max = 8;
+    /// Of files and of labels: each object is put back, closed and left out once at most.
+    static constexpr int turns_max = 16;
 
     const LoadOptions& options_;
     Problems problems_;
     Source main_;
     std::shared_ptr<Draft> draft_;
     std::optional<model::FileProvider> provider_;
+    std::optional<LabelIsolator> labels_;  ///< nothing where no provider is asked
     std::vector<NamedText> files_;
     NamedFiles named_;
     std::vector<Isolated> isolated_;

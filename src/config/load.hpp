@@ -31,6 +31,8 @@ struct NamedText {
 };
 
 struct Draft;
+struct Inventory;
+using InventoryPtr = std::shared_ptr<const Inventory>;
 
 /// What a running mesh knows and `mesh check` does not: with it, `providers.file.onError: partial`
 /// leaves out what is wrong instead of refusing everything.
@@ -40,7 +42,7 @@ struct Isolation {
     std::vector<Finding> known_errors;
 };
 
-/// An object of providers.file that is not applied as it is written.
+/// An object of providers.file or of labels that is not applied as it is written.
 struct Isolated {
     enum class State {
         stale,     ///< the form that worked last stays
@@ -50,6 +52,8 @@ struct Isolated {
     std::string path;  ///< "tcp.routers.shop"
     State state = State::left_out;
     std::string reason;  ///< the first error, as `mesh check` shows it
+    bool of_labels = false;
+    std::string source = {};  ///< of labels: "container web"
 };
 [[nodiscard]] std::string_view to_string(Isolated::State state);  ///< "stale", "closed", "left out"
 
@@ -67,7 +71,12 @@ struct LoadOptions {
     /// whether they can be read now is left to him.
     const std::set<std::string>* known_files = nullptr;
     std::vector<LabelFileName> label_files = {};
-    std::vector<std::string> label_prefixes = {"mesh"};
+    std::vector<std::string> label_prefixes = {"mesh"};  ///< of `label_files`
+    /// What the providers of labels and tags know, each at most once. Counts where the
+    /// configuration has the section of its provider. What is wrong in labels takes out the object
+    /// concerned and nothing else, whatever `isolation` says of files; its `last_good` counts for
+    /// both.
+    std::vector<InventoryPtr> inventories = {};
 };
 
 struct LoadResult {
@@ -83,7 +92,7 @@ struct LoadResult {
     std::string file;                       ///< as it was named
     std::vector<NamedText> provider_files;  ///< as they were read, sorted
     std::vector<std::string> named_files;   ///< certificates, keys, CAs; readable or not
-    std::vector<Isolated> isolated;         ///< by `onError: partial`
+    std::vector<Isolated> isolated;         ///< by `onError: partial`, or of labels
     std::shared_ptr<const Draft> draft;     ///< what was applied, for the next Isolation
     std::size_t errors = 0;                 ///< all, also those not among the findings
     std::size_t warnings = 0;               ///< likewise

@@ -67,10 +67,11 @@ constexpr Option<RouterDraft> router_options[] = {
         "the entry points with `asDefault`; all when none has it",
         "Where this router takes connections from.",
         [](const Field& field, RouterDraft& out) { out.entry_points = field.texts(); }),
-    required<RouterDraft>("rule",
-                          "rule",
-                          "Which connections this router takes; see [Rules](#rules).",
-                          [](const Field& field, RouterDraft& out) { out.rule = field.text(); }),
+    required_in_files<RouterDraft>(
+        "rule",
+        "rule",
+        "Which connections this router takes; see [Rules](#rules).",
+        [](const Field& field, RouterDraft& out) { out.rule = field.text(); }),
     option<RouterDraft>(
         "priority",
         "number",

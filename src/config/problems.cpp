@@ -16,6 +16,12 @@ bool Problems::is_known(const Finding& finding) {
 }
 
 void Problems::add(Finding finding) {
+    if (sets_aside_ && !concerned_.empty() && finding.severity == Severity::error) {
+        // The same one may be another object's too, as when it is in an entry point's section.
+        std::vector<Finding>& of_it = aside_[concerned_];
+        if (of_it.size() < kept_max) of_it.push_back(std::move(finding));
+        return;
+    }
     if (is_known(finding)) return;
     if (++counts_[place_of(finding.severity)] <= held_max_) held_.push_back(std::move(finding));
 }

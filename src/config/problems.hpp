@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cstddef>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace mesh::config {
@@ -22,7 +24,27 @@ class Problems {
     static constexpr std::size_t kept_max = 1000;
 
     /// `held_max`: of each severity; more than are shown for who has to know all errors.
-    explicit Problems(std::size_t held_max = kept_max) : held_max_(held_max) {}
+    /// `sets_aside`: whether errors within a Concerning are kept apart.
+    explicit Problems(std::size_t held_max = kept_max, bool sets_aside = false)
+        : held_max_(held_max), sets_aside_(sets_aside) {}
+
+    /// While it lives, errors are those of one object of labels, and not of the configuration.
+    class Concerning {
+     public:
+        /// An empty path: errors are the configuration's, as without it.
+        Concerning(Problems& problems, std::string path) : problems_(problems) {
+            problems_.concerned_ = std::move(path);
+        }
+        Concerning(const Concerning&) = delete;
+        Concerning& operator=(const Concerning&) = delete;
+        ~Concerning() { problems_.concerned_.clear(); }
+
+     private:
+        Problems& problems_;
+    };
+    /// By the paths of the objects; some of each.
+    using Aside = std::map<std::string, std::vector<Finding>>;
+    [[nodiscard]] Aside take_aside() { return std::exchange(aside_, {}); }
 
     void add(Finding finding);
     void error(std::string_view code,
@@ -59,6 +81,9 @@ class Problems {
     std::vector<Finding> held_;  ///< in the order they were found
     std::set<std::tuple<std::string, int, int, std::string, std::string>> known_;
     std::array<std::size_t, 3> counts_{};  ///< by severity, of all
+    bool sets_aside_;
+    std::string concerned_;
+    Aside aside_;
 };
 
 /// The finding for a place of the configuration.

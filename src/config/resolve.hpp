@@ -14,6 +14,9 @@
 namespace mesh::config {
 
 inline constexpr std::string_view file_provider = "file";
+/// The path of the one object of labels beside `tcp`.
+inline constexpr std::string_view generated_default_path =
+    "tls.stores.default.defaultGeneratedCert";
 
 /// The key of an object in the model: its name alone in files, "name@provider" elsewhere. A name
 /// that is qualified already stays, but for "@file".

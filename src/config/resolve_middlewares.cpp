@@ -55,9 +55,12 @@ std::optional<model::Middleware> resolve_middleware(Resolution& resolution,
 }  // namespace
 
 void resolve_middlewares(Resolution& resolution) {
-    for (const auto& [name, draft] : resolution.draft().tcp.middlewares)
+    for (const auto& [name, draft] : resolution.draft().tcp.middlewares) {
+        const Problems::Concerning concerning(
+            resolution.problems(), draft.units.empty() ? std::string() : "tcp.middlewares." + name);
         if (auto middleware = resolve_middleware(resolution, name, draft))
             resolution.out.middlewares.emplace(name, std::move(*middleware));
+    }
 }
 
 }  // namespace mesh::config

@@ -18,6 +18,8 @@ class RouterResolution {
 
     /// Adds the router to the model if everything it takes to make one is right.
     void run() {
+        const Problems::Concerning concerning(
+            problems(), draft_.units.empty() ? std::string() : "tcp.routers." + name_);
         if (draft_.closed) return add_closed();
         auto entry_points = resolve_entry_points();
         auto service = resolve_service();
@@ -27,7 +29,11 @@ class RouterResolution {
         if (rule) check_rule(*rule);
         if (rule && tls) check_names(*rule, *tls);
         if (!rule) return;
-        const bool is_complete = service && !entry_points.empty();
+        const bool is_complete = (service || awaits_) && !entry_points.empty();
+        if (awaits_) {
+            service.reset();
+            middlewares.clear();
+        }
         auto& routers = is_complete ? shared_.out.routers : shared_.incomplete_routers;
         routers.emplace(name_,
                         model::Router{name_,
@@ -39,7 +45,8 @@ class RouterResolution {
                                       std::move(tls),
                                       draft_.at,
                                       std::move(middlewares),
-                                      draft_.on_remove});
+                                      draft_.on_remove,
+                                      awaits_});
     }
 
  private:
@@ -92,7 +99,8 @@ class RouterResolution {
         const auto& defined = shared_.draft().tcp.services;
         std::string key = Resolution::key_of(reference.value, draft_.provider, defined);
         if (!defined.contains(key)) {
-            shared_.report_unknown(reference, "service", defined);
+            if (!awaits(reference, "service"))
+                shared_.report_unknown(reference, "service", defined);
             return std::nullopt;
         }
         return model::Located<std::string>{std::move(key), reference.at};
@@ -103,15 +111,41 @@ class RouterResolution {
         std::vector<std::string> names;
         for (const Text& reference : draft_.middlewares) {
             std::string key = Resolution::key_of(reference.value, draft_.provider, defined);
-            if (!defined.contains(key))
-                shared_.report_unknown(reference, "middleware", defined);
-            else if (std::find(names.begin(), names.end(), key) != names.end())
+            if (!defined.contains(key)) {
+                if (!awaits(reference, "middleware"))
+                    shared_.report_unknown(reference, "middleware", defined);
+            } else if (std::find(names.begin(), names.end(), key) != names.end()) {
                 problems().error(
                     codes::bad_value, reference.at, "the middleware stands twice in the list");
-            else
+            } else {
                 names.push_back(std::move(key));
+            }
         }
         return names;
+    }
+
+    /// Whether a provider of labels may come to define it: then the router of a file is closed
+    /// until it does, and nothing is wrong.
+    bool awaits(const Text& reference, const std::string& what) {
+        const ProvidersDraft& providers = shared_.draft().providers;
+        const std::string_view name = reference.value;
+        const bool may_come = (providers.docker && name.ends_with("@docker")) ||
+                              (providers.consul_catalog && name.ends_with("@consulcatalog"));
+        if (!may_come || draft_.provider != file_provider) return false;
+        const bool is_running = shared_.source().is_running;
+        const std::string provider(name.substr(name.rfind('@') + 1));
+        problems().add(finding_at(
+            is_running ? Severity::warning : Severity::note,
+            codes::awaits_provider,
+            reference.at,
+            is_running
+                ? "no labels of " + provider + " define the " + what + ' ' + shown(reference) +
+                      " now: what this router matches is refused until some do"
+                : "only a running mesh knows whether labels of " + provider + " define the " +
+                      what + ' ' + shown(reference) +
+                      ": until some do, what this router matches is refused"));
+        awaits_ = true;
+        return true;
     }
 
     std::optional<rules::Rule> resolve_rule() {
@@ -245,6 +279,7 @@ class RouterResolution {
     const std::string& name_;
     const RouterDraft& draft_;
     std::vector<WantedNames> domain_names_;
+    bool awaits_ = false;  ///< something of a provider that is not there now
 };
 
 }  // namespace

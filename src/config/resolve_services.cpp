@@ -1,5 +1,6 @@
 #include "config/address.hpp"
 #include "config/codes.hpp"
+#include "config/pool.hpp"
 #include "config/resolve.hpp"
 
 #include <utility>
@@ -16,8 +17,16 @@ model::Service resolve_service(Resolution& resolution,
     model::Service service{name, {}, draft.at};
     if (!draft.load_balancer) return service;
     // Its address is the provider's to say; without a provider the name and port stand for it.
-    for (const ContainerServerDraft& container : draft.load_balancer->containers)
-        service.servers.push_back({container.name, container.port.value_or(0), container.at});
+    for (const ContainerServerDraft& container : draft.load_balancer->containers) {
+        if (!container.inventory) {
+            service.servers.push_back({container.name, container.port.value_or(0), container.at});
+            continue;
+        }
+        service.sources.push_back({container.unit, container.port, container.at});
+        const LabelledUnit& unit = container.inventory->units[container.unit];
+        for (model::Server& server : servers_of(unit, service.sources.back()))
+            service.servers.push_back(std::move(server));
+    }
     for (const ServerDraft& server : draft.load_balancer->servers) {
         if (!server.address || server.address->unknown) continue;
         auto address = parse_server_address(server.address->value);
@@ -38,8 +47,11 @@ model::Service resolve_service(Resolution& resolution,
 
 void resolve_services(Resolution& resolution) {
     for (const auto& [name, draft] : resolution.draft().tcp.services) {
+        const Problems::Concerning concerning(
+            resolution.problems(), draft.units.empty() ? std::string() : "tcp.services." + name);
         model::Service service = resolve_service(resolution, name, draft);
-        if (!service.servers.empty()) resolution.out.services.emplace(name, std::move(service));
+        if (!service.servers.empty() || !service.sources.empty())
+            resolution.out.services.emplace(name, std::move(service));
     }
 }
 

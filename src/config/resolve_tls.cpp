@@ -134,7 +134,11 @@ void resolve_tls(Resolution& resolution) {
     if (store.default_certificate)
         resolution.out.default_certificate =
             resolve_certificate(resolution, *store.default_certificate);
-    if (store.generated) resolve_generated(resolution, *store.generated);
+    if (!store.generated) return;
+    const Problems::Concerning concerning(
+        resolution.problems(),
+        store.generated->units.empty() ? std::string() : std::string(generated_default_path));
+    resolve_generated(resolution, *store.generated);
 }
 
 }  // namespace mesh::config

@@ -1,0 +1,657 @@
+#include "config/isolate_labels.hpp"
+
+#include "config/codes.hpp"
+#include "config/label_concern.hpp"
+#include "config/pool.hpp"
+#include "config/quote.hpp"
+#include "config/resolve.hpp"
+#include "config/spelling.hpp"
+#include "rules/rule.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mesh::config {
+namespace {
+
+constexpr std::size_t errors_of_unit_max = 20'000;
+
+std::string bare(const std::string& key) {
+    return key.substr(0, key.rfind('@'));
+}
+
+std::string provider_in(const std::string& key) {
+    return key.substr(key.rfind('@') + 1);
+}
+
+bool is_label_error(const Finding& finding) {
+    return finding.severity == Severity::error;
+}
+
+/// Whether the error leaves no doubt about the connections of the router: its rule, its rank, its
+/// entry points, and whether they are TLS ones.
+bool leaves_router_certain(const RouterDraft& router,
+                           std::string_view option,
+                           const Finding& error) {
+    if (option.empty()) return error.code == codes::missing;
+    if (error.code == codes::unknown_option || error.code == codes::syntax) return false;
+    const auto is_below = [&](std::string_view name) {
+        return option.size() >= name.size() && lower_case(option.substr(0, name.size())) == name;
+    };
+    if (is_below("tls.")) return router.tls.has_value();
+    return is_below("service") || is_below("middlewares") || is_below("onremove") ||
+           is_below("rule");
+}
+
+std::optional<rules::Rule> readable_rule(const RouterDraft& router) {
+    if (!router.rule || router.rule->unknown) return std::nullopt;
+    auto rule = rules::Rule::parse(router.rule->value);
+    if (!rule) return std::nullopt;
+    return std::move(*rule);
+}
+
+std::string servers_written(const ServiceDraft& service) {
+    if (!service.load_balancer || !service.load_balancer->servers_given) return {};
+    std::string out = "servers";
+    for (const ServerDraft& server : service.load_balancer->servers)
+        out += '\n' + (server.address ? server.address->value : std::string());
+    return out;
+}
+
+std::string generated_written(const GeneratedCertificateDraft& generated) {
+    std::string out = generated.resolver ? generated.resolver->value : std::string();
+    if (!generated.domain) return out;
+    if (generated.domain->main) out += '\n' + generated.domain->main->value;
+    for (const Text& san : generated.domain->sans) out += '\n' + san.value;
+    return out;
+}
+
+std::string written_form(const RouterDraft& router) {
+    return router.written;
+}
+std::string written_form(const MiddlewareDraft& middleware) {
+    return middleware.written;
+}
+std::string written_form(const ServiceDraft& service) {
+    return servers_written(service);
+}
+std::string written_form(const GeneratedCertificateDraft& generated) {
+    return generated_written(generated);
+}
+
+template <class T>
+void add_units(std::vector<std::string>& units, const std::vector<T>& more) {
+    for (const auto& one : more)
+        if (std::find(units.begin(), units.end(), one) == units.end()) units.push_back(one);
+}
+
+/// A router that is refused: under a name no labels can give where it is not the first.
+std::string closed_key(const std::string& key, std::size_t number) {
+    if (number == 0) return key;
+    return bare(key) + '@' + std::to_string(number + 1) + '@' + provider_in(key);
+}
+
+std::vector<std::string> names_of(const LabelledUnit& unit) {
+    std::vector<std::string> names = {unit.name};
+    if (unit.source && *unit.source != unit.name) names.push_back(*unit.source);
+    return names;
+}
+
+bool owns(const LabelledUnit& unit, const std::vector<std::string>& owners) {
+    const std::vector<std::string> names = names_of(unit);
+    return std::find_first_of(names.begin(), names.end(), owners.begin(), owners.end()) !=
+           names.end();
+}
+
+/// Whether a server of before is that unit, as far as names tell.
+bool is_of(const ContainerServerDraft& container, const LabelledUnit& unit) {
+    return container.inventory && owns(unit, names_of(container.inventory->units[container.unit]));
+}
+
+bool same_labels(const LabelledUnit& a, const LabelledUnit& b) {
+    return std::equal(
+        a.labels.begin(),
+        a.labels.end(),
+        b.labels.begin(),
+        b.labels.end(),
+        [](const Label& x, const Label& y) { return x.key == y.key && x.value == y.value; });
+}
+
+}  // namespace
+
+void LabelIsolator::add(const InventoryPtr& inventory, const std::vector<std::string>& prefixes) {
+    for (std::size_t i = 0; i < inventory->units.size(); ++i) {
+        const LabelledUnit& unit = inventory->units[i];
+        units_.push_back({&unit, inventory, i, prefixes});
+        for (const std::string& name : names_of(unit)) names_.insert(name + '@' + unit.provider);
+    }
+}
+
+void LabelIsolator::merge() {
+    for (const Unit& unit : units_) read(unit);
+    merge_services();
+    merge_middlewares();
+    merge_routers();
+    merge_generated();
+}
+
+void LabelIsolator::read(const Unit& unit) {
+    Problems problems(errors_of_unit_max);
+    UnitObjects objects = read_unit(*unit.labelled, unit.prefixes, draft_, problems);
+    const bool is_refused = objects.is_refused || problems.hides_errors();
+    const std::vector<Finding> found = problems.take_held();
+    findings_.insert(findings_.end(), found.begin(), found.end());
+    if (!is_refused) return add_definitions(unit, std::move(objects), found);
+    const auto first = std::find_if(found.begin(), found.end(), is_label_error);
+    if (first != found.end()) add_last_forms(unit, *first, all_objects(last_forms_of(unit)));
+}
+
+/// What worked last of what the unit defined.
+UnitObjects LabelIsolator::last_forms_of(const Unit& unit) const {
+    UnitObjects out;
+    if (last_good_ == nullptr) return out;
+    const auto add_owned = [&](const auto& before, auto& now) {
+        for (const auto& [key, object] : before) {
+            if (provider_in(key) == unit.labelled->provider && owns(*unit.labelled, object.units))
+                now.emplace(key, object);
+        }
+    };
+    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept}) {
+        std::map<std::string, RouterDraft> open = before->routers;
+        std::erase_if(open, [](const auto& router) { return router.second.closed; });
+        add_owned(open, out.tcp.routers);
+        add_owned(before->middlewares, out.tcp.middlewares);
+        add_owned(before->services, out.tcp.services);
+    }
+    const auto& generated = last_good_->tls.stores.default_store.generated;
+    if (generated && generated->provider == unit.labelled->provider &&
+        owns(*unit.labelled, generated->units))
+        out.generated = generated;
+    return out;
+}
+
+void LabelIsolator::add_definitions(const Unit& unit,
+                                    UnitObjects objects,
+                                    const std::vector<Finding>& found) {
+    std::map<std::string, Finding> faults;
+    std::set<std::string> vague;
+    std::vector<std::pair<Finding, std::set<std::string>>> of_before;
+    for (const Finding& error : found) {
+        if (!is_label_error(error)) continue;
+        const std::string_view option = option_in_label(error.path, unit.prefixes);
+        const auto concerned = objects_concerned(error.path, unit.prefixes, objects);
+        if (concerned.empty())
+            of_before.emplace_back(
+                error, objects_concerned(error.path, unit.prefixes, last_forms_of(unit)));
+        for (const std::string& path : concerned) {
+            faults.try_emplace(path, error);
+            const auto router = objects.tcp.routers.find(path.substr(sizeof("tcp.routers.") - 1));
+            if (router == objects.tcp.routers.end() || !path.starts_with("tcp.routers.")) continue;
+            if (!leaves_router_certain(router->second, option, error)) vague.insert(path);
+            // What could not be read is no rank.
+            if (lower_case(option).starts_with("priority")) router->second.priority.reset();
+        }
+    }
+    const auto add_all = [&](auto& own, auto& all, const std::string& prefix) {
+        for (auto& [key, object] : own) {
+            const auto fault = faults.find(prefix + key);
+            auto& one = all[key].emplace_back();
+            one.object = std::move(object);
+            one.unit = unit.labelled;
+            if (fault != faults.end()) one.fault = fault->second;
+            one.is_vague = vague.contains(prefix + key);
+        }
+    };
+    for (auto& [key, service] : objects.tcp.services)
+        if (service.load_balancer)
+            for (ContainerServerDraft& container : service.load_balancer->containers) {
+                container.inventory = unit.inventory;
+                container.unit = unit.index;
+            }
+    add_all(objects.tcp.routers, routers_, "tcp.routers.");
+    add_all(objects.tcp.middlewares, middlewares_, "tcp.middlewares.");
+    const std::vector<std::string> keys = [&] {
+        std::vector<std::string> out;
+        for (const auto& [key, ignored] : objects.tcp.services) out.push_back(key);
+        return out;
+    }();
+    add_all(objects.tcp.services, services_, "tcp.services.");
+    for (const std::string& key : keys) check_pool(unit, services_[key].back(), bare(key));
+    if (objects.generated) {
+        const auto fault = faults.find(std::string(generated_default_path));
+        auto& one = generated_.emplace_back();
+        one.object = std::move(*objects.generated);
+        one.unit = unit.labelled;
+        if (fault != faults.end()) one.fault = fault->second;
+    }
+    for (const auto& [error, paths] : of_before) add_last_forms(unit, error, paths);
+}
+
+/// What the unit defined and does not now, because of what is wrong in its labels.
+void LabelIsolator::add_last_forms(const Unit& unit,
+                                   const Finding& fault,
+                                   const std::set<std::string>& paths) {
+    if (paths.empty()) return;
+    const UnitObjects before = last_forms_of(unit);
+    const auto add = [&](const auto& objects, auto& all, const std::string& prefix) {
+        for (const auto& [key, object] : objects) {
+            if (!paths.contains(prefix + key)) continue;
+            if (all.contains(key) && all[key].back().unit == unit.labelled) continue;
+            auto& one = all[key].emplace_back();
+            one.object = object;
+            one.unit = unit.labelled;
+            one.fault = fault;
+        }
+    };
+    add(before.tcp.routers, routers_, "tcp.routers.");
+    add(before.tcp.middlewares, middlewares_, "tcp.middlewares.");
+    add(before.tcp.services, services_, "tcp.services.");
+    if (before.generated && generated_.empty() &&
+        paths.contains(std::string(generated_default_path)))
+        generated_.push_back({*before.generated, unit.labelled, fault, false});
+}
+
+/// Reports instances that cannot be servers; when none can, the unit's part of the service is at
+/// fault.
+void LabelIsolator::check_pool(const Unit& unit,
+                               Definition<ServiceDraft>& service,
+                               const std::string& name) {
+    const auto& instances = unit.labelled->instances;
+    if (service.fault || !instances || instances->empty() || !service.object.load_balancer) return;
+    for (const ContainerServerDraft& container : service.object.load_balancer->containers) {
+        const model::ServerSource source{unit.index, container.port, container.at};
+        std::size_t unusable = 0;
+        bool has_address = false;
+        std::vector<Finding> warnings;
+        for (const Instance& instance : *instances) {
+            const Unusable why = why_unusable(instance, source);
+            has_address = has_address || why != Unusable::address;
+            if (why == Unusable::nothing) continue;
+            ++unusable;
+            warnings.push_back(finding_at(
+                Severity::warning,
+                codes::missing,
+                container.at,
+                in_quotes(instance.name) +
+                    (why == Unusable::port ? " exposes no port" : " has no usable address") +
+                    ": it is no server of " + in_quotes(name)));
+        }
+        if (unusable < instances->size()) {
+            findings_.insert(findings_.end(), warnings.begin(), warnings.end());
+            continue;
+        }
+        const std::string prefix = unit.prefixes.front().empty() ? "" : unit.prefixes.front() + '.';
+        service.fault = finding_at(
+            Severity::error,
+            codes::missing,
+            container.at,
+            has_address ? "the port of the service " + in_quotes(name) +
+                              " is missing, and nothing says which one it is"
+                        : "the service " + in_quotes(name) + " has no server with a usable address",
+            has_address ? "name it with " + prefix + "tcp.services." + printable(name) +
+                              ".loadBalancer.server.port=NUMBER"
+                        : "see which networks it is in");
+        findings_.push_back(*service.fault);
+    }
+}
+
+/// Why the object cannot be applied: its own fault, or that two define it differently.
+template <class T>
+std::optional<Finding> LabelIsolator::fault_of(const std::string& what,
+                                               const std::string& key,
+                                               const std::vector<Definition<T>>& all) {
+    for (const Definition<T>& one : all)
+        if (one.fault) return one.fault;
+    const auto other = std::find_if(all.begin(), all.end(), [&](const Definition<T>& one) {
+        return written_form(one.object) != written_form(all.front().object);
+    });
+    if (other == all.end()) return std::nullopt;
+    const model::Location& at = other->object.at;
+    const model::Location& first = all.front().object.at;
+    Finding conflict =
+        finding_at(Severity::error,
+                   codes::duplicate,
+                   at,
+                   printable(first.file ? *first.file : all.front().unit->name) + " defines the " +
+                       what + (key.empty() ? "" : ' ' + in_quotes(bare(key))) + " differently",
+                   "write the same in both, or give one of them another name");
+    findings_.push_back(conflict);
+    return conflict;
+}
+
+void LabelIsolator::merge_routers() {
+    for (auto& [key, all] : routers_) {
+        const auto fault = fault_of("router", key, all);
+        if (fault) {
+            take_out_router(key, *fault);
+            continue;
+        }
+        RouterDraft router = all.front().object;
+        for (const auto& one : all) add_units(router.units, one.object.units);
+        draft_.tcp.routers.insert_or_assign(key, std::move(router));
+    }
+}
+
+void LabelIsolator::merge_middlewares() {
+    for (auto& [key, all] : middlewares_) {
+        const auto fault = fault_of("middleware", key, all);
+        if (fault) {
+            take_out_middleware(key, *fault);
+            continue;
+        }
+        MiddlewareDraft middleware = all.front().object;
+        for (const auto& one : all) add_units(middleware.units, one.object.units);
+        draft_.tcp.middlewares.insert_or_assign(key, std::move(middleware));
+    }
+}
+
+void LabelIsolator::merge_services() {
+    for (auto& [key, all] : services_) merge_service(key, all);
+}
+
+/// Each unit adds its own part; one that is wrong is replaced by what worked last.
+void LabelIsolator::merge_service(const std::string& key,
+                                  std::vector<Definition<ServiceDraft>>& all) {
+    const std::string path = "tcp.services." + key;
+    const auto last = last_service(key);
+    std::vector<Definition<ServiceDraft>> right;
+    for (const auto& one : all) {
+        if (!one.fault) {
+            right.push_back(one);
+            continue;
+        }
+        Definition<ServiceDraft> before = one;
+        before.fault.reset();
+        if (last && last->load_balancer && !last->load_balancer->servers_given) {
+            before.object = *last;
+            before.object.units = names_of(*one.unit);
+            std::erase_if(before.object.load_balancer->containers,
+                          [&](const auto& container) { return !is_of(container, *one.unit); });
+            if (!before.object.load_balancer->containers.empty()) {
+                right.push_back(before);
+                note(path, Isolated::State::stale, *one.fault);
+                continue;
+            }
+        }
+        note(path, Isolated::State::left_out, *one.fault);
+    }
+    if (right.empty()) {
+        for (const auto& one : all)
+            if (one.fault) return take_out_service(key, *one.fault);
+        return;
+    }
+    if (const auto fault = fault_of("service", key, right)) return take_out_service(key, *fault);
+    ServiceDraft service = right.front().object;
+    for (std::size_t i = 1; i < right.size(); ++i) {
+        add_units(service.units, right[i].object.units);
+        if (!service.load_balancer || !right[i].object.load_balancer) continue;
+        for (ContainerServerDraft& container : right[i].object.load_balancer->containers)
+            service.load_balancer->containers.push_back(std::move(container));
+    }
+    draft_.tcp.services.insert_or_assign(key, std::move(service));
+}
+
+void LabelIsolator::merge_generated() {
+    if (generated_.empty()) return;
+    auto& known = draft_.tls.stores.default_store.generated;
+    std::optional<Finding> fault;
+    if (known) {
+        fault = finding_at(Severity::error,
+                           codes::duplicate,
+                           generated_.front().object.at,
+                           "\"defaultGeneratedCert\" is defined in " +
+                               printable(known->at.file ? *known->at.file : "") + " too",
+                           "keep one of the two");
+        findings_.push_back(*fault);
+        note(std::string(generated_default_path), Isolated::State::left_out, *fault);
+        return;
+    }
+    fault = fault_of("defaultGeneratedCert", "", generated_);
+    if (fault) return take_out_generated(*fault);
+    known = generated_.front().object;
+    for (const auto& one : generated_) add_units(known->units, one.object.units);
+}
+
+void LabelIsolator::take_out(const Problems::Aside& errors) {
+    for (const auto& [path, found] : errors) {
+        if (found.empty()) continue;
+        if (!stages_.contains(path)) findings_.insert(findings_.end(), found.begin(), found.end());
+        take_out(path, found.front());
+    }
+}
+
+void LabelIsolator::take_out(const std::string& path, const Finding& error) {
+    const auto key_behind = [&](std::string_view prefix) -> std::optional<std::string> {
+        if (!path.starts_with(prefix)) return std::nullopt;
+        return path.substr(prefix.size());
+    };
+    if (const auto router = key_behind("tcp.routers.")) return take_out_router(*router, error);
+    if (const auto service = key_behind("tcp.services.")) return take_out_service(*service, error);
+    if (const auto one = key_behind("tcp.middlewares.")) return take_out_middleware(*one, error);
+    take_out_generated(error);
+}
+
+void LabelIsolator::take_out_router(const std::string& key, const Finding& error) {
+    const std::string path = "tcp.routers." + key;
+    const auto stage = stages_.find(path);
+    if (stage == stages_.end() && restore_router(key)) {
+        stages_[path] = Stage::restored;
+        note(path, Isolated::State::stale, error);
+    } else if (stage == stages_.end() || stage->second == Stage::restored) {
+        stages_[path] = Stage::closed;
+        close_router(key, error);
+    } else {
+        stages_[path] = Stage::gone;
+        draft_.tcp.routers.erase(key);
+        note(path, Isolated::State::left_out, error);
+    }
+}
+
+void LabelIsolator::take_out_service(const std::string& key, const Finding& error) {
+    const std::string path = "tcp.services." + key;
+    auto before = stages_.contains(path) ? std::nullopt : last_service(key);
+    stages_[path] = before ? Stage::restored : Stage::gone;
+    note(path, before ? Isolated::State::stale : Isolated::State::left_out, error);
+    if (before)
+        draft_.tcp.services.insert_or_assign(key, std::move(*before));
+    else
+        draft_.tcp.services.erase(key);
+}
+
+void LabelIsolator::take_out_middleware(const std::string& key, const Finding& error) {
+    const std::string path = "tcp.middlewares." + key;
+    auto before = stages_.contains(path) ? std::nullopt : last_form(&TcpDraft::middlewares, key);
+    stages_[path] = before ? Stage::restored : Stage::gone;
+    note(path, before ? Isolated::State::stale : Isolated::State::left_out, error);
+    if (before)
+        draft_.tcp.middlewares.insert_or_assign(key, std::move(*before));
+    else
+        draft_.tcp.middlewares.erase(key);
+}
+
+void LabelIsolator::take_out_generated(const Finding& error) {
+    const std::string path(generated_default_path);
+    auto& now = draft_.tls.stores.default_store.generated;
+    now.reset();
+    if (!stages_.contains(path) && last_good_ != nullptr) {
+        const auto& before = last_good_->tls.stores.default_store.generated;
+        if (before && !alive(before->units, '@' + before->provider).empty()) now = before;
+    }
+    stages_[path] = now ? Stage::restored : Stage::gone;
+    note(path, now ? Isolated::State::stale : Isolated::State::left_out, error);
+}
+
+template <class T>
+std::optional<T> LabelIsolator::last_form(std::map<std::string, T> TcpDraft::*objects,
+                                          const std::string& key) const {
+    if (last_good_ == nullptr) return std::nullopt;
+    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept}) {
+        const auto found = (before->*objects).find(key);
+        if (found == (before->*objects).end()) continue;
+        if constexpr (std::is_same_v<T, RouterDraft>)
+            if (found->second.closed) continue;
+        T form = found->second;
+        form.units = alive(form.units, key);
+        if (!form.units.empty()) return form;
+    }
+    return std::nullopt;
+}
+
+/// With the containers of today. Nothing when none of its own is there any more.
+std::optional<ServiceDraft> LabelIsolator::last_service(const std::string& key) const {
+    auto service = last_form(&TcpDraft::services, key);
+    if (!service || !service->load_balancer) return service;
+    auto& containers = service->load_balancer->containers;
+    const bool had_any = !containers.empty();
+    std::vector<ContainerServerDraft> now;
+    for (ContainerServerDraft& container : containers) {
+        if (!rebind(container, key)) continue;
+        const LabelledUnit& unit = container.inventory->units[container.unit];
+        const model::ServerSource source{container.unit, container.port, container.at};
+        const bool is_known = std::any_of(now.begin(), now.end(), [&](const auto& other) {
+            return other.inventory == container.inventory && other.unit == container.unit;
+        });
+        const bool is_empty = unit.instances && unit.instances->empty();
+        if (!is_known && (is_empty || !servers_of(unit, source).empty()))
+            now.push_back(std::move(container));
+    }
+    containers = std::move(now);
+    if (had_any && containers.empty()) return std::nullopt;
+    return service;
+}
+
+bool LabelIsolator::restore_router(const std::string& key) {
+    auto before = last_form(&TcpDraft::routers, key);
+    if (!before) return false;
+    bring_along(*before);
+    draft_.tcp.routers.insert_or_assign(key, std::move(*before));
+    return true;
+}
+
+/// The service and the middlewares that a form of before names may be gone from the labels.
+void LabelIsolator::bring_along(const RouterDraft& router) {
+    if (router.service) {
+        const std::string key = qualified_name(router.service->value, router.provider);
+        if (!draft_.tcp.services.contains(key) && !stages_.contains("tcp.services." + key))
+            if (auto service = last_service(key))
+                draft_.tcp.services.emplace(key, std::move(*service));
+    }
+    for (const Text& name : router.middlewares) {
+        const std::string key = qualified_name(name.value, router.provider);
+        if (draft_.tcp.middlewares.contains(key) || stages_.contains("tcp.middlewares." + key))
+            continue;
+        if (auto middleware = last_form(&TcpDraft::middlewares, key))
+            draft_.tcp.middlewares.emplace(key, std::move(*middleware));
+    }
+}
+
+/// Whatever it matched or was meant to match is refused.
+void LabelIsolator::close_router(const std::string& key, const Finding& error) {
+    std::vector<Definition<RouterDraft>> forms = routers_[key];
+    if (auto before = last_form(&TcpDraft::routers, key))
+        forms.push_back({*before, nullptr, {}, false});
+    draft_.tcp.routers.erase(key);
+    std::set<std::string> rules_seen;
+    std::size_t count = 0;
+    const auto add = [&](RouterDraft form) {
+        form.closed = true;
+        draft_.tcp.routers.insert_or_assign(closed_key(key, count++), std::move(form));
+    };
+    for (auto& [form, unit, fault, is_vague] : forms) {
+        const auto rule = readable_rule(form);
+        if (!rule || !rules_seen.insert(form.rule->value).second) continue;
+        if (!is_vague) {
+            add(form);
+            continue;
+        }
+        // An entry point of no name stands for all.
+        form.entry_points.assign(1, Text{});
+        add(form);
+        if (rule->names_a_host() || rule->asks_for_protocol()) continue;
+        if (form.tls)
+            form.tls.reset();
+        else
+            form.tls.emplace().at = form.at;
+        add(form);
+    }
+    if (count == 0) stages_["tcp.routers." + key] = Stage::gone;
+    note("tcp.routers." + key,
+         count == 0 ? Isolated::State::left_out : Isolated::State::closed,
+         error);
+}
+
+void LabelIsolator::keep_last_forms() {
+    draft_.kept = {};
+    for (const auto& [key, ignored] : routers_) {
+        const auto now = draft_.tcp.routers.find(key);
+        if (now != draft_.tcp.routers.end() && !now->second.closed) continue;
+        if (auto before = last_form(&TcpDraft::routers, key)) {
+            // It comes back with what it needs.
+            if (before->service) {
+                const std::string service =
+                    qualified_name(before->service->value, before->provider);
+                if (auto last = last_form(&TcpDraft::services, service))
+                    draft_.kept.services.emplace(service, std::move(*last));
+            }
+            for (const Text& name : before->middlewares) {
+                const std::string middleware = qualified_name(name.value, before->provider);
+                if (auto last = last_form(&TcpDraft::middlewares, middleware))
+                    draft_.kept.middlewares.emplace(middleware, std::move(*last));
+            }
+            draft_.kept.routers.emplace(key, std::move(*before));
+        }
+    }
+    for (const auto& [path, place] : place_in_isolated_) {
+        constexpr std::string_view of_services = "tcp.services.";
+        constexpr std::string_view of_middlewares = "tcp.middlewares.";
+        if (path.starts_with(of_services)) {
+            const std::string key = path.substr(of_services.size());
+            if (auto last = last_form(&TcpDraft::services, key))
+                draft_.kept.services.emplace(key, std::move(*last));
+        } else if (path.starts_with(of_middlewares)) {
+            const std::string key = path.substr(of_middlewares.size());
+            if (auto last = last_form(&TcpDraft::middlewares, key))
+                draft_.kept.middlewares.emplace(key, std::move(*last));
+        }
+    }
+}
+
+std::vector<std::string> LabelIsolator::alive(const std::vector<std::string>& units,
+                                              const std::string& key) const {
+    std::vector<std::string> out;
+    const std::string provider = '@' + provider_in(key);
+    for (const std::string& unit : units)
+        if (names_.contains(unit + provider)) out.push_back(unit);
+    return out;
+}
+
+/// Finds the unit of before among those of today: the one that says the same, else one of its name.
+bool LabelIsolator::rebind(ContainerServerDraft& container, const std::string& key) const {
+    const LabelledUnit* const before =
+        container.inventory ? &container.inventory->units[container.unit] : nullptr;
+    const Unit* found = nullptr;
+    for (const Unit& unit : units_) {
+        if (unit.labelled->provider != provider_in(key) || !is_of(container, *unit.labelled))
+            continue;
+        const bool is_same = before != nullptr && same_labels(*before, *unit.labelled);
+        if (found == nullptr || is_same) found = &unit;
+        if (is_same) break;
+    }
+    if (found == nullptr) return false;
+    container.inventory = found->inventory;
+    container.unit = found->index;
+    return true;
+}
+
+void LabelIsolator::note(const std::string& path, Isolated::State state, const Finding& error) {
+    const auto [known, fresh] = place_in_isolated_.try_emplace(path, isolated_.size());
+    if (!fresh) {
+        isolated_[known->second].state = state;  // the first reason is the one to mend
+        return;
+    }
+    Finding line = error;
+    line.excerpt.clear();
+    isolated_.push_back({path, state, render(line), true, error.file});
+}
+
+}  // namespace mesh::config
