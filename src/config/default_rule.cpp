@@ -185,4 +185,11 @@ Status check_default_rule(std::string_view rule) {
     return {};
 }
 
+bool needs_container_name(std::string_view rule) {
+    const auto pieces = pieces_of(rule);
+    return pieces && std::any_of(pieces->begin(), pieces->end(), [](const Piece& piece) {
+               return piece.blank && piece.blank->of == Blank::Of::container_name;
+           });
+}
+
 }  // namespace mesh::config

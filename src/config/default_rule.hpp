@@ -33,4 +33,8 @@ struct DefaultRuleFacts {
 /// one outside of a literal, or that is not closed; (limit) longer than a rule may be.
 [[nodiscard]] Status check_default_rule(std::string_view rule);
 
+/// Whether `rule` speaks of the container's name, and so cannot be filled in for a service that is
+/// none. False where check_default_rule has errors.
+[[nodiscard]] bool needs_container_name(std::string_view rule);
+
 }  // namespace mesh::config

@@ -32,6 +32,12 @@ bool is_datacenter(std::string_view text) {
            });
 }
 
+/// `option: ""` is an option left out. One that a substitution left empty is not: what it was to
+/// hold is missing, and without it more would be let in than was meant.
+bool is_left_out(const std::optional<Text>& text) {
+    return !text || (text->value.empty() && !text->hidden && !text->unknown);
+}
+
 std::string value_of(const std::optional<Text>& text) {
     return text && !text->unknown ? text->value : std::string();
 }
@@ -79,23 +85,31 @@ class ProviderResolution {
                     model::LabelProvider& out) {
         out.watch = draft.watch;
         out.exposed_by_default = draft.exposed_by_default;
-        if (draft.prefixes) check_prefixes(*draft.prefixes);
+        if (draft.prefixes) check_prefixes(*draft.prefixes, problems());
         out.prefixes = prefixes_of(draft);
         out.constraints = constraint(draft.constraints, of);
-        if (draft.default_rule && !draft.default_rule->unknown) {
-            check_rule(*draft.default_rule);
+        if (!is_left_out(draft.default_rule) && !draft.default_rule->unknown) {
+            check_rule(*draft.default_rule, of);
             out.default_rule = draft.default_rule->value;
         }
     }
 
     /// As far as that can be told without a container.
-    void check_rule(const Text& text) const {
+    void check_rule(const Text& text, rules::Constraint::Of of) const {
         const auto usable = check_default_rule(text.value);
         if (!usable)
             problems().error(codes::bad_value,
                              text.at,
-                             shown(text) + " is not a default rule: " + usable.error().message,
+                             // The reason quotes the rule.
+                             shown(text) + " is not a default rule" +
+                                 (text.hidden ? "" : ": " + usable.error().message),
                              "write it like HostSNI(`{{ .Name }}.example.com`)");
+        if (of == rules::Constraint::Of::tags && needs_container_name(text.value))
+            problems().error(codes::bad_value,
+                             text.at,
+                             "a service of Consul has no container name, which the default "
+                             "rule asks for",
+                             "write {{ .Name }} instead of {{ .ContainerName }}");
         const auto example = expand_default_rule(text.value, {"name", "name", {}});
         if (!usable || !example) return;
         const auto rule = rules::Rule::parse(*example);
@@ -106,19 +120,16 @@ class ProviderResolution {
         report(of_example, rule.error());
     }
 
-    void check_prefixes(const std::vector<Text>& prefixes) const {
-        for (const Text& prefix : prefixes)
-            if (!prefix.unknown && !is_prefix(prefix.value))
-                problems().error(
-                    codes::bad_value,
-                    prefix.at,
-                    shown(prefix) + " cannot be what labels begin with",
-                    "write it like mesh or my.mesh: no empty parts, no dot at the end");
-    }
-
     std::optional<rules::Constraint> constraint(const std::optional<Text>& text,
                                                 rules::Constraint::Of of) {
-        if (!text || text->unknown || text->value.empty()) return std::nullopt;
+        if (is_left_out(text) || text->unknown) return std::nullopt;
+        if (text->value.empty()) {
+            problems().error(codes::bad_value,
+                             text->at,
+                             "the substituted constraint is empty, and would let in everything",
+                             "give it a value, or leave the option out");
+            return std::nullopt;
+        }
         auto parsed = rules::Constraint::parse(text->value, of);
         if (parsed) return std::move(*parsed);
         report(*text, parsed.error());
@@ -186,7 +197,15 @@ class ProviderResolution {
 
     /// No message may show it, substituted or not.
     Secret token(const std::optional<Text>& text) const {
-        if (!text || text->unknown) return {};
+        if (is_left_out(text) || text->unknown) return {};
+        if (text->value.empty()) {
+            problems().error(codes::bad_value,
+                             text->at,
+                             "the substituted token is empty: Consul would answer with what it "
+                             "shows to everybody, if anything",
+                             "give it a value, or leave the option out");
+            return {};
+        }
         if (text->value.size() > token_size_max || !is_printable_token(text->value)) {
             problems().error(
                 codes::bad_value,

@@ -20,6 +20,8 @@ const fs::path bad_folder = fs::path(MESH_CONFIG_TESTS) / "bad";
 std::optional<std::string> environment(std::string_view name) {
     static const std::map<std::string, std::string, std::less<>> variables = {
         {"SECRET", "hunter2"},
+        {"EMPTY", ""},
+        {"RULE_BLANK", "HostSNI(`{{ .hunter }}`)"},
         {"SPACED", "hunter two"},
         {"HOST", "secret.example.com"},
         {"HOST_REGEXP", "HostSNIRegexp(`Secret.example`)"}};

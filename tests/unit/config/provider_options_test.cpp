@@ -152,3 +152,9 @@ TEST_CASE("provider options: all of Consul's", "[config][providers]") {
     CHECK(consul("{ endpoint: { address: \"unix:///run/consul.sock\" } }").endpoint.unix_socket ==
           "/run/consul.sock");
 }
+
+TEST_CASE("provider options: an empty text is an option left out", "[config][providers]") {
+    CHECK(docker("{ constraints: \"\", defaultRule: \"\", network: \"\" }") == docker("{}"));
+    CHECK(consul("{ constraints: \"\", defaultRule: \"\", endpoint: { token: \"\", datacenter: "
+                 "\"\" } }") == consul("{}"));
+}
