@@ -118,6 +118,7 @@ std::optional<int> Application::start() {
     start_certificate_side();
     watch_expiry();
     begin_to_watch();
+    begin_to_follow();
     find_kept_configuration();
     keep_configuration();
     remind_of_stand_in();
@@ -267,7 +268,7 @@ void Application::begin_ordering() {
 }
 
 void Application::want_certificates() {
-    if (draining_ || !orders_) return;
+    if (draining_ || !orders_ || awaits_providers()) return;
     covered_ = files_.valid_names(clock_.now());
     reconciler_->want(model::wanted_certificates(configuration_, *covered_),
                       configuration_.resolvers);
@@ -348,6 +349,7 @@ void Application::drain() {
     supervisor_.stopping("draining " + std::to_string(data_plane_->counters().open) +
                          " open connections");
     if (reconciler_) reconciler_->stop();
+    if (providers_) providers_->stop();
     data_plane_->drain(grace, [this](std::size_t cut) {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{cut}}});
         loop_.stop();

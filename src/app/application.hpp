@@ -2,6 +2,7 @@
 #include "app/control_endpoint.hpp"
 #include "app/controlled.hpp"
 #include "app/data_plane_publisher.hpp"
+#include "app/followed_providers.hpp"
 #include "app/loaded_configuration.hpp"
 #include "app/name_resolution.hpp"
 #include "app/reload.hpp"
@@ -109,6 +110,14 @@ class Application final : private Controlled {
     void adopt_log(FreshConfiguration& fresh);
     void adopt_store(FreshConfiguration& fresh);
 
+    // Providers of labels and tags (application_providers.cpp).
+    void begin_to_follow();
+    void read_for_providers();
+    void change_servers(const config::InventoryPtr& inventory);
+    void give_servers(const model::Configuration& configuration, const proxy::Snapshot& snapshot);
+    void resolve_server_names();
+    [[nodiscard]] bool awaits_providers();
+
     /// Wants what the configuration names and no valid certificate from a file has; again when
     /// one of these begins or ends to be valid.
     void want_certificates();
@@ -163,12 +172,16 @@ class Application final : private Controlled {
     std::optional<StandIn> stand_in_;
     bool refused_asked_ = false;  ///< by somebody, not by a change of watched files
     bool asked_ = false;          ///< by somebody, since the last reading began
+    bool files_changed_ = false;  ///< that are watched, since the last reading began
     control::ExpiryWatch expiry_{loop_, clock_, log_};
     std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;
     bool store_unread_ = false;
     std::unique_ptr<Reload> reload_;
     std::unique_ptr<watch::FileWatcher> watcher_;
+    std::unique_ptr<http::Client> provider_http_;
+    std::unique_ptr<FollowedProviders> providers_;
+    std::optional<SteadyTime> patience_with_providers_;  ///< orders wait until then at most
     /// By the socket's path: the store may come to be elsewhere than commands first looked.
     std::map<std::string, std::unique_ptr<ControlEndpoint>> endpoints_;
 };

@@ -3,6 +3,7 @@
 #include "app/last_good.hpp"
 #include "app/log_settings.hpp"
 #include "app/restart_needed.hpp"
+#include "app/served_pools.hpp"
 #include "base/time_text.hpp"
 #include "config/codes.hpp"
 #include "config/problems.hpp"
@@ -105,7 +106,9 @@ void Application::request_reload() {
 
 void Application::request_refresh() {
     loop_.post([this] {
-        if (!draining_) reload_->request([](const ReloadOutcome&) {});
+        if (draining_) return;
+        files_changed_ = true;
+        reload_->request([](const ReloadOutcome&) {});
     });
 }
 
@@ -122,10 +125,12 @@ void Application::reload(Reload::Done done) {
 struct Application::ReadingFrom {
     std::string path;
     bool asked;
+    bool of_files;
     std::optional<std::string> main_text;  ///< instead of the file's: nobody asked for that
     /// Likewise, where providers.file is not watched.
     std::optional<std::vector<config::NamedText>> provider_files;
     TlsFiles files;
+    std::vector<config::InventoryPtr> inventories;
     std::shared_ptr<const config::Draft> last_good;
     model::Configuration running;  ///< what a restart is needed for
     model::LogSettings log_output;
@@ -138,15 +143,18 @@ struct Application::ReadingFrom {
 /// All who have asked until now share it.
 Reload::Read Application::prepare_reading() {
     const bool asked = std::exchange(asked_, false);
+    const bool of_files = std::exchange(files_changed_, false) || asked;
     const auto& provider = configuration_.file_provider;
     // What stands in for an invalid file is the configuration of one moment.
-    const bool follows = asked || (!stand_in_ && (!provider || provider->watch));
+    const bool follows = asked || (of_files && !stand_in_ && (!provider || provider->watch));
     return [from = std::make_shared<const ReadingFrom>(
                 ReadingFrom{path_,
                             asked,
+                            of_files,
                             asked ? std::nullopt : std::optional(texts_.main),
                             follows ? std::nullopt : std::optional(texts_.provider_files),
                             files_,
+                            providers_->inventories(),
                             draft_,
                             restart_options(configuration_),
                             configuration_.log,
@@ -160,7 +168,10 @@ Reload::Read Application::prepare_reading() {
 FreshConfiguration Application::read_configuration(const ReadingFrom& from) {
     FreshConfiguration fresh;
     fresh.asked = from.asked;
+    fresh.of_files = from.of_files;
+    fresh.inventories = from.inventories;
     LoadContext context;
+    context.inventories = from.inventories;
     context.files = &from.files;
     context.last_good = from.last_good;
     context.keep_pairs = !from.asked;
@@ -205,8 +216,11 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
         watch_files();
     }
     if (!result.configuration) {
+        // What is wrong in files is not to keep out what providers have to say.
+        if (fresh.of_files && providers_->has_news()) read_for_providers();
         return refuse(std::move(result), fresh.asked);
     }
+    fresh.inventories = providers_->freshest(fresh.inventories);
     if (changes_nothing(fresh)) {
         note_kept(fresh.loaded.files);
         note_isolated(result);
@@ -233,10 +247,9 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     applied_ = clock_.now();
     forget_refused(fresh.asked);
     if (fresh.asked) stand_in_.reset();
-    if (const Status resolving = names_->set_hosts(host_names(configuration_)); !resolving)
-        log_.error("names_unresolved",
-                   "servers written as host names keep the addresses they have",
-                   {{"reason", resolving.error().message}});
+    resolve_server_names();
+    providers_->follow(configuration_);
+    providers_->applied(fresh.inventories);
     if (store_ && !reconciler_) start_certificate_side();
     listen_for_commands();
     want_certificates();
@@ -247,7 +260,10 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
               "another configuration is in force; connections and orders go on",
               {{"file", path_},
                {"sha256", sha256_},
-               {"because", fresh.asked ? "asked" : "files changed"},
+               {"because",
+                fresh.asked      ? "asked"
+                : fresh.of_files ? "files changed"
+                                 : "a provider's labels changed"},
                {"routers", std::uint64_t{configuration_.routers.size()}},
                {"warnings", std::uint64_t{result.warnings}}});
     return {true, std::move(result.findings), std::move(result.summary)};
@@ -265,10 +281,14 @@ std::vector<config::Finding> Application::switch_to(FreshConfiguration& fresh) {
             config::finding_at(config::Severity::error, code, at, std::move(message)));
         if (findings.back().file.empty()) findings.back().file = fresh.loaded.result.file;
     };
-    const auto& entry_points = fresh.loaded.result.configuration->entry_points;
+    model::Configuration& next = *fresh.loaded.result.configuration;
+    for (const config::InventoryPtr& inventory : fresh.inventories) set_servers(next, *inventory);
+    const auto& entry_points = next.entry_points;
     try {
-        for (const proxy::BindFailure& failure :
-             data_plane_->apply(fresh.snapshot, [&] { adopt_store(fresh); }))
+        for (const proxy::BindFailure& failure : data_plane_->apply(fresh.snapshot, [&] {
+                 adopt_store(fresh);
+                 give_servers(next, *fresh.snapshot);
+             }))
             add(config::codes::cannot_bind,
                 failure.message,
                 entry_points.at(failure.entry_point).at);
@@ -333,6 +353,7 @@ bool Application::changes_nothing(const FreshConfiguration& fresh) const {
     };
     const TlsFiles& files = fresh.loaded.files;
     return !fresh.asked && fresh.loaded.sha256 == sha256_ && fresh.snapshot == snapshot_ &&
+           providers_->are_applied(fresh.inventories) &&
            files.default_credential == files_.default_credential &&
            std::equal(files.certificates.begin(),
                       files.certificates.end(),
@@ -388,9 +409,11 @@ void Application::find_kept_configuration() {
     if (record && stored && *stored && same_files(**stored, *record)) kept_sha256_ = sha256_;
 }
 
-/// For a start with --last-good: what is right as a whole.
+/// For a start with --last-good: what is right as a whole, whatever labels say.
 void Application::keep_configuration() {
-    if (!store_ || stand_in_ || !isolated_.empty() || kept_sha256_ == sha256_) return;
+    const bool is_whole = std::all_of(
+        isolated_.begin(), isolated_.end(), [](const auto& object) { return object.of_labels; });
+    if (!store_ || stand_in_ || !is_whole || kept_sha256_ == sha256_) return;
     kept_sha256_ = sha256_;
     auto record = record_of(path_, texts_, applied_);
     if (!record) {
@@ -464,6 +487,7 @@ ProcessStatus Application::status() const {
     status.refused = refused_;
     status.last_good = stand_in_.has_value();
     status.isolated = isolated_;
+    status.providers = providers_->states();
     status.kept_files = files_.kept;
     if (store_) {
         status.storage = store_path_;

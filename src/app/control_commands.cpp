@@ -20,6 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t page_max = 1'000;
+constexpr std::size_t servers_told_max = 32;
 constexpr std::size_t names_max = 10'000;
 
 /// Ends a command with an answer that says why.
@@ -110,6 +111,34 @@ Json kept_json(const std::map<std::string, std::string>& files) {
     return list;
 }
 
+Json providers_json(const std::vector<FollowedProvider>& providers) {
+    Json list = Json::array();
+    for (const FollowedProvider& provider : providers)
+        list.push_back({{"name", provider.name},
+                        {"reachable", provider.state.reachable},
+                        {"since", rfc3339(provider.state.since)},
+                        {"reason", text_or_null(provider.state.reason)},
+                        {"units", provider.state.units}});
+    return list;
+}
+
+/// Of services whose servers a provider says; bounded, for one answer.
+Json followed_services_json(const model::Configuration& configuration) {
+    Json list = Json::array();
+    for (const auto& [name, service] : configuration.services) {
+        if (service.sources.empty()) continue;
+        if (list.size() == page_max) break;
+        Json servers = Json::array();
+        for (const model::Server& server : service.servers) {
+            if (servers.size() == servers_told_max) break;
+            servers.push_back(server.text());
+        }
+        list.push_back(
+            {{"name", name}, {"servers", std::move(servers)}, {"count", service.servers.size()}});
+    }
+    return list;
+}
+
 Json status_json(Controlled& process) {
     const ProcessStatus status = process.status();
     const auto seconds = [&](WallTime since) {
@@ -138,6 +167,8 @@ Json status_json(Controlled& process) {
                                     : Json{{"path", status.storage},
                                            {"writable", status.storage_writable},
                                            {"orders", reconciler != nullptr}}},
+            {"providers", providers_json(status.providers)},
+            {"services", followed_services_json(process.configuration())},
             {"certificates", certificates_json(reconciler)},
             {"authorities", authorities_json(reconciler)},
             {"connections",

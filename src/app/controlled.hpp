@@ -1,4 +1,5 @@
 #pragma once
+#include "app/followed_providers.hpp"
 #include "app/reload.hpp"
 #include "base/clock.hpp"
 #include "control/reconciler.hpp"
@@ -31,6 +32,7 @@ struct ProcessStatus {
     std::optional<RefusedReload> refused;
     bool last_good = false;  ///< the file was invalid at the start: one kept in the store runs
     std::vector<config::Isolated> isolated;
+    std::vector<FollowedProvider> providers;
     std::map<std::string, std::string> kept_files;  ///< as in TlsFiles
     std::string storage;                            ///< empty: no store is open
     bool storage_writable = false;

@@ -65,7 +65,9 @@ void FollowedProviders::reported(Follower& follower, config::InventoryPtr invent
 
 void FollowedProviders::tell(Follower& follower) {
     if (!follower.latest || follower.latest == follower.applied) return;
-    if (follower.applied && config::same_definitions(*follower.applied, *follower.latest)) {
+    const bool defines_nothing = !follower.applied && follower.latest->units.empty();
+    if (defines_nothing ||
+        (follower.applied && config::same_definitions(*follower.applied, *follower.latest))) {
         follower.applied = follower.latest;
         wishes_.change_servers(follower.latest);
         return;
@@ -97,6 +99,31 @@ std::vector<config::InventoryPtr> FollowedProviders::inventories() const {
     for (const Follower* follower : followers())
         if (follower->latest) all.push_back(follower->latest);
     return all;
+}
+
+std::vector<config::InventoryPtr> FollowedProviders::freshest(
+    std::vector<config::InventoryPtr> inventories) const {
+    for (config::InventoryPtr& inventory : inventories)
+        for (const Follower* follower : followers())
+            if (follower->latest && config::same_definitions(*follower->latest, *inventory))
+                inventory = follower->latest;
+    return inventories;
+}
+
+bool FollowedProviders::are_applied(const std::vector<config::InventoryPtr>& inventories) const {
+    const auto all = followers();
+    return std::all_of(inventories.begin(), inventories.end(), [&](const auto& inventory) {
+        return std::any_of(all.begin(), all.end(), [&](const Follower* follower) {
+            return follower->applied == inventory;
+        });
+    });
+}
+
+bool FollowedProviders::all_applied() const {
+    const auto all = followers();
+    return std::all_of(all.begin(), all.end(), [](const Follower* follower) {
+        return !follower->provider || (follower->latest && follower->latest == follower->applied);
+    });
 }
 
 void FollowedProviders::applied(const std::vector<config::InventoryPtr>& inventories) {

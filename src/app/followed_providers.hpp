@@ -38,7 +38,8 @@ class FollowedProviders {
     struct Wishes {
         /// The configuration is to be read anew with inventories().
         std::function<void()> read;
-        /// Servers alone have changed since the inventory that is applied.
+        /// Servers alone have changed since the inventory that is applied, or the first one
+        /// defines nothing.
         std::function<void(const config::InventoryPtr&)> change_servers;
     };
 
@@ -55,10 +56,16 @@ class FollowedProviders {
 
     /// What each reported last.
     [[nodiscard]] std::vector<config::InventoryPtr> inventories() const;
+    /// What to apply of a configuration read with these: the newest ones with the same labels.
+    [[nodiscard]] std::vector<config::InventoryPtr> freshest(
+        std::vector<config::InventoryPtr> inventories) const;
     /// A configuration read with these is in force: what came since is told.
     void applied(const std::vector<config::InventoryPtr>& inventories);
+    [[nodiscard]] bool are_applied(const std::vector<config::InventoryPtr>& inventories) const;
     /// Whether what was reported is not what is applied.
     [[nodiscard]] bool has_news() const;
+    /// Whether what each provider reported is in force; false until each has reported.
+    [[nodiscard]] bool all_applied() const;
 
     [[nodiscard]] std::vector<FollowedProvider> states() const;
 

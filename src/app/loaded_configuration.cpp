@@ -45,6 +45,7 @@ void load_with_files(LoadedConfiguration& loaded,
     config::Isolation isolation{context.last_good, {}};
     config::LoadOptions options{
         config::process_environment, false, &isolation, context.provider_files};
+    options.inventories = context.inventories;
     std::set<std::string> held;
     if (context.keep_pairs && context.files != nullptr) {
         held = context.files->held();

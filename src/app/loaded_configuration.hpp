@@ -32,6 +32,7 @@ struct LoadContext {
     std::shared_ptr<const config::Draft> last_good;
     bool keep_pairs = false;                                         ///< see load_tls_files
     const std::vector<config::NamedText>* provider_files = nullptr;  ///< instead of reading them
+    std::vector<config::InventoryPtr> inventories;
 };
 
 /// Reads it with the environment of this process; blocking. `onError: partial` is followed.

@@ -20,8 +20,10 @@ namespace mesh::app {
 /// A configuration that was read again, and what the data path would make of it.
 struct FreshConfiguration {
     LoadedConfiguration loaded;
-    bool asked = false;   ///< somebody asked; else watched files have changed
-    bool failed = false;  ///< nothing was read: a thread, memory or the like was missing
+    bool asked = false;    ///< somebody asked
+    bool of_files = true;  ///< files were read; else what they held before, for a provider's sake
+    bool failed = false;   ///< nothing was read: a thread, memory or the like was missing
+    std::vector<config::InventoryPtr> inventories;    ///< of providers, as they were read
     std::shared_ptr<const proxy::Snapshot> snapshot;  ///< set if there is no error
     std::optional<observe::LogOutput> log_output;     ///< set if the log goes elsewhere
     std::unique_ptr<store::Store> store;              ///< set if the first resolver came

@@ -54,6 +54,15 @@ void print_objects(const Json& configuration) {
                    file.at("reason").get<std::string>());
 }
 
+void print_provider(const Json& provider) {
+    std::string text = provider.at("name").get<std::string>() + ": " +
+                       (provider.at("reachable").get<bool>() ? "follows" : "away") + " since " +
+                       provider.at("since").get<std::string>() + ", " +
+                       provider.at("units").dump() + " with labels of ours";
+    if (!provider.at("reason").is_null()) text += ": " + provider.at("reason").get<std::string>();
+    fmt::print("provider       {}\n", text);
+}
+
 void print_authority(const Json& authority) {
     std::string text = authority.at("directory").get<std::string>() + ": " +
                        authority.at("state").get<std::string>();
@@ -83,6 +92,7 @@ void print_text(const Json& status) {
                    store.at("path").get<std::string>(),
                    store.at("writable").get<bool>() ? "" : ", can only be read",
                    store.at("orders").get<bool>() ? "" : ", nothing is ordered");
+    for (const Json& provider : status.at("providers")) print_provider(provider);
     fmt::print("certificates   {}\n", counts_text(status.at("certificates")));
     for (const Json& authority : status.at("authorities")) print_authority(authority);
     const Json& connections = status.at("connections");

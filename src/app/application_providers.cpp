@@ -1,0 +1,87 @@
+// Docker and Consul beside a running mesh: what they report is read into the configuration, or
+// given to the data path at once.
+#include "app/application.hpp"
+#include "app/served_pools.hpp"
+#include "app/version.hpp"
+
+#include <utility>
+
+namespace mesh::app {
+namespace {
+
+/// A long poll holds its connection: as many as one daemon bears, see consul_provider.
+constexpr unsigned provider_connections_max = 256;
+/// An order that was begun for a router with labels is not to be given up because they are not
+/// known yet; a daemon that does not come must not keep others from their certificates.
+constexpr std::chrono::milliseconds patience_with_providers = std::chrono::seconds{10};
+
+}  // namespace
+
+void Application::begin_to_follow() {
+    const auto surroundings = [this] {
+        if (!provider_http_)
+            provider_http_ = http::make_curl_client("mesh/" + version(), provider_connections_max);
+        return providers::Surroundings{*provider_http_, loop_, clock_, log_};
+    };
+    providers_ = std::make_unique<FollowedProviders>(
+        loop_,
+        clock_,
+        FollowedProviders::Makers{
+            [surroundings](const model::DockerProvider& settings, providers::Report report) {
+                return providers::make_docker(settings, surroundings(), std::move(report));
+            },
+            [surroundings](const model::ConsulCatalogProvider& settings, providers::Report report) {
+                return providers::make_consul_catalog(settings, surroundings(), std::move(report));
+            }},
+        FollowedProviders::Wishes{
+            [this] { read_for_providers(); },
+            [this](const config::InventoryPtr& inventory) { change_servers(inventory); }});
+    providers_->follow(configuration_);
+}
+
+/// With what the files held when they were read last.
+void Application::read_for_providers() {
+    if (!draining_) reload_->request([](const ReloadOutcome&) {});
+}
+
+/// Connections that come from now on go to these; the routes stay.
+void Application::change_servers(const config::InventoryPtr& inventory) {
+    if (!covered_) want_certificates();  // it may have waited for this one
+    const std::vector<std::string> changed = set_servers(configuration_, *inventory);
+    if (changed.empty()) return;
+    give_servers(configuration_, *snapshot_);
+    resolve_server_names();
+    log_.debug("servers_changed",
+               "servers come or go as their provider says",
+               {{"provider", inventory->provider},
+                {"services", std::uint64_t{changed.size()}},
+                {"first", changed.front()}});
+}
+
+void Application::give_servers(const model::Configuration& configuration,
+                               const proxy::Snapshot& snapshot) {
+    for (const auto& [name, service] : snapshot.services)
+        if (service->is_followed)
+            data_plane_->set_servers(service, configuration.services.at(name).servers);
+}
+
+void Application::resolve_server_names() {
+    if (const Status resolving = names_->set_hosts(host_names(configuration_)); !resolving)
+        log_.error("names_unresolved",
+                   "servers written as host names keep the addresses they have",
+                   {{"reason", resolving.error().message}});
+}
+
+/// Whether what is wanted may lack what providers have not said yet.
+bool Application::awaits_providers() {
+    if (!providers_) return configuration_.docker || configuration_.consul_catalog;
+    if (providers_->all_applied()) return false;
+    const SteadyTime now = clock_.steady_now();
+    if (!patience_with_providers_) {
+        patience_with_providers_ = now + patience_with_providers;
+        loop_.post_after(patience_with_providers, [this] { want_certificates(); });
+    }
+    return now < *patience_with_providers_;
+}
+
+}  // namespace mesh::app
