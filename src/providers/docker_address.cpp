@@ -19,7 +19,7 @@ std::string first_address(const Container::Addresses& addresses) {
 
 /// Where the ports of the daemon's host are.
 std::string docker_host(const model::ProviderEndpoint& endpoint) {
-    const std::string loopback = "127.0.0.1";
+    constexpr const char* loopback = "127.0.0.1";
     if (!endpoint.unix_socket.empty()) return loopback;
     std::string host = config::host_of_url(endpoint.url);
     const auto address = IpAddress::parse(host);
