@@ -92,20 +92,13 @@ std::string closed_key(const std::string& key, std::size_t number) {
 }
 
 std::vector<std::string> names_of(const LabelledUnit& unit) {
-    std::vector<std::string> names = {unit.name};
-    if (unit.source && *unit.source != unit.name) names.push_back(*unit.source);
-    return names;
+    return {unit.name, *unit.source};
 }
 
-bool owns(const LabelledUnit& unit, const std::vector<std::string>& owners) {
-    const std::vector<std::string> names = names_of(unit);
-    return std::find_first_of(names.begin(), names.end(), owners.begin(), owners.end()) !=
-           names.end();
-}
-
-/// Whether a server of before is that unit, as far as names tell.
-bool is_of(const ContainerServerDraft& container, const LabelledUnit& unit) {
-    return container.inventory && owns(unit, names_of(container.inventory->units[container.unit]));
+bool is_source_in(const Inventory& inventory, const std::string& source) {
+    return std::any_of(inventory.units.begin(), inventory.units.end(), [&](const auto& unit) {
+        return *unit.source == source;
+    });
 }
 
 bool same_labels(const LabelledUnit& a, const LabelledUnit& b) {
@@ -124,6 +117,7 @@ void LabelIsolator::add(const InventoryPtr& inventory, const std::vector<std::st
         const LabelledUnit& unit = inventory->units[i];
         units_.push_back({&unit, inventory, i, prefixes});
         for (const std::string& name : names_of(unit)) names_.insert(name + '@' + unit.provider);
+        sources_.insert(*unit.source + '@' + unit.provider);
     }
 }
 
@@ -146,13 +140,25 @@ void LabelIsolator::read(const Unit& unit) {
     if (first != found.end()) add_last_forms(unit, *first, all_objects(last_forms_of(unit)));
 }
 
+/// By its source; by its name, which others may have too, only where no source of before is left.
+bool LabelIsolator::owns(const Unit& unit, const std::vector<std::string>& owners) const {
+    const auto contains = [&](const std::string& name) {
+        return std::find(owners.begin(), owners.end(), name) != owners.end();
+    };
+    if (contains(*unit.labelled->source)) return true;
+    return contains(unit.labelled->name) &&
+           std::none_of(owners.begin(), owners.end(), [&](const std::string& owner) {
+               return sources_.contains(owner + '@' + unit.labelled->provider);
+           });
+}
+
 /// What worked last of what the unit defined.
 UnitObjects LabelIsolator::last_forms_of(const Unit& unit) const {
     UnitObjects out;
     if (last_good_ == nullptr) return out;
     const auto add_owned = [&](const auto& before, auto& now) {
         for (const auto& [key, object] : before) {
-            if (provider_in(key) == unit.labelled->provider && owns(*unit.labelled, object.units))
+            if (provider_in(key) == unit.labelled->provider && owns(unit, object.units))
                 now.emplace(key, object);
         }
     };
@@ -164,8 +170,7 @@ UnitObjects LabelIsolator::last_forms_of(const Unit& unit) const {
         add_owned(before->services, out.tcp.services);
     }
     const auto& generated = last_good_->tls.stores.default_store.generated;
-    if (generated && generated->provider == unit.labelled->provider &&
-        owns(*unit.labelled, generated->units))
+    if (generated && generated->provider == unit.labelled->provider && owns(unit, generated->units))
         out.generated = generated;
     return out;
 }
@@ -365,8 +370,9 @@ void LabelIsolator::merge_service(const std::string& key,
         if (last && last->load_balancer && !last->load_balancer->servers_given) {
             before.object = *last;
             before.object.units = names_of(*one.unit);
-            std::erase_if(before.object.load_balancer->containers,
-                          [&](const auto& container) { return !is_of(container, *one.unit); });
+            std::erase_if(before.object.load_balancer->containers, [&](const auto& container) {
+                return &container.inventory->units[container.unit] != one.unit;
+            });
             if (!before.object.load_balancer->containers.empty()) {
                 right.push_back(before);
                 note(path, Isolated::State::stale, *one.fault);
@@ -625,17 +631,24 @@ std::vector<std::string> LabelIsolator::alive(const std::vector<std::string>& un
     return out;
 }
 
-/// Finds the unit of before among those of today: the one that says the same, else one of its name.
+/// Finds the unit of before among those of today. Names need not tell units apart, nor stay.
 bool LabelIsolator::rebind(ContainerServerDraft& container, const std::string& key) const {
-    const LabelledUnit* const before =
-        container.inventory ? &container.inventory->units[container.unit] : nullptr;
+    if (!container.inventory) return false;
+    const LabelledUnit& before = container.inventory->units[container.unit];
     const Unit* found = nullptr;
+    int best = 0;
     for (const Unit& unit : units_) {
-        if (unit.labelled->provider != provider_in(key) || !is_of(container, *unit.labelled))
-            continue;
-        const bool is_same = before != nullptr && same_labels(*before, *unit.labelled);
-        if (found == nullptr || is_same) found = &unit;
-        if (is_same) break;
+        const LabelledUnit& now = *unit.labelled;
+        if (now.provider != provider_in(key)) continue;
+        const bool says_the_same = now.name == before.name && same_labels(now, before);
+        const bool is_new = !is_source_in(*container.inventory, *now.source);
+        const int likeness = *now.source == *before.source       ? (says_the_same ? 4 : 3)
+                             : says_the_same                     ? 2
+                             : now.name == before.name && is_new ? 1
+                                                                 : 0;
+        if (likeness <= best) continue;
+        best = likeness;
+        found = &unit;
     }
     if (found == nullptr) return false;
     container.inventory = found->inventory;

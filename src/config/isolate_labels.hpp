@@ -59,6 +59,7 @@ class LabelIsolator {
 
     void read(const Unit& unit);
     void add_definitions(const Unit& unit, UnitObjects objects, const std::vector<Finding>& found);
+    [[nodiscard]] bool owns(const Unit& unit, const std::vector<std::string>& owners) const;
     [[nodiscard]] UnitObjects last_forms_of(const Unit& unit) const;
     void add_last_forms(const Unit& unit, const Finding& fault, const std::set<std::string>& paths);
     void check_pool(const Unit& unit, Definition<ServiceDraft>& service, const std::string& name);
@@ -98,6 +99,7 @@ class LabelIsolator {
     std::vector<Unit> units_;
     /// "NAME@PROVIDER" and "SOURCE@PROVIDER" of all units: labels may change what one is called.
     std::set<std::string> names_;
+    std::set<std::string> sources_;  ///< "SOURCE@PROVIDER"
 
     Definitions<RouterDraft> routers_;
     Definitions<MiddlewareDraft> middlewares_;

@@ -1,6 +1,7 @@
 // Labels and tags, from any file, give a model or findings that point into the file; whatever they
 // say, nothing of them is substituted. The first byte says which kind of file it is, and the
 // prefix.
+#include "config/inventory.hpp"
 #include "config/label_files.hpp"
 #include "config/label_objects.hpp"
 #include "config/resolve.hpp"
@@ -19,6 +20,39 @@ config::Draft files() {
     draft.entry_points.emplace("web", std::move(entry_point));
     draft.tls.options.emplace("strict", config::TlsOptionsDraft{});
     return draft;
+}
+
+/// As a running mesh takes the same labels, twice: they refuse nothing, and a second reading with
+/// what the first left gives routers and services that exist.
+void run(std::vector<config::LabelledUnit> units, std::string_view text) {
+    auto known = std::make_shared<config::Inventory>();
+    known->provider = "docker";
+    for (config::LabelledUnit& unit : units) {
+        unit.provider = "docker";
+        unit.instances = {{"one", "10.0.0.1", 80, {}}};
+        for (config::Label& label : unit.labels) label.line = label.column = 0;
+    }
+    config::sort_units(units);
+    known->units = std::move(units);
+    config::LoadOptions options;
+    options.environment = fuzz::environment;
+    options.inventories = {known};
+    config::Isolation isolation;
+    for (int turn = 0; turn < 2; ++turn) {
+        options.isolation = &isolation;
+        const config::LoadResult result = config::load_text(
+            "entryPoints: { web: { address: \":80\" } }\nproviders: { docker: { prefix: [mesh, t] "
+            "} }\n"
+            "tls: { options: { strict: {} } }\n",
+            "mesh.yaml",
+            options);
+        fuzz::require(result.configuration.has_value() && result.errors == 0);
+        for (const auto& [key, router] : result.configuration->routers)
+            fuzz::require(router.closed ||
+                          result.configuration->services.contains(router.service.value));
+        fuzz::check_findings(result.findings, text);
+        isolation.last_good = result.draft;
+    }
 }
 
 }  // namespace
@@ -51,5 +85,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         fuzz::require(resolved.services.contains(router.service.value) || problems.errors() > 0);
     }
     fuzz::check_findings(problems.take(), text);
+    run(units, text);
     return 0;
 }

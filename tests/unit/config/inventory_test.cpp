@@ -351,6 +351,32 @@ TEST_CASE("label faults: one container's part of a service is its own", "[config
     CHECK(labelled_objects(mesh.load({a, bad})) == both);
 }
 
+TEST_CASE("label faults: units are told apart though they have one name", "[config][inventory]") {
+    // As Docker's provider names them that never mean their own name.
+    const std::string port = "mesh.tcp.services.pool.loadBalancer.server.port";
+    const auto of_pool = [](const std::string& name, const LabelPairs& labels, const char* host) {
+        LabelledUnit unit = container(name, labels, one_instance(host));
+        unit.name = "pool";
+        return unit;
+    };
+    Running mesh(docker_only);
+    const LabelledUnit a = of_pool("a", {{port, "1"}}, "10.0.0.1");
+    const std::string both = "service pool@docker: 10.0.0.1:1 10.0.0.2:2\n";
+    CHECK(labelled_objects(mesh.load({a, of_pool("b", {{port, "2"}}, "10.0.0.2")})) == both);
+    // What is wrong in one, as a port or as a whole, leaves the other one as it is.
+    CHECK(labelled_objects(mesh.load({a, of_pool("b", {{port, "x"}}, "10.0.0.2")})) == both);
+    const LoadResult& off =
+        mesh.load({a, of_pool("b", {{port, "2"}, {"mesh.enable", "x"}}, "10.0.0.2")});
+    CHECK(labelled_objects(off) == "service pool@docker: 10.0.0.2:2 10.0.0.1:1\n");
+    // A container of the unit goes on under another source, or comes anew under another name.
+    CHECK(labelled_objects(mesh.load({a, of_pool("c", {{port, "y"}}, "10.0.0.3")})) ==
+          "service pool@docker: 10.0.0.1:1 10.0.0.3:2\n");
+    LabelledUnit renamed = of_pool("c", {{port, "z"}}, "10.0.0.3");
+    renamed.name = "c";
+    CHECK(labelled_objects(mesh.load({a, renamed})) ==
+          "service pool@docker: 10.0.0.3:2 10.0.0.1:1\n");
+}
+
 TEST_CASE("label faults: what only labels bring about is no error of a file",
           "[config][inventory]") {
     // Options without a host, a resolver that is not there, a wildcard: all at the entry point.

@@ -105,6 +105,15 @@ TEST_CASE("provider files: all files of a folder are one configuration", "[confi
     CHECK(result.configuration->file_provider->watch);
 }
 
+TEST_CASE("provider files: a dangling link counts only if its name does", "[config][files]") {
+    Files files;
+    files.put("a.yaml", service);
+    std::filesystem::create_symlink("nowhere", files.name("notes.txt"));
+    CHECK(files.load().configuration);
+    std::filesystem::create_symlink("nowhere", files.name("b.yaml"));
+    CHECK_THAT(findings(files.load()), ContainsSubstring("unreadable: "));
+}
+
 TEST_CASE("provider files: TOML beside YAML", "[config][files]") {
     Files files;
     files.put("a.yaml", service)
