@@ -80,6 +80,8 @@ constexpr Code table[] = {
      "is "
      "not heard"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
+    {clear_text,
+     "warning: a Docker daemon on another host is asked, or a token for Consul sent, without TLS"},
     {traefik_store, "warning: `storage` is a store of Traefik, on which mesh does not start"},
     {stale,
      "warning, of labels and with `onError: partial`: what stands there cannot be applied; the "

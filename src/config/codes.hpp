@@ -69,6 +69,7 @@ inline constexpr std::string_view nothing_labelled = "nothing-labelled";
 inline constexpr std::string_view resolver_unused = "resolver-unused";
 inline constexpr std::string_view server_first = "server-first";
 inline constexpr std::string_view challenge_port = "challenge-port";
+inline constexpr std::string_view clear_text = "clear-text";
 inline constexpr std::string_view traefik_store = "traefik-store";
 inline constexpr std::string_view stale = "stale";
 inline constexpr std::string_view closed = "closed";

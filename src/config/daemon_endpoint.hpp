@@ -12,4 +12,8 @@ namespace mesh::config {
 [[nodiscard]] Result<model::ProviderEndpoint> parse_daemon_endpoint(std::string_view text,
                                                                     bool https);
 
+/// Whether what is said there crosses a network without TLS: it is neither a socket nor an address
+/// of this machine's loopback.
+[[nodiscard]] bool is_in_clear(const model::ProviderEndpoint& endpoint);
+
 }  // namespace mesh::config

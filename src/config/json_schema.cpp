@@ -132,6 +132,9 @@ std::string description_of(const OptionText& option) {
             return "Traefik's; mesh ignores it, with a warning.";
         case Support::refused:
             return "Traefik's; mesh refuses it: " + std::string(option.help) + '.';
+        case Support::off_only:
+            return "Traefik's; mesh ignores `false`, with a warning, and refuses `true`: " +
+                   std::string(option.help) + '.';
         default:
             break;
     }
@@ -146,6 +149,9 @@ SchemaJson option_schema(const SectionText& section, const OptionText& option) {
         out["not"] = SchemaJson::object();
     } else if (option.support == Support::foreign) {
         out["deprecated"] = true;
+    } else if (option.support == Support::off_only) {
+        out["deprecated"] = true;
+        out["not"] = {{"const", true}};
     } else {
         const std::string own(option.name);
         out.update(type_schema(option.type,

@@ -74,8 +74,8 @@ constexpr Option<ProviderTlsDraft> provider_tls_options[] = {
         "none",
         "Its key, PEM.",
         [](const Field& field, ProviderTlsDraft& out) { out.key = field.text(); }),
-    refused<ProviderTlsDraft>("insecureSkipVerify",
-                              "mesh always verifies: name the CA of the daemon in tls.ca"),
+    refused_if_on<ProviderTlsDraft>("insecureSkipVerify",
+                                    "mesh always verifies: name the CA of the daemon in tls.ca"),
     foreign<ProviderTlsDraft>("caOptional"),
 };
 constexpr Section<ProviderTlsDraft> provider_tls{"providers.docker.tls", provider_tls_options};
@@ -121,23 +121,18 @@ constexpr auto constraints_row(std::string_view help) {
 }
 
 template <class T>
-constexpr auto default_rule_row() {
-    return option<T>("defaultRule",
-                     "text",
-                     "none",
-                     "The rule of routers that have none: a rule in which `{{ .Name }}`, `{{ "
-                     ".ContainerName }}`, "
-                     "`{{ normalize .Name }}` and `{{ index .Labels \"key\" }}` stand for what is "
-                     "known of each.",
-                     [](const Field& field, T& out) { out.default_rule = field.text(); });
+constexpr auto default_rule_row(std::string_view help) {
+    return option<T>("defaultRule", "text", "none", help, [](const Field& field, T& out) {
+        out.default_rule = field.text();
+    });
 }
 
-/// Traefik's default is 0.
-void read_request_timeout(const Field& field, DockerDraft& out) {
+/// Where nothing has a meaning too.
+milliseconds duration_or_none(const Field& field, milliseconds max) {
     const Text given = field.text();
+    if (given.unknown) return max;
     const auto parsed = parse_duration(given.value);
-    const bool is_default = !given.unknown && parsed && *parsed == milliseconds{0};
-    out.http_client_timeout = is_default ? milliseconds{0} : field.duration(request_timeout_max);
+    return parsed && *parsed == milliseconds{0} ? *parsed : field.duration(max);
 }
 
 constexpr Option<DockerDraft> docker_options[] = {
@@ -159,7 +154,8 @@ constexpr Option<DockerDraft> docker_options[] = {
     exposed_row<DockerDraft>(
         "Whether containers without `mesh.enable` are taken. `false`: only those with "
         "`mesh.enable=true`."),
-    prefix_row<DockerDraft>("What labels begin with, in any case; several are allowed."),
+    prefix_row<DockerDraft>("What labels begin with, in any case; several are allowed, if none "
+                            "continues another. `\"\"`: labels without a prefix."),
     constraints_row<DockerDraft>("Which containers are taken: ``Label(`key`, `value`)``, "
                                  "``LabelRegex(`key`, `expression`)`` "
                                  "joined by `&&`, `||`, `!` and parentheses."),
@@ -180,12 +176,18 @@ constexpr Option<DockerDraft> docker_options[] = {
         "false",
         "Whether the routers of a container that is not healthy stay, without a server.",
         [](const Field& field, DockerDraft& out) { out.allow_empty_services = field.boolean(); }),
-    default_rule_row<DockerDraft>(),
+    default_rule_row<DockerDraft>(
+        "The rule of routers that have none: a rule in which `{{ .Name }}`, `{{ .ContainerName "
+        "}}`, `{{ normalize .Name }}` and `{{ index .Labels \"key\" }}` stand for what is known of "
+        "each."),
     option<DockerDraft>("httpClientTimeout",
                         "duration",
                         "30s",
-                        "How long one request to the daemon may take.",
-                        read_request_timeout),
+                        "How long one request to the daemon may take; `0` is the default, as in "
+                        "Traefik.",
+                        [](const Field& field, DockerDraft& out) {
+                            out.http_client_timeout = duration_or_none(field, request_timeout_max);
+                        }),
     refused<DockerDraft>("username", "mesh shows a certificate instead: tls.cert and tls.key"),
     refused<DockerDraft>("password", "mesh shows a certificate instead: tls.cert and tls.key"),
 };
@@ -263,8 +265,9 @@ void read_refresh_interval(const Field& field, ConsulCatalogDraft& out) {
                                "expected a duration of at least " + describe(refresh_interval_min));
 }
 
-constexpr std::string_view asks_each_time =
-    "mesh asks the agent for what is new and waits for the answer; there is nothing to tune";
+constexpr std::string_view no_consistency =
+    "mesh asks in Consul's default mode, where a leader that has just lost its office may still "
+    "answer";
 constexpr std::string_view no_connect =
     "mesh takes no part in Consul's service mesh: it reaches services at their own addresses";
 
@@ -287,7 +290,9 @@ constexpr Option<ConsulCatalogDraft> consul_catalog_options[] = {
     exposed_row<ConsulCatalogDraft>(
         "Whether services without `mesh.enable` are taken. `false`: only those with "
         "`mesh.enable=true`."),
-    prefix_row<ConsulCatalogDraft>("What tags begin with, in any case; several are allowed."),
+    prefix_row<ConsulCatalogDraft>(
+        "What tags begin with, in any case; several are allowed, if none "
+        "continues another. `\"\"`: tags without a prefix."),
     constraints_row<ConsulCatalogDraft>(
         "Which services are taken: ``Tag(`tag`)``, ``TagRegex(`expression`)`` joined by `&&`, "
         "`||`, `!` and parentheses."),
@@ -298,13 +303,17 @@ constexpr Option<ConsulCatalogDraft> consul_catalog_options[] = {
         "Instances in one of these states are served from: `passing`, `warning`, `critical`, or "
         "`any`.",
         read_checks),
-    default_rule_row<ConsulCatalogDraft>(),
-    refused<ConsulCatalogDraft>("cache", asks_each_time),
-    refused<ConsulCatalogDraft>("stale", asks_each_time),
-    refused<ConsulCatalogDraft>("requireConsistent", asks_each_time),
-    refused<ConsulCatalogDraft>("connectAware", no_connect),
-    refused<ConsulCatalogDraft>("connectByDefault", no_connect),
-    refused<ConsulCatalogDraft>("serviceName", no_connect),
+    default_rule_row<ConsulCatalogDraft>(
+        "The rule of routers that have none: a rule in which `{{ .Name }}`, `{{ normalize .Name "
+        "}}` and `{{ index .Labels \"key\" }}` stand for what is known of each."),
+    // What they allow Consul to answer with, mesh does without.
+    foreign<ConsulCatalogDraft>("cache"),
+    foreign<ConsulCatalogDraft>("stale"),
+    refused_if_on<ConsulCatalogDraft>("requireConsistent", no_consistency),
+    refused_if_on<ConsulCatalogDraft>("connectAware", no_connect),
+    refused_if_on<ConsulCatalogDraft>("connectByDefault", no_connect),
+    // Of use with connectAware alone.
+    foreign<ConsulCatalogDraft>("serviceName"),
     refused<ConsulCatalogDraft>("namespaces",
                                 "namespaces are Consul Enterprise's; mesh reads the default one"),
 };
@@ -338,9 +347,9 @@ constexpr Option<ProvidersDraft> providers_options[] = {
         "duration",
         "2s",
         "How long after one change of labels or tags the next is applied at the earliest. Servers "
-        "that come and go alone do not wait.",
+        "that come and go alone do not wait. `0`: at once.",
         [](const Field& field, ProvidersDraft& out) {
-            out.throttle = field.duration(throttle_max);
+            out.throttle = duration_or_none(field, throttle_max);
         }),
     foreign<ProvidersDraft>("consul"),
     foreign<ProvidersDraft>("ecs"),

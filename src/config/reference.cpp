@@ -64,6 +64,8 @@ std::string section_markdown(const SectionText& section) {
         out += "\nTraefik's, ignored with a warning: " + names + ".\n";
     if (const auto names = listed(section, Support::refused); !names.empty())
         out += "\nTraefik's, refused: " + names + ".\n";
+    if (const auto names = listed(section, Support::off_only); !names.empty())
+        out += "\nTraefik's, refused if `true`, else ignored with a warning: " + names + ".\n";
     return out + '\n';
 }
 

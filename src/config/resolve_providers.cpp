@@ -53,6 +53,12 @@ class ProviderResolution {
         by_default.value = "unix:///var/run/docker.sock";
         out.endpoint =
             endpoint(draft.endpoint.value_or(by_default), draft.tls, draft.tls.has_value());
+        if (draft.endpoint && is_in_clear(out.endpoint))
+            problems().warning(codes::clear_text,
+                               draft.endpoint->at,
+                               "this daemon is asked without TLS: what it says of containers can "
+                               "be read and changed on the way",
+                               "use its socket, or https:// and tls");
         out.network = value_of(draft.network);
         out.use_bind_port_ip = draft.use_bind_port_ip;
         out.allow_empty_services = draft.allow_empty_services;
@@ -71,6 +77,11 @@ class ProviderResolution {
         out.endpoint = endpoint(address, agent.tls, https);
         if (agent.https) check_scheme(address, *agent.https, out.endpoint);
         out.token = token(agent.token);
+        if (!is_left_out(agent.token) && is_in_clear(out.endpoint))
+            problems().warning(codes::clear_text,
+                               agent.token->at,
+                               "the token is sent without TLS, and can be read on the way",
+                               "write an address with https://");
         out.datacenter = datacenter(agent.datacenter);
         if (draft.strict_checks) out.strict_checks = checks(*draft.strict_checks);
         out.refresh_interval = draft.refresh_interval;
@@ -186,12 +197,13 @@ class ProviderResolution {
     }
 
     void check_scheme(const Text& address, bool https, const model::ProviderEndpoint& given) const {
-        if (given.url.empty() || !given.unix_socket.empty() ||
-            given.url.starts_with("https:") == https)
-            return;
+        const bool is_https = given.url.starts_with("https:");
+        if (given.url.empty() || is_https == https) return;
         problems().error(codes::bad_value,
                          address.at,
-                         shown(address) + " is not of the scheme that \"scheme\" says",
+                         given.unix_socket.empty()
+                             ? shown(address) + " is not of the scheme that \"scheme\" says"
+                             : "there is no TLS on a socket, which \"scheme\" asks for",
                          "leave scheme out");
     }
 

@@ -8,6 +8,23 @@
 #include <utility>
 
 namespace mesh::config {
+namespace {
+
+/// Whether it is mesh's own, to be named where somebody looks for a word.
+bool is_known_here(const OptionText& option, bool in_label) {
+    switch (option.support) {
+        case Support::offered:
+        case Support::later:
+            return true;
+        case Support::label:
+            return in_label;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
 SectionReader::SectionReader(const Field& section, std::vector<OptionText> options)
     : section_(section), options_(std::move(options)), seen_line_(options_.size()) {}
 
@@ -50,17 +67,13 @@ std::size_t SectionReader::option_for(std::size_t index) {
                            std::string(option.help));
             return found;
         case Support::foreign:
-            problems.warning(codes::ignored,
-                             at,
-                             in_quotes(option.name) +
-                                 " is an option of Traefik that mesh does not "
-                                 "have; it is ignored");
+            ignore(option, at);
             return nothing;
         case Support::refused:
-            problems.error(codes::unsupported,
-                           at,
-                           "mesh does not have " + in_quotes(option.name) + " of Traefik",
-                           std::string(option.help));
+            refuse(option, at);
+            return nothing;
+        case Support::off_only:
+            refuse_if_on(option, entry(index, found));
             return nothing;
         case Support::misplaced:
             problems.error(codes::misplaced,
@@ -74,6 +87,30 @@ std::size_t SectionReader::option_for(std::size_t index) {
     return nothing;
 }
 
+void SectionReader::ignore(const OptionText& option, const model::Location& at) const {
+    section_.problems().warning(
+        codes::ignored,
+        at,
+        in_quotes(option.name) + " is an option of Traefik that mesh does not have; it is ignored");
+}
+
+void SectionReader::refuse(const OptionText& option, const model::Location& at) const {
+    section_.problems().error(codes::unsupported,
+                              at,
+                              "mesh does not have " + in_quotes(option.name) + " of Traefik",
+                              std::string(option.help));
+}
+
+void SectionReader::refuse_if_on(const OptionText& option, const Field& given) const {
+    const std::size_t errors_before = section_.problems().errors();
+    const bool is_on = given.boolean();
+    if (section_.problems().errors() != errors_before) return;
+    if (is_on)
+        refuse(option, given.key_at());
+    else
+        ignore(option, given.key_at());
+}
+
 void SectionReader::report_unknown(std::size_t index) const {
     const std::string_view key = section_.key(index);
     const model::Location at = section_.entry(index, key).written_at();
@@ -85,9 +122,7 @@ void SectionReader::report_unknown(std::size_t index) const {
     std::vector<std::string> names;
     std::string known;
     for (const OptionText& option : options_) {
-        if (option.support == Support::foreign || option.support == Support::refused) continue;
-        if (option.support == Support::label && !section_.is_label()) continue;
-        if (option.support == Support::misplaced) continue;
+        if (!is_known_here(option, section_.is_label())) continue;
         names.emplace_back(option.name);
         if (option.support == Support::later) continue;
         known += (known.empty() ? "" : ", ") + std::string(option.name);

@@ -16,6 +16,7 @@ enum class Support : std::uint8_t {
     later,      ///< part of mesh's configuration, but refused by this version
     foreign,    ///< Traefik's; ignored with a warning
     refused,    ///< Traefik's; to ignore it would be a lie
+    off_only,   ///< Traefik's; `false` is ignored with a warning, all else is refused
     label,      ///< offered in labels and tags only
     misplaced,  ///< belongs into the main file
 };
@@ -107,6 +108,12 @@ constexpr Option<T> refused(std::string_view name, std::string_view hint) {
     return {{name, "", "", hint, Support::refused, false}, nullptr};
 }
 
+/// A switch of Traefik's that mesh does not have, and must not ignore where it is on.
+template <class T>
+constexpr Option<T> refused_if_on(std::string_view name, std::string_view hint) {
+    return {{name, "", "", hint, Support::off_only, false}, nullptr};
+}
+
 /// An option of the main file, in a file of providers.file.
 template <class T>
 constexpr Option<T> misplaced(std::string_view name) {
@@ -140,6 +147,9 @@ class SectionReader {
 
  private:
     void report_unknown(std::size_t index) const;
+    void ignore(const OptionText& option, const model::Location& at) const;
+    void refuse(const OptionText& option, const model::Location& at) const;
+    void refuse_if_on(const OptionText& option, const Field& given) const;
 
     const Field& section_;
     std::vector<OptionText> options_;

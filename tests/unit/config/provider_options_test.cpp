@@ -53,6 +53,9 @@ TEST_CASE("provider options: none are there unless they are asked for", "[config
     const LoadResult throttled = load("  providersThrottleDuration: 500ms\n");
     REQUIRE(throttled.configuration);
     CHECK(throttled.configuration->providers_throttle == milliseconds{500});
+    const LoadResult unthrottled = load("  providersThrottleDuration: 0\n");
+    REQUIRE(unthrottled.configuration);
+    CHECK(unthrottled.configuration->providers_throttle == milliseconds{0});
 }
 
 TEST_CASE("provider options: Docker's defaults are the local daemon", "[config][providers]") {
@@ -157,4 +160,60 @@ TEST_CASE("provider options: an empty text is an option left out", "[config][pro
     CHECK(docker("{ constraints: \"\", defaultRule: \"\", network: \"\" }") == docker("{}"));
     CHECK(consul("{ constraints: \"\", defaultRule: \"\", endpoint: { token: \"\", datacenter: "
                  "\"\" } }") == consul("{}"));
+}
+
+TEST_CASE("provider options: a switch of Traefik's that is off costs a warning",
+          "[config][providers]") {
+    const LoadResult result = load(
+        "  docker: { endpoint: \"https://docker.internal\", tls: { insecureSkipVerify: false } }\n"
+        "  consulCatalog: { cache: true, stale: true, requireConsistent: no, connectAware: false, "
+        "connectByDefault: false, serviceName: traefik }\n");
+    INFO(findings(result));
+    REQUIRE(result.configuration);
+    CHECK(result.findings.size() == 7);
+    for (const Finding& finding : result.findings) {
+        CHECK(finding.severity == Severity::warning);
+        CHECK(finding.code == "ignored");
+    }
+}
+
+TEST_CASE("provider options: what crosses a network without TLS is warned of",
+          "[config][providers]") {
+    const auto warns = [](const std::string& providers) {
+        const LoadResult result = load(providers);
+        INFO(findings(result));
+        REQUIRE(result.configuration);
+        CHECK(result.findings.size() <= 1);
+        return !result.findings.empty() && result.findings.front().code == "clear-text" &&
+               findings(result).find("hunter2") == std::string::npos;
+    };
+    const auto docker_at = [&](const std::string& endpoint) {
+        return warns("  docker: { endpoint: \"" + endpoint + "\" }\n");
+    };
+    const auto consul_at = [&](const std::string& address) {
+        return warns("  consulCatalog: { endpoint: { address: \"" + address +
+                     "\", token: \"${TOKEN}\" } }\n");
+    };
+    for (const char* const far : {"tcp://192.0.2.7:2375",
+                                  "http://docker.internal",
+                                  "http://[2001:db8::1]:2375",
+                                  "http://127.0.0.1.example:2375",
+                                  "http://localhost.example:2375"}) {
+        CAPTURE(far);
+        CHECK(docker_at(far));
+        CHECK(consul_at(far));
+    }
+    for (const char* const near : {"unix:///run/any.sock",
+                                   "https://docker.internal",
+                                   "tcp://127.1.2.3:2375",
+                                   "http://[::1]:2375",
+                                   "http://[::ffff:127.0.0.1]:2375",
+                                   "tcp://LocalHost:2375"}) {
+        CAPTURE(near);
+        CHECK_FALSE(docker_at(near));
+        CHECK_FALSE(consul_at(near));
+    }
+    CHECK_FALSE(warns("  docker: {}\n"));
+    // Nothing but what the catalogue tells everybody.
+    CHECK_FALSE(warns("  consulCatalog: { endpoint: { address: \"192.0.2.7:8500\" } }\n"));
 }
