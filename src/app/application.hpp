@@ -93,7 +93,7 @@ class Application final : private Controlled {
     [[nodiscard]] Reload::Read prepare_reading();
     [[nodiscard]] static FreshConfiguration read_configuration(const ReadingFrom& from);
     [[nodiscard]] ReloadOutcome apply(FreshConfiguration fresh);
-    [[nodiscard]] ReloadOutcome refuse(config::LoadResult result, bool asked);
+    [[nodiscard]] ReloadOutcome refuse(FreshConfiguration fresh);
     [[nodiscard]] std::vector<config::Finding> switch_to(FreshConfiguration& fresh);
     void put_file_certificates(const TlsFiles& files);
     void remove_file_certificates(const TlsFiles& files);
@@ -101,7 +101,7 @@ class Application final : private Controlled {
     void note_kept(const TlsFiles& files);
     void note_isolated(const config::LoadResult& result);
     void tell_refused(const RefusedReload& refused, const config::LoadResult& result);
-    void forget_refused(bool asked);
+    void forget_refused(const FreshConfiguration& applied);
     void find_kept_configuration();
     void keep_configuration();
     void remind_of_stand_in();
@@ -112,6 +112,8 @@ class Application final : private Controlled {
 
     // Providers of labels and tags (application_providers.cpp).
     void begin_to_follow();
+    void follow_providers();
+    void read_again_for_providers(bool of_files);
     void read_for_providers();
     void change_servers(const config::InventoryPtr& inventory);
     void give_servers(const model::Configuration& configuration, const proxy::Snapshot& snapshot);
@@ -170,9 +172,10 @@ class Application final : private Controlled {
     WallTime applied_;
     std::optional<RefusedReload> refused_;
     std::optional<StandIn> stand_in_;
-    bool refused_asked_ = false;  ///< by somebody, not by a change of watched files
-    bool asked_ = false;          ///< by somebody, since the last reading began
-    bool files_changed_ = false;  ///< that are watched, since the last reading began
+    bool refused_asked_ = false;       ///< by somebody, not by a change of watched files
+    bool refused_files_read_ = false;  ///< files had been read; else it was a provider's labels
+    bool asked_ = false;               ///< by somebody, since the last reading began
+    bool files_changed_ = false;       ///< that are watched, since the last reading began
     control::ExpiryWatch expiry_{loop_, clock_, log_};
     std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;
@@ -181,7 +184,9 @@ class Application final : private Controlled {
     std::unique_ptr<watch::FileWatcher> watcher_;
     std::unique_ptr<http::Client> provider_http_;
     std::unique_ptr<FollowedProviders> providers_;
-    std::optional<SteadyTime> patience_with_providers_;  ///< orders wait until then at most
+    std::optional<SteadyTime> waits_for_providers_since_;  ///< with its orders
+    bool looks_at_providers_again_ = false;                ///< a timer runs
+    bool reads_again_ = false;                             ///< likewise
     /// By the socket's path: the store may come to be elsewhere than commands first looked.
     std::map<std::string, std::unique_ptr<ControlEndpoint>> endpoints_;
 };

@@ -13,7 +13,11 @@ namespace {
 constexpr unsigned provider_connections_max = 256;
 /// An order that was begun for a router with labels is not to be given up because they are not
 /// known yet; a daemon that does not come must not keep others from their certificates.
-constexpr std::chrono::milliseconds patience_with_providers = std::chrono::seconds{10};
+constexpr std::chrono::seconds patience_with_silence{10};
+/// With one that answers, but has much to say.
+constexpr std::chrono::seconds patience_with_reports{60};
+constexpr std::chrono::milliseconds look_at_providers_again{1'000};
+constexpr std::chrono::seconds refused_again_after{10};
 
 }  // namespace
 
@@ -36,12 +40,29 @@ void Application::begin_to_follow() {
         FollowedProviders::Wishes{
             [this] { read_for_providers(); },
             [this](const config::InventoryPtr& inventory) { change_servers(inventory); }});
-    providers_->follow(configuration_);
+    follow_providers();
+    want_certificates();
+}
+
+void Application::follow_providers() {
+    if (providers_->follow(configuration_)) waits_for_providers_since_.reset();
 }
 
 /// With what the files held when they were read last.
 void Application::read_for_providers() {
     if (!draining_) reload_->request([](const ReloadOutcome&) {});
+}
+
+/// A reading was refused that had news of providers, perhaps. What is wrong in files is not to keep
+/// them out; what is wrong without any change of files may mend itself.
+void Application::read_again_for_providers(bool of_files) {
+    if (!providers_->has_news()) return;
+    if (of_files) return read_for_providers();
+    if (std::exchange(reads_again_, true)) return;
+    loop_.post_after(refused_again_after, [this] {
+        reads_again_ = false;
+        if (providers_->has_news()) read_for_providers();
+    });
 }
 
 /// Connections that come from now on go to these; the routes stay.
@@ -60,9 +81,11 @@ void Application::change_servers(const config::InventoryPtr& inventory) {
 
 void Application::give_servers(const model::Configuration& configuration,
                                const proxy::Snapshot& snapshot) {
+    std::vector<proxy::ServiceServers> services;
     for (const auto& [name, service] : snapshot.services)
         if (service->is_followed)
-            data_plane_->set_servers(service, configuration.services.at(name).servers);
+            services.push_back({service, configuration.services.at(name).servers});
+    data_plane_->set_servers(services);
 }
 
 void Application::resolve_server_names() {
@@ -74,14 +97,20 @@ void Application::resolve_server_names() {
 
 /// Whether what is wanted may lack what providers have not said yet.
 bool Application::awaits_providers() {
+    // Until they are followed; then this is asked again.
     if (!providers_) return configuration_.docker || configuration_.consul_catalog;
     if (providers_->all_applied()) return false;
     const SteadyTime now = clock_.steady_now();
-    if (!patience_with_providers_) {
-        patience_with_providers_ = now + patience_with_providers;
-        loop_.post_after(patience_with_providers, [this] { want_certificates(); });
-    }
-    return now < *patience_with_providers_;
+    if (!waits_for_providers_since_) waits_for_providers_since_ = now;
+    const auto patience =
+        providers_->are_about_to_report() ? patience_with_reports : patience_with_silence;
+    if (now - *waits_for_providers_since_ >= patience) return false;
+    if (!std::exchange(looks_at_providers_again_, true))
+        loop_.post_after(look_at_providers_again, [this] {
+            looks_at_providers_again_ = false;
+            want_certificates();
+        });
+    return true;
 }
 
 }  // namespace mesh::app

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace mesh::app {
@@ -18,6 +19,8 @@ namespace {
 
 /// So many errors of a refused file are logged and remembered; `mesh check` shows all.
 constexpr std::size_t errors_told = 20;
+/// So many objects are logged at a time.
+constexpr std::size_t objects_told = 100;
 
 void add_error(config::LoadResult& result,
                std::string_view code,
@@ -211,27 +214,23 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     if (fresh.failed) {
         // The watcher has told of what changed, and will not again.
         loop_.post_after(failed_again_after, [this] { request_refresh(); });
-    } else if (!result.configuration) {
+    } else if (!result.configuration && fresh.of_files) {
         refused_files_ = std::move(fresh.loaded.files.paths);
         watch_files();
     }
-    if (!result.configuration) {
-        // What is wrong in files is not to keep out what providers have to say.
-        if (fresh.of_files && providers_->has_news()) read_for_providers();
-        return refuse(std::move(result), fresh.asked);
-    }
+    if (!result.configuration) return refuse(std::move(fresh));
     fresh.inventories = providers_->freshest(fresh.inventories);
     if (changes_nothing(fresh)) {
         note_kept(fresh.loaded.files);
         note_isolated(result);
-        forget_refused(false);
+        forget_refused(fresh);
         keep_configuration();
         return {true, std::move(result.findings), std::move(result.summary)};
     }
     fresh.loaded.files.keep_ids(files_, next_file_id_);
     if (auto failed = switch_to(fresh); !failed.empty()) {
         config::add_findings(result, std::move(failed), {});
-        return refuse(std::move(result), fresh.asked);
+        return refuse(std::move(fresh));
     }
     note_kept(fresh.loaded.files);
     note_isolated(result);
@@ -243,12 +242,12 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     sha256_ = std::move(fresh.loaded.sha256);
     texts_ = std::move(fresh.loaded.texts);
     draft_ = std::move(result.draft);
-    refused_files_.clear();
+    if (fresh.of_files) refused_files_.clear();
     applied_ = clock_.now();
-    forget_refused(fresh.asked);
+    forget_refused(fresh);
     if (fresh.asked) stand_in_.reset();
     resolve_server_names();
-    providers_->follow(configuration_);
+    follow_providers();
     providers_->applied(fresh.inventories);
     if (store_ && !reconciler_) start_certificate_side();
     listen_for_commands();
@@ -375,19 +374,26 @@ void Application::note_kept(const TlsFiles& files) {
     files_.kept = files.kept;
 }
 
+/// Each once, until its reason is another one or gone.
 void Application::note_isolated(const config::LoadResult& result) {
+    const auto key = [](const config::Isolated& object) {
+        return std::tuple(object.path, object.state, object.reason);
+    };
+    std::set<std::tuple<std::string, config::Isolated::State, std::string>> known;
+    for (const config::Isolated& object : isolated_) known.insert(key(object));
+    std::size_t fresh = 0;
     for (const config::Isolated& object : result.isolated) {
-        const auto same = [&](const config::Isolated& known) {
-            return known.path == object.path && known.state == object.state &&
-                   known.reason == object.reason;
-        };
-        if (std::any_of(isolated_.begin(), isolated_.end(), same)) continue;
+        if (known.contains(key(object)) || ++fresh > objects_told) continue;
         log_.error("object_refused",
                    "part of the configuration cannot be applied; the rest is",
                    {{"object", object.path},
                     {"state", config::to_string(object.state)},
                     {"reason", object.reason}});
     }
+    if (fresh > objects_told)
+        log_.error("objects_refused",
+                   "more parts of the configuration cannot be applied; mesh status tells them",
+                   {{"more", std::uint64_t{fresh - objects_told}}});
     isolated_ = result.isolated;
 }
 
@@ -396,9 +402,11 @@ void Application::watch_files() {
     watcher_->watch(watched_files(configuration_, files_, refused_files_));
 }
 
-/// What somebody asked for stays refused until somebody asks again.
-void Application::forget_refused(bool asked) {
-    if (asked || !refused_asked_) refused_.reset();
+/// What somebody asked for stays refused until somebody asks again, and what stood in files until
+/// files are read again.
+void Application::forget_refused(const FreshConfiguration& applied) {
+    const bool is_over = !refused_asked_ && (applied.of_files || !refused_files_read_);
+    if (applied.asked || is_over) refused_.reset();
 }
 
 /// The store holds it from the last run, perhaps.
@@ -444,7 +452,10 @@ void Application::remind_of_stand_in() {
     loop_.post_after(reminder, [this] { remind_of_stand_in(); });
 }
 
-ReloadOutcome Application::refuse(config::LoadResult result, bool asked) {
+ReloadOutcome Application::refuse(FreshConfiguration fresh) {
+    config::LoadResult& result = fresh.loaded.result;
+    const bool asked = fresh.asked;
+    if (!fresh.failed) read_again_for_providers(fresh.of_files);
     RefusedReload refused{clock_.now(), result.summary, {}};
     for (const config::Finding& finding : result.findings) {
         if (finding.severity != config::Severity::error) continue;
@@ -457,10 +468,14 @@ ReloadOutcome Application::refuse(config::LoadResult result, bool asked) {
     const bool known = !asked && refused_ && refused_->summary == refused.summary &&
                        refused_->errors == refused.errors;
     if (!known) tell_refused(refused, result);
-    // Until somebody asks again, what was asked for and refused is what status has to tell.
-    if (asked || !refused_ || !refused_asked_) {
+    // Until somebody asks again, what was asked for and refused is what status has to tell; and
+    // what files are wrong about, until they are read again.
+    const bool is_weightier =
+        refused_ && (refused_asked_ || (refused_files_read_ && !fresh.of_files));
+    if (asked || !is_weightier) {
         refused_ = std::move(refused);
         refused_asked_ = asked;
+        refused_files_read_ = fresh.of_files;
     }
     return {false, std::move(result.findings), std::move(result.summary)};
 }

@@ -98,10 +98,12 @@ Json authorities_json(const control::Reconciler* reconciler) {
 
 Json isolated_json(const std::vector<config::Isolated>& objects) {
     Json list = Json::array();
-    for (const config::Isolated& object : objects)
+    for (const config::Isolated& object : objects) {
+        if (list.size() == page_max) break;
         list.push_back({{"path", object.path},
                         {"state", config::to_string(object.state)},
                         {"reason", object.reason}});
+    }
     return list;
 }
 

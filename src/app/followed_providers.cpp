@@ -30,32 +30,36 @@ FollowedProviders::FollowedProviders(Executor& executor,
 
 FollowedProviders::~FollowedProviders() = default;
 
-void FollowedProviders::follow(const model::Configuration& configuration) {
+bool FollowedProviders::follow(const model::Configuration& configuration) {
     throttle_ = configuration.providers_throttle;
-    follow_one(*docker_, configuration.docker, docker_settings_, makers_.docker);
-    follow_one(*consul_, configuration.consul_catalog, consul_settings_, makers_.consul_catalog);
+    const bool docker =
+        follow_one(*docker_, configuration.docker, docker_settings_, makers_.docker);
+    const bool consul = follow_one(
+        *consul_, configuration.consul_catalog, consul_settings_, makers_.consul_catalog);
+    return docker || consul;
 }
 
 void FollowedProviders::stop() {
-    follow({});
+    (void)follow({});
 }
 
 template <class Settings, class Make>
-void FollowedProviders::follow_one(Follower& follower,
+bool FollowedProviders::follow_one(Follower& follower,
                                    const std::optional<Settings>& settings,
                                    std::optional<Settings>& current,
                                    const Make& make) {
-    if (settings == current) return;
+    if (settings == current) return false;
     current = settings;
     follower.provider.reset();
     if (!settings) {
         follower.latest.reset();
         follower.applied.reset();
-        return;
+        return false;
     }
     follower.provider = make(*settings, [this, &follower](config::InventoryPtr inventory) {
         reported(follower, std::move(inventory));
     });
+    return true;
 }
 
 void FollowedProviders::reported(Follower& follower, config::InventoryPtr inventory) {
@@ -128,6 +132,8 @@ bool FollowedProviders::all_applied() const {
 
 void FollowedProviders::applied(const std::vector<config::InventoryPtr>& inventories) {
     for (Follower* follower : followers()) {
+        // What a reading had of one that it does away with is nothing any more.
+        if (!follower->provider) continue;
         for (const config::InventoryPtr& inventory : inventories)
             if (inventory->provider == follower->name) follower->applied = inventory;
         tell(*follower);
@@ -138,6 +144,13 @@ bool FollowedProviders::has_news() const {
     const auto all = followers();
     return std::any_of(all.begin(), all.end(), [](const Follower* follower) {
         return follower->latest && follower->latest != follower->applied;
+    });
+}
+
+bool FollowedProviders::are_about_to_report() const {
+    const auto all = followers();
+    return std::any_of(all.begin(), all.end(), [](const Follower* follower) {
+        return follower->provider && !follower->latest && follower->provider->state().reachable;
     });
 }
 

@@ -49,8 +49,9 @@ class FollowedProviders {
     FollowedProviders& operator=(const FollowedProviders&) = delete;
 
     /// Follows what this configuration names from now on. A provider whose settings are the same
-    /// goes on; of one whose settings differ the last inventory stays until it reports anew.
-    void follow(const model::Configuration& configuration);
+    /// goes on; of one whose settings differ the last inventory stays until it reports anew. True
+    /// if there is a new one.
+    bool follow(const model::Configuration& configuration);
     /// Nothing is followed or told any more.
     void stop();
 
@@ -67,12 +68,14 @@ class FollowedProviders {
     /// Whether what each provider reported is in force; false until each has reported.
     [[nodiscard]] bool all_applied() const;
 
+    /// Whether one that has not reported yet answers.
+    [[nodiscard]] bool are_about_to_report() const;
     [[nodiscard]] std::vector<FollowedProvider> states() const;
 
  private:
     struct Follower;
     template <class Settings, class Make>
-    void follow_one(Follower& follower,
+    bool follow_one(Follower& follower,
                     const std::optional<Settings>& settings,
                     std::optional<Settings>& current,
                     const Make& make);

@@ -166,7 +166,10 @@ void DataPlane::start() {
 std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>& snapshot,
                                           const std::function<void()>& before_routes) {
     const std::lock_guard lock(state_->applying);
-    if (snapshot == state_->snapshot) return {};
+    if (snapshot == state_->snapshot) {
+        if (before_routes) before_routes();
+        return {};
+    }
     BoundAddresses::Change change =
         state_->bound.prepare(*snapshot, state_->crews.size(), state_->settings.limits.backlog);
     if (!change.failures.empty()) return std::move(change.failures);
@@ -229,13 +232,19 @@ void DataPlane::remove_challenge(const Hostname& name) {
     state_->on_each([name](Worker& worker) { worker.challenges().remove(name); });
 }
 
-void DataPlane::set_servers(const ServicePtr& service, const std::vector<model::Server>& servers) {
+void DataPlane::set_servers(const std::vector<ServiceServers>& services) {
     const std::lock_guard lock(state_->pooling);
-    const PoolPtr before = state_->pools.of(*service);
-    if (same_servers(*before, servers)) return;
-    const PoolPtr pool = make_pool(servers, before.get());
-    state_->pools.set(service, pool);
-    state_->on_each([=](Worker& worker) { worker.set_pool(service, pool); });
+    auto changed = std::make_shared<std::vector<std::pair<ServicePtr, PoolPtr>>>();
+    for (const ServiceServers& one : services) {
+        const PoolPtr before = state_->pools.of(*one.service);
+        if (same_servers(*before, one.servers)) continue;
+        changed->emplace_back(one.service, make_pool(one.servers, before.get()));
+        state_->pools.set(one.service, changed->back().second);
+    }
+    if (changed->empty()) return;
+    state_->on_each([changed](Worker& worker) {
+        for (const auto& [service, pool] : *changed) worker.set_pool(service, pool);
+    });
 }
 
 void DataPlane::set_addresses(const std::string& host,

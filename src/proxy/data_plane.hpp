@@ -52,6 +52,12 @@ struct DataPlaneSettings {
     std::function<void(const Hostname&)> on_missing_certificate;
 };
 
+/// Of one service, see Service::is_followed.
+struct ServiceServers {
+    ServicePtr service;
+    std::vector<model::Server> servers;
+};
+
 struct Counters {
     std::uint64_t accepted = 0;
     std::uint64_t open = 0;
@@ -83,7 +89,7 @@ class DataPlane {
     /// more; the established connections of removed routers and entry points are treated as
     /// onRemove says. `before_routes` runs when nothing can be refused any more, and what it gives
     /// the data plane is there before the routes. The snapshot that is in force already changes
-    /// nothing. Throws when there is no memory for it; then nothing has changed either. One thread
+    /// no route. Throws when there is no memory for it; then nothing has changed either. One thread
     /// at a time.
     [[nodiscard]] std::vector<BindFailure> apply(const std::shared_ptr<const Snapshot>& snapshot,
                                                  const std::function<void()>& before_routes = {});
@@ -101,8 +107,8 @@ class DataPlane {
     /// the host is forgotten.
     void set_addresses(const std::string& host, const std::vector<std::string>& ip_literals);
 
-    /// The servers of a followed service from now on. Those it has already change nothing.
-    void set_servers(const ServicePtr& service, const std::vector<model::Server>& servers);
+    /// The servers of followed services from now on. Those they have already change nothing.
+    void set_servers(const std::vector<ServiceServers>& services);
 
     /// `done` runs on some worker's thread when every worker has taken a turn since the call; while
     /// one is stuck, it does not.

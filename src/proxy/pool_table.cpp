@@ -1,5 +1,6 @@
 #include "proxy/pool_table.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace mesh::proxy {
@@ -12,7 +13,10 @@ PoolPtr PoolTable::of(const Service& service) const {
 }
 
 void PoolTable::set(const std::shared_ptr<const Service>& service, PoolPtr pool) {
-    std::erase_if(pools_, [](const auto& entry) { return entry.second.service.expired(); });
+    if (pools_.size() >= sweep_at_) {
+        std::erase_if(pools_, [](const auto& entry) { return entry.second.service.expired(); });
+        sweep_at_ = std::max(sweep_least, 2 * pools_.size());
+    }
     pools_.insert_or_assign(service.get(), Entry{service, std::move(pool)});
 }
 

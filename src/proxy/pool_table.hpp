@@ -12,10 +12,11 @@ namespace mesh::proxy {
 class PoolTable {
  public:
     [[nodiscard]] PoolPtr of(const Service& service) const;
-    /// Forgets services that are no more.
+    /// Forgets services that are no more, before they are as many as those that are.
     void set(const std::shared_ptr<const Service>& service, PoolPtr pool);
 
     [[nodiscard]] std::size_t size() const { return pools_.size(); }
+    static constexpr std::size_t sweep_least = 64;
 
  private:
     struct Entry {
@@ -23,6 +24,7 @@ class PoolTable {
         PoolPtr pool;
     };
     std::unordered_map<const Service*, Entry> pools_;
+    std::size_t sweep_at_ = sweep_least;  ///< entries; a sweep looks at all of them
 };
 
 }  // namespace mesh::proxy

@@ -62,7 +62,7 @@ struct World {
         {[this] { ++readings; },
          [this](const config::InventoryPtr& changed) { servers_changed.push_back(changed); }}};
 
-    World() { followed.follow(with_docker()); }
+    World() { (void)followed.follow(with_docker()); }
     static model::Configuration with_docker() {
         model::Configuration configuration;
         configuration.docker.emplace();
@@ -177,10 +177,18 @@ TEST_CASE("providers: other settings replace a provider, whose last report stays
     CHECK(world.docker_alive == 1);
     CHECK(world.followed.inventories().size() == 1);
 
-    world.followed.follow({});
+    const auto read = world.followed.inventories();
+    CHECK_FALSE(world.followed.follow({}));
+    world.followed.applied(read);
     CHECK(world.docker_alive == 0);
     CHECK(world.followed.inventories().empty());
     CHECK(world.followed.all_applied());
+
+    // Back again, it is as if it had never been there.
+    CHECK(world.followed.follow(World::with_docker()));
+    world.executor.run_for(1min);
+    world.docker(inventory("docker", "a", {}));
+    CHECK(world.readings == 2);
 }
 
 TEST_CASE("providers: a timer outlives nobody") {

@@ -41,11 +41,12 @@ TEST_CASE("pool: servers come and go without another snapshot", "[pool]") {
     Plane plane(builder);
     CHECK(answer_of(plane) == "a");
 
-    plane.plane->set_servers(plane.snapshot->services.at("r"), servers_at({b.port()}));
+    plane.plane->set_servers({{plane.snapshot->services.at("r"), servers_at({b.port()})}});
     plane.settle();
     for (int i = 0; i < 6; ++i) CHECK(answer_of(plane) == "b");
 
-    plane.plane->set_servers(plane.snapshot->services.at("r"), servers_at({a.port(), b.port()}));
+    plane.plane->set_servers(
+        {{plane.snapshot->services.at("r"), servers_at({a.port(), b.port()})}});
     plane.settle();
     std::map<std::string, int> answers;
     for (int i = 0; i < 10; ++i) ++answers[answer_of(plane)];
@@ -58,7 +59,7 @@ TEST_CASE("pool: without a server a client is closed, until one comes", "[pool]"
     CHECK(plane.connect().receive_all().empty());
     CHECK(eventually([&] { return plane.logged({"the service has no server now"}) == 1; }));
 
-    plane.plane->set_servers(plane.snapshot->services.at("r"), servers_at({a.port()}));
+    plane.plane->set_servers({{plane.snapshot->services.at("r"), servers_at({a.port()})}});
     plane.settle();
     CHECK(answer_of(plane) == "a");
 }
@@ -70,7 +71,7 @@ TEST_CASE("pool: what was seen of a server stays with it", "[pool]") {
     plane.connect().receive_all();
     CHECK(eventually([&] { return plane.logged({"backend_down"}) == 1; }));
 
-    plane.plane->set_servers(plane.snapshot->services.at("r"), servers_at({closed, a.port()}));
+    plane.plane->set_servers({{plane.snapshot->services.at("r"), servers_at({closed, a.port()})}});
     plane.settle();
     for (int i = 0; i < 6; ++i) CHECK(answer_of(plane) == "a");
     CHECK(plane.logged({"backend_down"}) == 1);
@@ -82,7 +83,7 @@ TEST_CASE("pool: the next snapshot keeps the servers of before", "[pool]") {
     PlaneBuilder builder = followed({a.port()});
     Plane plane(builder);
     const proxy::ServicePtr service = plane.snapshot->services.at("r");
-    plane.plane->set_servers(service, servers_at({b.port()}));
+    plane.plane->set_servers({{service, servers_at({b.port()})}});
 
     // As read a moment ago, with another router besides.
     builder.configuration.routers.at("r").priority = 9;
@@ -91,12 +92,25 @@ TEST_CASE("pool: the next snapshot keeps the servers of before", "[pool]") {
     CHECK(answer_of(plane) == "b");
 }
 
+TEST_CASE("pool: what is to be there before the routes is given where these are the same too",
+          "[pool]") {
+    Backend a(Backend::greeter("a"));
+    Backend b(Backend::greeter("b"));
+    Plane plane(followed({a.port()}));
+    const auto failures = plane.plane->apply(plane.snapshot, [&] {
+        plane.plane->set_servers({{plane.snapshot->services.at("r"), servers_at({b.port()})}});
+    });
+    CHECK(failures.empty());
+    plane.settle();
+    CHECK(answer_of(plane) == "b");
+}
+
 TEST_CASE("pool: a service that ceases to be followed has its own servers", "[pool]") {
     Backend a(Backend::greeter("a"));
     Backend b(Backend::greeter("b"));
     PlaneBuilder builder = followed({a.port()});
     Plane plane(builder);
-    plane.plane->set_servers(plane.snapshot->services.at("r"), servers_at({b.port()}));
+    plane.plane->set_servers({{plane.snapshot->services.at("r"), servers_at({b.port()})}});
     builder.configuration.services.at("r").sources.clear();
     plane.apply(builder);
     CHECK(answer_of(plane) == "a");
@@ -111,6 +125,7 @@ TEST_CASE("pool: a table forgets services that are no more", "[pool]") {
     first.reset();
     const auto second = proxy::make_service(definition);
     CHECK(table.of(*second)->members.front().server.port == 1);
-    table.set(second, proxy::make_pool(servers_at({3}), nullptr));
-    CHECK(table.size() == 1);
+    for (std::size_t i = 0; i < 10 * proxy::PoolTable::sweep_least; ++i)
+        table.set(proxy::make_service(definition), proxy::make_pool(servers_at({3}), nullptr));
+    CHECK(table.size() <= proxy::PoolTable::sweep_least);
 }
