@@ -123,6 +123,7 @@ void LabelIsolator::add(const InventoryPtr& inventory, const std::vector<std::st
 
 void LabelIsolator::merge() {
     for (const Unit& unit : units_) read(unit);
+    claim_names();
     merge_services();
     merge_middlewares();
     merge_routers();
@@ -135,9 +136,80 @@ void LabelIsolator::read(const Unit& unit) {
     const bool is_refused = objects.is_refused || problems.hides_errors();
     const std::vector<Finding> found = problems.take_held();
     findings_.insert(findings_.end(), found.begin(), found.end());
+    if (std::any_of(found.begin(), found.end(), is_label_error))
+        claim(unit);
+    else
+        for (const std::string& name : names_of(*unit.labelled))
+            right_.insert(name + '@' + unit.labelled->provider);
     if (!is_refused) return add_definitions(unit, std::move(objects), found);
     const auto first = std::find_if(found.begin(), found.end(), is_label_error);
     if (first != found.end()) add_last_forms(unit, *first, all_objects(last_forms_of(unit)));
+}
+
+/// All that its labels were meant to define, readable or not.
+void LabelIsolator::claim(const Unit& unit) {
+    const auto add = [&](ClaimedNames::Names& names, std::string_view name) {
+        names[qualified_name(name, unit.labelled->provider)] = names_of(*unit.labelled);
+    };
+    for (const Label& label : unit.labelled->labels) {
+        const auto named = named_in_label(label.key, unit.prefixes);
+        if (!named) continue;
+        if (named->is_service) add(draft_.claimed.services, named->name);
+        if (named->is_middleware) add(draft_.claimed.middlewares, named->name);
+    }
+}
+
+void LabelIsolator::claim_names() {
+    const auto add = [&](const auto& definitions, ClaimedNames::Names& names) {
+        for (const auto& [key, all] : definitions)
+            if (!all.empty()) names.try_emplace(key, names_of(*all.front().unit));
+    };
+    add(services_, draft_.claimed.services);
+    add(middlewares_, draft_.claimed.middlewares);
+    if (last_good_ == nullptr) return;
+    const std::set<std::string> meant = names_meant();
+    const auto add_last = [&](const auto& objects, ClaimedNames::Names& names) {
+        ClaimedNames::Names before;
+        for (const auto& [key, object] : objects)
+            if (!object.units.empty()) before.emplace(key, object.units);
+        claim_last_names(before, meant, names);
+    };
+    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept}) {
+        add_last(before->services, draft_.claimed.services);
+        add_last(before->middlewares, draft_.claimed.middlewares);
+    }
+    claim_last_names(last_good_->claimed.services, meant, draft_.claimed.services);
+    claim_last_names(last_good_->claimed.middlewares, meant, draft_.claimed.middlewares);
+}
+
+/// Those that routers still mean, until one of those who defined them comes without, and right.
+void LabelIsolator::claim_last_names(const ClaimedNames::Names& before,
+                                     const std::set<std::string>& meant,
+                                     ClaimedNames::Names& now) const {
+    for (const auto& [key, units] : before) {
+        if (!meant.contains(key)) continue;
+        const std::string provider = '@' + provider_in(key);
+        const bool is_given_up = std::any_of(units.begin(), units.end(), [&](const auto& unit) {
+            return right_.contains(unit + provider);
+        });
+        if (!is_given_up) now.try_emplace(key, units);
+    }
+}
+
+/// What routers of labels name, those of before too.
+std::set<std::string> LabelIsolator::names_meant() const {
+    std::set<std::string> names;
+    const auto add = [&](const RouterDraft& router) {
+        if (router.service) names.insert(qualified_name(router.service->value, router.provider));
+        for (const Text& name : router.middlewares)
+            names.insert(qualified_name(name.value, router.provider));
+    };
+    for (const auto& [ignored, all] : routers_)
+        for (const auto& one : all) add(one.object);
+    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept})
+        for (const auto& [key, router] : before->routers)
+            if (!router.units.empty() && !alive(router.units, key).empty()) add(router);
+    return names;
 }
 
 /// By its source; by its name, which others may have too, only where no source of before is left.

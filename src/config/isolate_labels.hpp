@@ -64,6 +64,13 @@ class LabelIsolator {
     void add_last_forms(const Unit& unit, const Finding& fault, const std::set<std::string>& paths);
     void check_pool(const Unit& unit, Definition<ServiceDraft>& service, const std::string& name);
 
+    void claim(const Unit& unit);
+    void claim_names();
+    void claim_last_names(const std::map<std::string, std::vector<std::string>>& before,
+                          const std::set<std::string>& meant,
+                          ClaimedNames::Names& now) const;
+    [[nodiscard]] std::set<std::string> names_meant() const;
+
     void merge_routers();
     void merge_middlewares();
     void merge_services();
@@ -100,6 +107,8 @@ class LabelIsolator {
     /// "NAME@PROVIDER" and "SOURCE@PROVIDER" of all units: labels may change what one is called.
     std::set<std::string> names_;
     std::set<std::string> sources_;  ///< "SOURCE@PROVIDER"
+    /// Like `names_`, of the units in which nothing is wrong.
+    std::set<std::string> right_;
 
     Definitions<RouterDraft> routers_;
     Definitions<MiddlewareDraft> middlewares_;

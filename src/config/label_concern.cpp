@@ -1,6 +1,7 @@
 #include "config/label_concern.hpp"
 
 #include "base/ascii.hpp"
+#include "base/nearest.hpp"
 #include "config/quote.hpp"
 #include "config/resolve.hpp"
 
@@ -49,6 +50,18 @@ KeyParts parts_of_key(std::string_view key) {
     return parts;
 }
 
+/// Parts that hold something, without the numbers behind them.
+std::vector<std::string_view> written_parts(std::string_view key, std::size_t most) {
+    std::vector<std::string_view> parts;
+    while (!key.empty() && parts.size() < most) {
+        const std::size_t end = std::min(key.find('.'), key.size());
+        const std::string_view part = key.substr(0, std::min(end, key.find('[')));
+        if (!part.empty()) parts.push_back(part);
+        key.remove_prefix(std::min(end + 1, key.size()));
+    }
+    return parts;
+}
+
 template <class Object, class Add>
 void each(const std::map<std::string, Object>& objects, std::string_view section, Add add) {
     for (const auto& [key, ignored] : objects)
@@ -91,6 +104,26 @@ std::set<std::string> objects_concerned(std::string_view path,
     if (equal_ignoring_case(plane, "tls") && objects.generated)
         exact.emplace(generated_default_path);
     return exact.empty() ? same_name : exact;
+}
+
+std::optional<NamedInLabel> named_in_label(std::string_view key,
+                                           const std::vector<std::string>& prefixes) {
+    static const std::vector<std::string> sections = {"routers", "services", "middlewares"};
+    static const std::vector<std::string> planes = {"tcp", "tls", "http", "udp"};
+    const auto rest = behind_prefix(key, prefixes);
+    if (!rest) return std::nullopt;
+    const auto parts = written_parts(*rest, 3);
+    // The plane may be missing.
+    for (std::size_t i = 0; i < 2 && i + 1 < parts.size(); ++i) {
+        const auto section = nearest(parts[i], sections);
+        if (section == "routers") return std::nullopt;
+        if (section)
+            return NamedInLabel{parts[i + 1], section == "services", !(section == "services")};
+    }
+    if (parts.size() < 3) return std::nullopt;
+    const auto plane = nearest(parts[0], planes);
+    if (plane && *plane != "tcp") return std::nullopt;
+    return NamedInLabel{parts[2], true, true};
 }
 
 std::string_view option_in_label(std::string_view path, const std::vector<std::string>& prefixes) {

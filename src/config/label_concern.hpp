@@ -1,6 +1,7 @@
 #pragma once
 #include "config/label_objects.hpp"
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -17,6 +18,16 @@ namespace mesh::config {
 
 /// All objects of a unit.
 [[nodiscard]] std::set<std::string> all_objects(const UnitObjects& objects);
+
+/// The service or middleware that a label is about, whatever else is wrong with its key. In doubt
+/// it is both. Nothing: about neither.
+struct NamedInLabel {
+    std::string_view name;
+    bool is_service = false;
+    bool is_middleware = false;
+};
+[[nodiscard]] std::optional<NamedInLabel> named_in_label(std::string_view key,
+                                                         const std::vector<std::string>& prefixes);
 
 /// What stands behind the object's name in the key: ".tls.options".
 [[nodiscard]] std::string_view option_in_label(std::string_view path,
