@@ -287,13 +287,9 @@ void LabelIsolator::add_definitions(const Unit& unit,
             }
     add_all(objects.tcp.routers, routers_, "tcp.routers.");
     add_all(objects.tcp.middlewares, middlewares_, "tcp.middlewares.");
-    const std::vector<std::string> keys = [&] {
-        std::vector<std::string> out;
-        for (const auto& [key, ignored] : objects.tcp.services) out.push_back(key);
-        return out;
-    }();
+    for (const auto& [key, service] : objects.tcp.services)
+        if (!faults.contains("tcp.services." + key)) check_pool(unit, service, bare(key));
     add_all(objects.tcp.services, services_, "tcp.services.");
-    for (const std::string& key : keys) check_pool(unit, services_[key].back(), bare(key));
     if (objects.generated) {
         const auto fault = faults.find(std::string(generated_default_path));
         auto& one = generated_.emplace_back();
@@ -328,47 +324,31 @@ void LabelIsolator::add_last_forms(const Unit& unit,
         generated_.push_back({*before.generated, unit.labelled, fault, false});
 }
 
-/// Reports instances that cannot be servers; when none can, the unit's part of the service is at
-/// fault.
+/// Reports instances that cannot be servers. It is no fault of the labels: the next report of the
+/// provider may know more, and servers alone cause no reading.
 void LabelIsolator::check_pool(const Unit& unit,
-                               Definition<ServiceDraft>& service,
+                               const ServiceDraft& service,
                                const std::string& name) {
     const auto& instances = unit.labelled->instances;
-    if (service.fault || !instances || instances->empty() || !service.object.load_balancer) return;
-    for (const ContainerServerDraft& container : service.object.load_balancer->containers) {
+    if (!instances || !service.load_balancer) return;
+    const std::string prefix = unit.prefixes.front().empty() ? "" : unit.prefixes.front() + '.';
+    for (const ContainerServerDraft& container : service.load_balancer->containers) {
         const model::ServerSource source{unit.index, container.port, container.at};
-        std::size_t unusable = 0;
-        bool has_address = false;
-        std::vector<Finding> warnings;
         for (const Instance& instance : *instances) {
             const Unusable why = why_unusable(instance, source);
-            has_address = has_address || why != Unusable::address;
             if (why == Unusable::nothing) continue;
-            ++unusable;
-            warnings.push_back(finding_at(
-                Severity::warning,
-                codes::missing,
-                container.at,
-                in_quotes(instance.name) +
-                    (why == Unusable::port ? " exposes no port" : " has no usable address") +
-                    ": it is no server of " + in_quotes(name)));
+            const bool has_address = why == Unusable::port;
+            findings_.push_back(
+                finding_at(Severity::warning,
+                           codes::missing,
+                           container.at,
+                           in_quotes(instance.name) +
+                               (has_address ? " exposes no port" : " has no usable address") +
+                               ": it is no server of " + in_quotes(name),
+                           has_address ? "name the port with " + prefix + "tcp.services." +
+                                             printable(name) + ".loadBalancer.server.port=NUMBER"
+                                       : "see which networks it is in"));
         }
-        if (unusable < instances->size()) {
-            findings_.insert(findings_.end(), warnings.begin(), warnings.end());
-            continue;
-        }
-        const std::string prefix = unit.prefixes.front().empty() ? "" : unit.prefixes.front() + '.';
-        service.fault = finding_at(
-            Severity::error,
-            codes::missing,
-            container.at,
-            has_address ? "the port of the service " + in_quotes(name) +
-                              " is missing, and nothing says which one it is"
-                        : "the service " + in_quotes(name) + " has no server with a usable address",
-            has_address ? "name it with " + prefix + "tcp.services." + printable(name) +
-                              ".loadBalancer.server.port=NUMBER"
-                        : "see which networks it is in");
-        findings_.push_back(*service.fault);
     }
 }
 
@@ -584,14 +564,10 @@ std::optional<ServiceDraft> LabelIsolator::last_service(const std::string& key) 
     std::vector<ContainerServerDraft> now;
     for (ContainerServerDraft& container : containers) {
         if (!rebind(container, key)) continue;
-        const LabelledUnit& unit = container.inventory->units[container.unit];
-        const model::ServerSource source{container.unit, container.port, container.at};
         const bool is_known = std::any_of(now.begin(), now.end(), [&](const auto& other) {
             return other.inventory == container.inventory && other.unit == container.unit;
         });
-        const bool is_empty = unit.instances && unit.instances->empty();
-        if (!is_known && (is_empty || !servers_of(unit, source).empty()))
-            now.push_back(std::move(container));
+        if (!is_known) now.push_back(std::move(container));
     }
     containers = std::move(now);
     if (had_any && containers.empty()) return std::nullopt;

@@ -62,7 +62,7 @@ class LabelIsolator {
     [[nodiscard]] bool owns(const Unit& unit, const std::vector<std::string>& owners) const;
     [[nodiscard]] UnitObjects last_forms_of(const Unit& unit) const;
     void add_last_forms(const Unit& unit, const Finding& fault, const std::set<std::string>& paths);
-    void check_pool(const Unit& unit, Definition<ServiceDraft>& service, const std::string& name);
+    void check_pool(const Unit& unit, const ServiceDraft& service, const std::string& name);
 
     void claim(const Unit& unit);
     void claim_names();
