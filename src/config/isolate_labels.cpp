@@ -91,34 +91,14 @@ std::string closed_key(const std::string& key, std::size_t number) {
     return bare(key) + '@' + std::to_string(number + 1) + '@' + provider_in(key);
 }
 
-std::vector<std::string> names_of(const LabelledUnit& unit) {
-    return {unit.name, *unit.source};
-}
-
-bool is_source_in(const Inventory& inventory, const std::string& source) {
-    return std::any_of(inventory.units.begin(), inventory.units.end(), [&](const auto& unit) {
-        return *unit.source == source;
-    });
-}
-
-bool same_labels(const LabelledUnit& a, const LabelledUnit& b) {
-    return std::equal(
-        a.labels.begin(),
-        a.labels.end(),
-        b.labels.begin(),
-        b.labels.end(),
-        [](const Label& x, const Label& y) { return x.key == y.key && x.value == y.value; });
-}
-
 }  // namespace
 
 void LabelIsolator::add(const InventoryPtr& inventory, const std::vector<std::string>& prefixes) {
     for (std::size_t i = 0; i < inventory->units.size(); ++i) {
         const LabelledUnit& unit = inventory->units[i];
         units_.push_back({&unit, inventory, i, prefixes});
-        for (const std::string& name : names_of(unit)) names_.insert(name + '@' + unit.provider);
-        sources_.insert(*unit.source + '@' + unit.provider);
     }
+    today_.add(inventory);
 }
 
 void LabelIsolator::merge() {
@@ -139,7 +119,7 @@ void LabelIsolator::read(const Unit& unit) {
     if (std::any_of(found.begin(), found.end(), is_label_error))
         claim(unit);
     else
-        for (const std::string& name : names_of(*unit.labelled))
+        for (const std::string& name : names_of_unit(*unit.labelled))
             right_.insert(name + '@' + unit.labelled->provider);
     if (!is_refused) return add_definitions(unit, std::move(objects), found);
     const auto first = std::find_if(found.begin(), found.end(), is_label_error);
@@ -149,7 +129,7 @@ void LabelIsolator::read(const Unit& unit) {
 /// All that its labels were meant to define, readable or not.
 void LabelIsolator::claim(const Unit& unit) {
     const auto add = [&](ClaimedNames::Names& names, std::string_view name) {
-        names[qualified_name(name, unit.labelled->provider)] = names_of(*unit.labelled);
+        names[qualified_name(name, unit.labelled->provider)] = names_of_unit(*unit.labelled);
     };
     for (const Label& label : unit.labelled->labels) {
         const auto named = named_in_label(label.key, unit.prefixes);
@@ -162,7 +142,7 @@ void LabelIsolator::claim(const Unit& unit) {
 void LabelIsolator::claim_names() {
     const auto add = [&](const auto& definitions, ClaimedNames::Names& names) {
         for (const auto& [key, all] : definitions)
-            if (!all.empty()) names.try_emplace(key, names_of(*all.front().unit));
+            if (!all.empty()) names.try_emplace(key, names_of_unit(*all.front().unit));
     };
     add(services_, draft_.claimed.services);
     add(middlewares_, draft_.claimed.middlewares);
@@ -220,7 +200,7 @@ bool LabelIsolator::owns(const Unit& unit, const std::vector<std::string>& owner
     if (contains(*unit.labelled->source)) return true;
     return contains(unit.labelled->name) &&
            std::none_of(owners.begin(), owners.end(), [&](const std::string& owner) {
-               return sources_.contains(owner + '@' + unit.labelled->provider);
+               return today_.knows_source(owner, unit.labelled->provider);
            });
 }
 
@@ -369,8 +349,8 @@ std::optional<Finding> LabelIsolator::fault_of(const std::string& what,
         finding_at(Severity::error,
                    codes::duplicate,
                    at,
-                   printable(first.file ? *first.file : all.front().unit->name) + " defines the " +
-                       what + (key.empty() ? "" : ' ' + in_quotes(bare(key))) + " differently",
+                   printable(first.file ? *first.file : "another one") + " defines the " + what +
+                       (key.empty() ? "" : ' ' + in_quotes(bare(key))) + " differently",
                    "write the same in both, or give one of them another name");
     findings_.push_back(conflict);
     return conflict;
@@ -406,38 +386,60 @@ void LabelIsolator::merge_services() {
     for (auto& [key, all] : services_) merge_service(key, all);
 }
 
+/// The part of a unit as it worked last, out of the whole service of before.
+class LabelIsolator::LastParts {
+ public:
+    explicit LastParts(std::optional<ServiceDraft> last) : service_(std::move(last)) {
+        if (!service_ || !service_->load_balancer || service_->load_balancer->servers_given) return;
+        for (ContainerServerDraft& container :
+             std::exchange(service_->load_balancer->containers, {})) {
+            const LabelledUnit* const unit = &container.inventory->units[container.unit];
+            of_units_.try_emplace(unit, std::move(container));
+        }
+    }
+    [[nodiscard]] std::optional<ServiceDraft> of(const LabelledUnit& unit) const {
+        const auto part = of_units_.find(&unit);
+        if (part == of_units_.end()) return std::nullopt;
+        ServiceDraft service = *service_;
+        service.units = names_of_unit(unit);
+        service.load_balancer->containers = {part->second};
+        return service;
+    }
+
+ private:
+    std::optional<ServiceDraft> service_;
+    std::map<const LabelledUnit*, ContainerServerDraft> of_units_;
+};
+
 /// Each unit adds its own part; one that is wrong is replaced by what worked last.
-void LabelIsolator::merge_service(const std::string& key,
-                                  std::vector<Definition<ServiceDraft>>& all) {
+std::vector<ServiceDraft> LabelIsolator::parts_of_service(
+    const std::string& key, const std::vector<Definition<ServiceDraft>>& all) {
     const std::string path = "tcp.services." + key;
-    const auto last = last_service(key);
-    std::vector<Definition<ServiceDraft>> right;
+    std::optional<LastParts> last;
+    std::vector<ServiceDraft> parts;
     for (const auto& one : all) {
         if (!one.fault) {
-            right.push_back(one);
+            parts.push_back(one.object);
             continue;
         }
-        Definition<ServiceDraft> before = one;
-        before.fault.reset();
-        if (last && last->load_balancer && !last->load_balancer->servers_given) {
-            before.object = *last;
-            before.object.units = names_of(*one.unit);
-            std::erase_if(before.object.load_balancer->containers, [&](const auto& container) {
-                return &container.inventory->units[container.unit] != one.unit;
-            });
-            if (!before.object.load_balancer->containers.empty()) {
-                right.push_back(before);
-                note(path, Isolated::State::stale, *one.fault);
-                continue;
-            }
-        }
-        note(path, Isolated::State::left_out, *one.fault);
+        if (!last) last.emplace(last_service(key));
+        auto before = last->of(*one.unit);
+        note(path, before ? Isolated::State::stale : Isolated::State::left_out, *one.fault);
+        if (before) parts.push_back(std::move(*before));
     }
-    if (right.empty()) {
+    return parts;
+}
+
+void LabelIsolator::merge_service(const std::string& key,
+                                  const std::vector<Definition<ServiceDraft>>& all) {
+    std::vector<ServiceDraft> parts = parts_of_service(key, all);
+    if (parts.empty()) {
         for (const auto& one : all)
             if (one.fault) return take_out_service(key, *one.fault);
         return;
     }
+    std::vector<Definition<ServiceDraft>> right;
+    for (ServiceDraft& part : parts) right.push_back({std::move(part), nullptr, {}, false});
     if (const auto fault = fault_of("service", key, right)) return take_out_service(key, *fault);
     ServiceDraft service = right.front().object;
     for (std::size_t i = 1; i < right.size(); ++i) {
@@ -556,18 +558,20 @@ std::optional<T> LabelIsolator::last_form(std::map<std::string, T> TcpDraft::*ob
 }
 
 /// With the containers of today. Nothing when none of its own is there any more.
-std::optional<ServiceDraft> LabelIsolator::last_service(const std::string& key) const {
+std::optional<ServiceDraft> LabelIsolator::last_service(const std::string& key) {
     auto service = last_form(&TcpDraft::services, key);
     if (!service || !service->load_balancer) return service;
     auto& containers = service->load_balancer->containers;
     const bool had_any = !containers.empty();
     std::vector<ContainerServerDraft> now;
+    std::set<std::pair<const Inventory*, std::size_t>> known;
     for (ContainerServerDraft& container : containers) {
-        if (!rebind(container, key)) continue;
-        const bool is_known = std::any_of(now.begin(), now.end(), [&](const auto& other) {
-            return other.inventory == container.inventory && other.unit == container.unit;
-        });
-        if (!is_known) now.push_back(std::move(container));
+        if (!container.inventory) continue;
+        const auto place = today_.today(container.inventory, container.unit);
+        if (!place || !known.emplace(place->inventory.get(), place->unit).second) continue;
+        container.inventory = place->inventory;
+        container.unit = place->unit;
+        now.push_back(std::move(container));
     }
     containers = std::move(now);
     if (had_any && containers.empty()) return std::nullopt;
@@ -644,13 +648,11 @@ void LabelIsolator::keep_last_forms() {
             if (before->service) {
                 const std::string service =
                     qualified_name(before->service->value, before->provider);
-                if (auto last = last_form(&TcpDraft::services, service))
-                    draft_.kept.services.emplace(service, std::move(*last));
+                keep_last_form(&TcpDraft::services, service);
             }
             for (const Text& name : before->middlewares) {
                 const std::string middleware = qualified_name(name.value, before->provider);
-                if (auto last = last_form(&TcpDraft::middlewares, middleware))
-                    draft_.kept.middlewares.emplace(middleware, std::move(*last));
+                keep_last_form(&TcpDraft::middlewares, middleware);
             }
             draft_.kept.routers.emplace(key, std::move(*before));
         }
@@ -658,50 +660,28 @@ void LabelIsolator::keep_last_forms() {
     for (const auto& [path, place] : place_in_isolated_) {
         constexpr std::string_view of_services = "tcp.services.";
         constexpr std::string_view of_middlewares = "tcp.middlewares.";
-        if (path.starts_with(of_services)) {
-            const std::string key = path.substr(of_services.size());
-            if (auto last = last_form(&TcpDraft::services, key))
-                draft_.kept.services.emplace(key, std::move(*last));
-        } else if (path.starts_with(of_middlewares)) {
-            const std::string key = path.substr(of_middlewares.size());
-            if (auto last = last_form(&TcpDraft::middlewares, key))
-                draft_.kept.middlewares.emplace(key, std::move(*last));
-        }
+        if (path.starts_with(of_services))
+            keep_last_form(&TcpDraft::services, path.substr(of_services.size()));
+        else if (path.starts_with(of_middlewares))
+            keep_last_form(&TcpDraft::middlewares, path.substr(of_middlewares.size()));
     }
+}
+
+template <class T>
+void LabelIsolator::keep_last_form(std::map<std::string, T> TcpDraft::*objects,
+                                   const std::string& key) {
+    auto& kept = draft_.kept.*objects;
+    if (kept.contains(key)) return;
+    if (auto last = last_form(objects, key)) kept.emplace(key, std::move(*last));
 }
 
 std::vector<std::string> LabelIsolator::alive(const std::vector<std::string>& units,
                                               const std::string& key) const {
     std::vector<std::string> out;
-    const std::string provider = '@' + provider_in(key);
+    const std::string provider = provider_in(key);
     for (const std::string& unit : units)
-        if (names_.contains(unit + provider)) out.push_back(unit);
+        if (today_.knows(unit, provider)) out.push_back(unit);
     return out;
-}
-
-/// Finds the unit of before among those of today. Names need not tell units apart, nor stay.
-bool LabelIsolator::rebind(ContainerServerDraft& container, const std::string& key) const {
-    if (!container.inventory) return false;
-    const LabelledUnit& before = container.inventory->units[container.unit];
-    const Unit* found = nullptr;
-    int best = 0;
-    for (const Unit& unit : units_) {
-        const LabelledUnit& now = *unit.labelled;
-        if (now.provider != provider_in(key)) continue;
-        const bool says_the_same = now.name == before.name && same_labels(now, before);
-        const bool is_new = !is_source_in(*container.inventory, *now.source);
-        const int likeness = *now.source == *before.source       ? (says_the_same ? 4 : 3)
-                             : says_the_same                     ? 2
-                             : now.name == before.name && is_new ? 1
-                                                                 : 0;
-        if (likeness <= best) continue;
-        best = likeness;
-        found = &unit;
-    }
-    if (found == nullptr) return false;
-    container.inventory = found->inventory;
-    container.unit = found->index;
-    return true;
 }
 
 void LabelIsolator::note(const std::string& path, Isolated::State state, const Finding& error) {

@@ -4,6 +4,7 @@
 #include "config/label_objects.hpp"
 #include "config/load.hpp"
 #include "config/problems.hpp"
+#include "config/unit_index.hpp"
 
 #include <map>
 #include <optional>
@@ -57,6 +58,8 @@ class LabelIsolator {
         std::vector<std::string> prefixes;
     };
 
+    class LastParts;
+
     void read(const Unit& unit);
     void add_definitions(const Unit& unit, UnitObjects objects, const std::vector<Finding>& found);
     [[nodiscard]] bool owns(const Unit& unit, const std::vector<std::string>& owners) const;
@@ -74,7 +77,9 @@ class LabelIsolator {
     void merge_routers();
     void merge_middlewares();
     void merge_services();
-    void merge_service(const std::string& key, std::vector<Definition<ServiceDraft>>& all);
+    void merge_service(const std::string& key, const std::vector<Definition<ServiceDraft>>& all);
+    [[nodiscard]] std::vector<ServiceDraft> parts_of_service(
+        const std::string& key, const std::vector<Definition<ServiceDraft>>& all);
     void merge_generated();
     template <class T>
     [[nodiscard]] std::optional<Finding> fault_of(const std::string& what,
@@ -90,24 +95,23 @@ class LabelIsolator {
     template <class T>
     [[nodiscard]] std::optional<T> last_form(std::map<std::string, T> TcpDraft::*objects,
                                              const std::string& key) const;
-    [[nodiscard]] std::optional<ServiceDraft> last_service(const std::string& key) const;
+    [[nodiscard]] std::optional<ServiceDraft> last_service(const std::string& key);
     /// True if it was put back.
     bool restore_router(const std::string& key);
     void bring_along(const RouterDraft& router);
+    template <class T>
+    void keep_last_form(std::map<std::string, T> TcpDraft::*objects, const std::string& key);
     void close_router(const std::string& key, const Finding& error);
     [[nodiscard]] std::vector<std::string> alive(const std::vector<std::string>& units,
                                                  const std::string& key) const;
-    [[nodiscard]] bool rebind(ContainerServerDraft& container, const std::string& key) const;
 
     void note(const std::string& path, Isolated::State state, const Finding& error);
 
     Draft& draft_;
     const Draft* last_good_;
     std::vector<Unit> units_;
-    /// "NAME@PROVIDER" and "SOURCE@PROVIDER" of all units: labels may change what one is called.
-    std::set<std::string> names_;
-    std::set<std::string> sources_;  ///< "SOURCE@PROVIDER"
-    /// Like `names_`, of the units in which nothing is wrong.
+    UnitIndex today_;
+    /// "NAME@PROVIDER" and "SOURCE@PROVIDER" of the units in which nothing is wrong.
     std::set<std::string> right_;
 
     Definitions<RouterDraft> routers_;
