@@ -14,7 +14,8 @@
 namespace mesh::config {
 namespace {
 
-constexpr std::size_t errors_of_unit_max = 20'000;
+/// With more everything that a unit says is in doubt.
+constexpr std::size_t errors_of_unit_max = 200;
 
 std::string bare(const std::string& key) {
     return key.substr(0, key.rfind('@'));
@@ -91,6 +92,15 @@ std::string closed_key(const std::string& key, std::size_t number) {
     return bare(key) + '@' + std::to_string(number + 1) + '@' + provider_in(key);
 }
 
+ConcernIndex concerns_of(const UnitObjects& objects) {
+    ConcernIndex index;
+    index.add("routers", objects.tcp.routers);
+    index.add("services", objects.tcp.services);
+    index.add("middlewares", objects.tcp.middlewares);
+    if (objects.generated) index.add_generated();
+    return index;
+}
+
 }  // namespace
 
 void LabelIsolator::add(const InventoryPtr& inventory, const std::vector<std::string>& prefixes) {
@@ -113,17 +123,21 @@ void LabelIsolator::merge() {
 void LabelIsolator::read(const Unit& unit) {
     Problems problems(errors_of_unit_max);
     UnitObjects objects = read_unit(*unit.labelled, unit.prefixes, draft_, problems);
-    const bool is_refused = objects.is_refused || problems.hides_errors();
     const std::vector<Finding> found = problems.take_held();
     findings_.insert(findings_.end(), found.begin(), found.end());
-    if (std::any_of(found.begin(), found.end(), is_label_error))
-        claim(unit);
-    else
+    const auto first = std::find_if(found.begin(), found.end(), is_label_error);
+    if (first == found.end()) {
         for (const std::string& name : names_of_unit(*unit.labelled))
             right_.insert(name + '@' + unit.labelled->provider);
-    if (!is_refused) return add_definitions(unit, std::move(objects), found);
-    const auto first = std::find_if(found.begin(), found.end(), is_label_error);
-    if (first != found.end()) add_last_forms(unit, *first, all_objects(last_forms_of(unit)));
+        return add_definitions(unit, std::move(objects), {});
+    }
+    claim(unit);
+    const bool is_refused = objects.is_refused;
+    if (is_refused) objects = {};
+    const UnitFaults faults = is_refused || problems.hides_errors()
+                                  ? all_faulty(unit, objects, *first)
+                                  : faults_in(unit, objects, found);
+    add_definitions(unit, std::move(objects), faults);
 }
 
 /// All that its labels were meant to define, readable or not.
@@ -192,71 +206,84 @@ std::set<std::string> LabelIsolator::names_meant() const {
     return names;
 }
 
-/// By its source; by its name, which others may have too, only where no source of before is left.
-bool LabelIsolator::owns(const Unit& unit, const std::vector<std::string>& owners) const {
-    const auto contains = [&](const std::string& name) {
-        return std::find(owners.begin(), owners.end(), name) != owners.end();
-    };
-    if (contains(*unit.labelled->source)) return true;
-    return contains(unit.labelled->name) &&
-           std::none_of(owners.begin(), owners.end(), [&](const std::string& owner) {
-               return today_.knows_source(owner, unit.labelled->provider);
-           });
+/// How the objects that an error is about are at fault.
+void LabelIsolator::UnitFaults::add(const std::set<std::string>& paths,
+                                    std::string_view option,
+                                    const Finding& error,
+                                    UnitObjects& objects) {
+    constexpr std::string_view of_routers = "tcp.routers.";
+    for (const std::string& path : paths) {
+        of.try_emplace(path, error);
+        if (!path.starts_with(of_routers)) continue;
+        const auto router = objects.tcp.routers.find(path.substr(of_routers.size()));
+        if (router == objects.tcp.routers.end()) continue;
+        if (!leaves_router_certain(router->second, option, error)) vague.insert(path);
+        // What could not be read is no rank.
+        if (lower_case(option).starts_with("priority")) router->second.priority.reset();
+    }
+}
+
+LabelIsolator::UnitFaults LabelIsolator::faults_in(const Unit& unit,
+                                                   UnitObjects& objects,
+                                                   const std::vector<Finding>& found) {
+    UnitFaults faults;
+    const ConcernIndex own = concerns_of(objects);
+    std::optional<ConcernIndex> before;
+    for (const Finding& error : found) {
+        if (!is_label_error(error)) continue;
+        if (ConcernIndex::may_be_any(error.path)) return all_faulty(unit, objects, error);
+        const auto concerned = own.of(error.path, unit.prefixes);
+        faults.add(concerned, option_in_label(error.path, unit.prefixes), error, objects);
+        if (!concerned.empty()) continue;
+        if (!before) before = concerns_of_before(unit);
+        for (const std::string& path : before->of(error.path, unit.prefixes))
+            faults.of_before.try_emplace(path, error);
+    }
+    return faults;
+}
+
+/// Nobody knows what the error is about, or what else is wrong: everything is in doubt.
+LabelIsolator::UnitFaults LabelIsolator::all_faulty(const Unit& unit,
+                                                    const UnitObjects& objects,
+                                                    const Finding& error) {
+    UnitFaults faults;
+    const ConcernIndex own = concerns_of(objects);
+    const ConcernIndex before = concerns_of_before(unit);
+    for (const std::string& path : own.all()) {
+        faults.of.emplace(path, error);
+        faults.vague.insert(path);
+    }
+    for (const std::string& path : before.all()) faults.of_before.emplace(path, error);
+    return faults;
+}
+
+ConcernIndex LabelIsolator::concerns_of_before(const Unit& unit) {
+    const LastForms::OfUnit forms = last_forms_of(unit);
+    ConcernIndex index;
+    index.add("routers", forms.routers);
+    index.add("services", forms.services);
+    index.add("middlewares", forms.middlewares);
+    if (forms.generated != nullptr) index.add_generated();
+    return index;
 }
 
 /// What worked last of what the unit defined.
-UnitObjects LabelIsolator::last_forms_of(const Unit& unit) const {
-    UnitObjects out;
-    if (last_good_ == nullptr) return out;
-    const auto add_owned = [&](const auto& before, auto& now) {
-        for (const auto& [key, object] : before) {
-            if (provider_in(key) == unit.labelled->provider && owns(unit, object.units))
-                now.emplace(key, object);
-        }
-    };
-    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept}) {
-        std::map<std::string, RouterDraft> open = before->routers;
-        std::erase_if(open, [](const auto& router) { return router.second.closed; });
-        add_owned(open, out.tcp.routers);
-        add_owned(before->middlewares, out.tcp.middlewares);
-        add_owned(before->services, out.tcp.services);
-    }
-    const auto& generated = last_good_->tls.stores.default_store.generated;
-    if (generated && generated->provider == unit.labelled->provider && owns(unit, generated->units))
-        out.generated = generated;
-    return out;
+LastForms::OfUnit LabelIsolator::last_forms_of(const Unit& unit) {
+    if (!last_forms_) last_forms_.emplace(last_good_, today_);
+    return last_forms_->of(*unit.labelled);
 }
 
 void LabelIsolator::add_definitions(const Unit& unit,
                                     UnitObjects objects,
-                                    const std::vector<Finding>& found) {
-    std::map<std::string, Finding> faults;
-    std::set<std::string> vague;
-    std::vector<std::pair<Finding, std::set<std::string>>> of_before;
-    for (const Finding& error : found) {
-        if (!is_label_error(error)) continue;
-        const std::string_view option = option_in_label(error.path, unit.prefixes);
-        const auto concerned = objects_concerned(error.path, unit.prefixes, objects);
-        if (concerned.empty())
-            of_before.emplace_back(
-                error, objects_concerned(error.path, unit.prefixes, last_forms_of(unit)));
-        for (const std::string& path : concerned) {
-            faults.try_emplace(path, error);
-            const auto router = objects.tcp.routers.find(path.substr(sizeof("tcp.routers.") - 1));
-            if (router == objects.tcp.routers.end() || !path.starts_with("tcp.routers.")) continue;
-            if (!leaves_router_certain(router->second, option, error)) vague.insert(path);
-            // What could not be read is no rank.
-            if (lower_case(option).starts_with("priority")) router->second.priority.reset();
-        }
-    }
+                                    const UnitFaults& faults) {
     const auto add_all = [&](auto& own, auto& all, const std::string& prefix) {
         for (auto& [key, object] : own) {
-            const auto fault = faults.find(prefix + key);
+            const auto fault = faults.of.find(prefix + key);
             auto& one = all[key].emplace_back();
             one.object = std::move(object);
             one.unit = unit.labelled;
-            if (fault != faults.end()) one.fault = fault->second;
-            one.is_vague = vague.contains(prefix + key);
+            if (fault != faults.of.end()) one.fault = fault->second;
+            one.is_vague = faults.vague.contains(prefix + key);
         }
     };
     for (auto& [key, service] : objects.tcp.services)
@@ -268,40 +295,42 @@ void LabelIsolator::add_definitions(const Unit& unit,
     add_all(objects.tcp.routers, routers_, "tcp.routers.");
     add_all(objects.tcp.middlewares, middlewares_, "tcp.middlewares.");
     for (const auto& [key, service] : objects.tcp.services)
-        if (!faults.contains("tcp.services." + key)) check_pool(unit, service, bare(key));
+        if (!faults.of.contains("tcp.services." + key)) check_pool(unit, service, bare(key));
     add_all(objects.tcp.services, services_, "tcp.services.");
     if (objects.generated) {
-        const auto fault = faults.find(std::string(generated_default_path));
+        const auto fault = faults.of.find(std::string(generated_default_path));
         auto& one = generated_.emplace_back();
         one.object = std::move(*objects.generated);
         one.unit = unit.labelled;
-        if (fault != faults.end()) one.fault = fault->second;
+        if (fault != faults.of.end()) one.fault = fault->second;
     }
-    for (const auto& [error, paths] : of_before) add_last_forms(unit, error, paths);
+    add_last_forms(unit, faults);
 }
 
 /// What the unit defined and does not now, because of what is wrong in its labels.
-void LabelIsolator::add_last_forms(const Unit& unit,
-                                   const Finding& fault,
-                                   const std::set<std::string>& paths) {
-    if (paths.empty()) return;
-    const UnitObjects before = last_forms_of(unit);
+void LabelIsolator::add_last_forms(const Unit& unit, const UnitFaults& faults) {
+    if (faults.of_before.empty()) return;
+    const LastForms::OfUnit before = last_forms_of(unit);
     const auto add = [&](const auto& objects, auto& all, const std::string& prefix) {
         for (const auto& [key, object] : objects) {
-            if (!paths.contains(prefix + key)) continue;
-            if (all.contains(key) && all[key].back().unit == unit.labelled) continue;
-            auto& one = all[key].emplace_back();
-            one.object = object;
+            const auto fault = faults.of_before.find(prefix + key);
+            if (fault == faults.of_before.end()) continue;
+            auto& definitions = all[key];
+            if (!definitions.empty() && definitions.back().unit == unit.labelled) continue;
+            auto& one = definitions.emplace_back();
+            // The whole of a service is many units'; each has its part in what worked last.
+            if constexpr (!std::is_same_v<decltype(object), const ServiceDraft* const>)
+                one.object = *object;
             one.unit = unit.labelled;
-            one.fault = fault;
+            one.fault = fault->second;
         }
     };
-    add(before.tcp.routers, routers_, "tcp.routers.");
-    add(before.tcp.middlewares, middlewares_, "tcp.middlewares.");
-    add(before.tcp.services, services_, "tcp.services.");
-    if (before.generated && generated_.empty() &&
-        paths.contains(std::string(generated_default_path)))
-        generated_.push_back({*before.generated, unit.labelled, fault, false});
+    add(before.routers, routers_, "tcp.routers.");
+    add(before.middlewares, middlewares_, "tcp.middlewares.");
+    add(before.services, services_, "tcp.services.");
+    const auto fault = faults.of_before.find(std::string(generated_default_path));
+    if (before.generated != nullptr && generated_.empty() && fault != faults.of_before.end())
+        generated_.push_back({*before.generated, unit.labelled, fault->second, false});
 }
 
 /// Reports instances that cannot be servers. It is no fault of the labels: the next report of the

@@ -1,7 +1,9 @@
 #pragma once
 #include "config/draft.hpp"
 #include "config/inventory.hpp"
+#include "config/label_concern.hpp"
 #include "config/label_objects.hpp"
+#include "config/last_forms.hpp"
 #include "config/load.hpp"
 #include "config/problems.hpp"
 #include "config/unit_index.hpp"
@@ -59,12 +61,28 @@ class LabelIsolator {
     };
 
     class LastParts;
+    /// What is wrong in a unit, by the paths of the objects concerned.
+    struct UnitFaults {
+        std::map<std::string, Finding> of;
+        std::set<std::string> vague;  ///< routers whose connections are in doubt
+        std::map<std::string, Finding> of_before;
+
+        void add(const std::set<std::string>& paths,
+                 std::string_view option,
+                 const Finding& error,
+                 UnitObjects& objects);
+    };
+    [[nodiscard]] UnitFaults all_faulty(const Unit& unit,
+                                        const UnitObjects& objects,
+                                        const Finding& error);
+    [[nodiscard]] ConcernIndex concerns_of_before(const Unit& unit);
+    [[nodiscard]] UnitFaults faults_in(const Unit& unit,
+                                       UnitObjects& objects,
+                                       const std::vector<Finding>& found);
 
     void read(const Unit& unit);
-    void add_definitions(const Unit& unit, UnitObjects objects, const std::vector<Finding>& found);
-    [[nodiscard]] bool owns(const Unit& unit, const std::vector<std::string>& owners) const;
-    [[nodiscard]] UnitObjects last_forms_of(const Unit& unit) const;
-    void add_last_forms(const Unit& unit, const Finding& fault, const std::set<std::string>& paths);
+    void add_definitions(const Unit& unit, UnitObjects objects, const UnitFaults& faults);
+    void add_last_forms(const Unit& unit, const UnitFaults& faults);
     void check_pool(const Unit& unit, const ServiceDraft& service, const std::string& name);
 
     void claim(const Unit& unit);
@@ -73,6 +91,8 @@ class LabelIsolator {
                           const std::set<std::string>& meant,
                           ClaimedNames::Names& now) const;
     [[nodiscard]] std::set<std::string> names_meant() const;
+
+    [[nodiscard]] LastForms::OfUnit last_forms_of(const Unit& unit);
 
     void merge_routers();
     void merge_middlewares();
@@ -111,6 +131,7 @@ class LabelIsolator {
     const Draft* last_good_;
     std::vector<Unit> units_;
     UnitIndex today_;
+    std::optional<LastForms> last_forms_;  ///< once they were asked for
     /// "NAME@PROVIDER" and "SOURCE@PROVIDER" of the units in which nothing is wrong.
     std::set<std::string> right_;
 

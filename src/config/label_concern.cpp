@@ -62,47 +62,43 @@ std::vector<std::string_view> written_parts(std::string_view key, std::size_t mo
     return parts;
 }
 
-template <class Object, class Add>
-void each(const std::map<std::string, Object>& objects, std::string_view section, Add add) {
-    for (const auto& [key, ignored] : objects)
-        add(section, key.substr(0, key.rfind('@')), "tcp." + std::string(section) + '.' + key);
-}
-
-/// Calls `add` with the section, the name as it is written and the path of each.
-template <class Add>
-void each_object(const UnitObjects& objects, Add add) {
-    each(objects.tcp.routers, "routers", add);
-    each(objects.tcp.services, "services", add);
-    each(objects.tcp.middlewares, "middlewares", add);
-}
-
 }  // namespace
 
-std::set<std::string> all_objects(const UnitObjects& objects) {
-    std::set<std::string> out;
-    each_object(objects, [&](auto, auto, std::string path) { out.insert(std::move(path)); });
-    if (objects.generated) out.emplace(generated_default_path);
-    return out;
+void ConcernIndex::add(std::string_view section, const std::string& key) {
+    const std::string path = "tcp." + std::string(section) + '.' + key;
+    all_.insert(path);
+    const std::string name = key.substr(0, key.rfind('@'));
+    const std::string shown = printable(name);
+    const std::string whole = printable(name, whole_path_max);
+    by_name_[shown].push_back({std::string(section), path});
+    if (whole != shown) by_name_[whole].push_back({std::string(section), path});
 }
 
-std::set<std::string> objects_concerned(std::string_view path,
-                                        const std::vector<std::string>& prefixes,
-                                        const UnitObjects& objects) {
-    if (path.size() >= whole_path_max) return all_objects(objects);
+void ConcernIndex::add_generated() {
+    has_generated_ = true;
+    all_.emplace(generated_default_path);
+}
+
+bool ConcernIndex::may_be_any(std::string_view path) {
+    return path.size() >= whole_path_max;
+}
+
+ConcernIndex::Paths ConcernIndex::of(std::string_view path,
+                                     const std::vector<std::string>& prefixes) const {
     const auto key = behind_prefix(path, prefixes);
     if (!key) return {};
     const KeyParts parts = parts_of_key(*key);
     const auto& [plane, section, name] = parts.first;
-    std::set<std::string> exact;
-    std::set<std::string> same_name;
-    each_object(objects, [&](std::string_view kind, const std::string& own, const std::string& at) {
-        if (printable(own) != name && printable(own, whole_path_max) != name) return;
-        same_name.insert(at);
-        if (equal_ignoring_case(plane, "tcp") && equal_ignoring_case(section, kind))
-            exact.insert(at);
-    });
-    if (equal_ignoring_case(plane, "tls") && objects.generated)
-        exact.emplace(generated_default_path);
+    Paths exact;
+    Paths same_name;
+    const auto named = by_name_.find(name);
+    if (named != by_name_.end())
+        for (const Known& one : named->second) {
+            same_name.insert(one.path);
+            if (equal_ignoring_case(plane, "tcp") && equal_ignoring_case(section, one.section))
+                exact.insert(one.path);
+        }
+    if (equal_ignoring_case(plane, "tls") && has_generated_) exact.emplace(generated_default_path);
     return exact.empty() ? same_name : exact;
 }
 

@@ -505,3 +505,16 @@ TEST_CASE("label faults: a generated default certificate", "[config][inventory]"
     CHECK(name(mesh.load({container("a", labels("none", "a.example.com"))})) == "a.example.com");
     CHECK(name(mesh.load({container("c", labels("none", "a.example.com"))})) == "none");
 }
+
+TEST_CASE("label faults: with very many mistakes all of the container is in doubt",
+          "[config][inventory]") {
+    LabelPairs labels = shop;
+    for (int i = 0; i < 300; ++i) labels.emplace_back("mesh.wrong" + std::to_string(i), "1");
+    Running mesh(docker_only);
+    CHECK(labelled_objects(mesh.load({container("web", labels)})) ==
+          "closed router shop@docker: HostSNI(`shop.example`), tls, everywhere\n");
+    mesh.load({container("web", shop)});
+    CHECK(labelled_objects(mesh.load({container("web", labels)})) == shop_objects);
+    labels.resize(shop.size() + 100);
+    CHECK(labelled_objects(mesh.load({container("web", labels)})) == shop_objects);
+}

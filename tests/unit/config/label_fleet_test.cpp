@@ -93,3 +93,53 @@ TEST_CASE("label fleet: one router of all containers", "[config][large]") {
     }
     CHECK(cpu_seconds() - began < soon);
 }
+
+TEST_CASE("label fleet: a mistake of each container that is no object's", "[config][large]") {
+    const auto units = [](const LabelPairs& more) {
+        return fleet([&](int i) {
+            LabelPairs labels = router_of(i);
+            labels.insert(labels.end(), more.begin(), more.end());
+            return container("c" + number(i), labels);
+        });
+    };
+    Running mesh(files);
+    mesh.load(units({}));
+    const double began = cpu_seconds();
+    CHECK(mesh.load(units({{"mesh.wrong", "1"}})).configuration->routers.size() == fleet_size);
+    CHECK(cpu_seconds() - began < soon);
+}
+
+TEST_CASE("label fleet: ten thousand mistakes of one container", "[config][large]") {
+    const auto labels = [](const std::string& option, const std::string& value) {
+        LabelPairs all;
+        for (int i = 0; i < 10'000; ++i)
+            all.emplace_back("mesh.tcp.routers.r" + number(i) + option, value);
+        return all;
+    };
+    LabelPairs in_doubt;
+    for (int i = 0; i < 3'000; ++i) {
+        const auto one = router_of(i);
+        in_doubt.insert(in_doubt.end(), one.begin(), one.end());
+        in_doubt.emplace_back("mesh.tcp.routers.r" + number(i) + ".x" + std::string(400, 'x'), "1");
+    }
+    LabelPairs nobodys;
+    for (int i = 0; i < 10'000; ++i) nobodys.emplace_back("mesh.wrong" + number(i), "1");
+    const LabelledUnit good = container("good", router_of(0));
+    for (const LabelPairs& bad : {labels(".foo", "1"),
+                                  labels(".rule", "Host("),
+                                  labels(".rule.foo", "1"),
+                                  labels("..rule", "1"),
+                                  in_doubt,
+                                  nobodys}) {
+        INFO(bad.back().first.substr(0, 60));
+        Running mesh(files);
+        mesh.load({good, container("bad", router_of(1))});
+        const double began = cpu_seconds();
+        const LoadResult& result = mesh.load({good, container("bad", bad)});
+        REQUIRE(result.configuration);
+        CHECK_FALSE(result.configuration->routers.at("r0@docker").closed);
+        CHECK(cpu_seconds() - began < 10);
+        mesh.load({good, container("bad", bad)});
+        CHECK(cpu_seconds() - began < 20);
+    }
+}
