@@ -80,10 +80,15 @@ std::string written_form(const GeneratedCertificateDraft& generated) {
     return generated_written(generated);
 }
 
-template <class T>
-void add_units(std::vector<std::string>& units, const std::vector<T>& more) {
-    for (const auto& one : more)
-        if (std::find(units.begin(), units.end(), one) == units.end()) units.push_back(one);
+/// The units of all that define one object, each once.
+template <class Definitions>
+std::vector<std::string> units_of(const Definitions& all) {
+    std::vector<std::string> units;
+    std::set<std::string_view> known;
+    for (const auto& one : all)
+        for (const std::string& unit : one.object.units)
+            if (known.insert(unit).second) units.push_back(unit);
+    return units;
 }
 
 /// A router that is refused: under a name no labels can give where it is not the first.
@@ -393,7 +398,7 @@ void LabelIsolator::merge_routers() {
             continue;
         }
         RouterDraft router = all.front().object;
-        for (const auto& one : all) add_units(router.units, one.object.units);
+        router.units = units_of(all);
         draft_.tcp.routers.insert_or_assign(key, std::move(router));
     }
 }
@@ -406,7 +411,7 @@ void LabelIsolator::merge_middlewares() {
             continue;
         }
         MiddlewareDraft middleware = all.front().object;
-        for (const auto& one : all) add_units(middleware.units, one.object.units);
+        middleware.units = units_of(all);
         draft_.tcp.middlewares.insert_or_assign(key, std::move(middleware));
     }
 }
@@ -471,8 +476,8 @@ void LabelIsolator::merge_service(const std::string& key,
     for (ServiceDraft& part : parts) right.push_back({std::move(part), nullptr, {}, false});
     if (const auto fault = fault_of("service", key, right)) return take_out_service(key, *fault);
     ServiceDraft service = right.front().object;
+    service.units = units_of(right);
     for (std::size_t i = 1; i < right.size(); ++i) {
-        add_units(service.units, right[i].object.units);
         if (!service.load_balancer || !right[i].object.load_balancer) continue;
         for (ContainerServerDraft& container : right[i].object.load_balancer->containers)
             service.load_balancer->containers.push_back(std::move(container));
@@ -498,7 +503,7 @@ void LabelIsolator::merge_generated() {
     fault = fault_of("defaultGeneratedCert", "", generated_);
     if (fault) return take_out_generated(*fault);
     known = generated_.front().object;
-    for (const auto& one : generated_) add_units(known->units, one.object.units);
+    known->units = units_of(generated_);
 }
 
 void LabelIsolator::take_out(const Problems::Aside& errors) {
