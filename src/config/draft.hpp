@@ -51,7 +51,7 @@ struct RouterTlsDraft {
 struct RouterDraft {
     model::Location at;
     std::string provider = "file";
-    std::string written;  ///< of labels: all they say of it, in one form
+    std::string written;                  ///< of labels: all they say of it, in one form
     std::vector<std::string> units = {};  ///< of labels: whose they are
     std::vector<Text> entry_points;
     std::optional<Text> rule;
@@ -117,7 +117,7 @@ struct MiddlewareDraft {
     std::optional<AllowListDraft> allow_list;
     std::optional<AllowListDraft> white_list;  ///< the same under its old name
     std::optional<InFlightDraft> in_flight;
-    std::string written;  ///< of labels: all they say of it, in one form
+    std::string written;                  ///< of labels: all they say of it, in one form
     std::vector<std::string> units = {};  ///< of labels: whose they are
 };
 
@@ -125,6 +125,14 @@ struct TcpDraft {
     std::map<std::string, MiddlewareDraft> middlewares;
     std::map<std::string, RouterDraft> routers;
     std::map<std::string, ServiceDraft> services;
+};
+
+/// Names that are labels' own though what they stand for may not be there, so that files' objects
+/// of the same names are never taken for them. By keys: whose labels mean them.
+struct ClaimedNames {
+    using Names = std::map<std::string, std::vector<std::string>>;
+    Names services;
+    Names middlewares;
 };
 
 struct ClientAuthDraft {
@@ -252,6 +260,7 @@ struct Draft {
     TcpDraft tcp;
     /// The forms that worked last of what labels define, where they are not applied for now.
     TcpDraft kept;
+    ClaimedNames claimed;
     TlsDraft tls;
     std::optional<unsigned> workers;
     LogDraft log;

@@ -14,7 +14,8 @@
 namespace mesh::config {
 namespace {
 
-constexpr std::size_t errors_of_unit_max = 20'000;
+/// With more everything that a unit says is in doubt.
+constexpr std::size_t errors_of_unit_max = 200;
 
 std::string bare(const std::string& key) {
     return key.substr(0, key.rfind('@'));
@@ -79,10 +80,15 @@ std::string written_form(const GeneratedCertificateDraft& generated) {
     return generated_written(generated);
 }
 
-template <class T>
-void add_units(std::vector<std::string>& units, const std::vector<T>& more) {
-    for (const auto& one : more)
-        if (std::find(units.begin(), units.end(), one) == units.end()) units.push_back(one);
+/// The units of all that define one object, each once.
+template <class Definitions>
+std::vector<std::string> units_of(const Definitions& all) {
+    std::vector<std::string> units;
+    std::set<std::string_view> known;
+    for (const auto& one : all)
+        for (const std::string& unit : one.object.units)
+            if (known.insert(unit).second) units.push_back(unit);
+    return units;
 }
 
 /// A router that is refused: under a name no labels can give where it is not the first.
@@ -91,23 +97,13 @@ std::string closed_key(const std::string& key, std::size_t number) {
     return bare(key) + '@' + std::to_string(number + 1) + '@' + provider_in(key);
 }
 
-std::vector<std::string> names_of(const LabelledUnit& unit) {
-    return {unit.name, *unit.source};
-}
-
-bool is_source_in(const Inventory& inventory, const std::string& source) {
-    return std::any_of(inventory.units.begin(), inventory.units.end(), [&](const auto& unit) {
-        return *unit.source == source;
-    });
-}
-
-bool same_labels(const LabelledUnit& a, const LabelledUnit& b) {
-    return std::equal(
-        a.labels.begin(),
-        a.labels.end(),
-        b.labels.begin(),
-        b.labels.end(),
-        [](const Label& x, const Label& y) { return x.key == y.key && x.value == y.value; });
+ConcernIndex concerns_of(const UnitObjects& objects) {
+    ConcernIndex index;
+    index.add("routers", objects.tcp.routers);
+    index.add("services", objects.tcp.services);
+    index.add("middlewares", objects.tcp.middlewares);
+    if (objects.generated) index.add_generated();
+    return index;
 }
 
 }  // namespace
@@ -116,13 +112,13 @@ void LabelIsolator::add(const InventoryPtr& inventory, const std::vector<std::st
     for (std::size_t i = 0; i < inventory->units.size(); ++i) {
         const LabelledUnit& unit = inventory->units[i];
         units_.push_back({&unit, inventory, i, prefixes});
-        for (const std::string& name : names_of(unit)) names_.insert(name + '@' + unit.provider);
-        sources_.insert(*unit.source + '@' + unit.provider);
     }
+    today_.add(inventory);
 }
 
 void LabelIsolator::merge() {
     for (const Unit& unit : units_) read(unit);
+    claim_names();
     merge_services();
     merge_middlewares();
     merge_routers();
@@ -132,79 +128,167 @@ void LabelIsolator::merge() {
 void LabelIsolator::read(const Unit& unit) {
     Problems problems(errors_of_unit_max);
     UnitObjects objects = read_unit(*unit.labelled, unit.prefixes, draft_, problems);
-    const bool is_refused = objects.is_refused || problems.hides_errors();
     const std::vector<Finding> found = problems.take_held();
     findings_.insert(findings_.end(), found.begin(), found.end());
-    if (!is_refused) return add_definitions(unit, std::move(objects), found);
     const auto first = std::find_if(found.begin(), found.end(), is_label_error);
-    if (first != found.end()) add_last_forms(unit, *first, all_objects(last_forms_of(unit)));
+    if (first == found.end()) {
+        for (const std::string& name : names_of_unit(*unit.labelled))
+            right_.insert(name + '@' + unit.labelled->provider);
+        return add_definitions(unit, std::move(objects), {});
+    }
+    claim(unit);
+    const bool is_refused = objects.is_refused;
+    if (is_refused) objects = {};
+    const UnitFaults faults = is_refused || problems.hides_errors()
+                                  ? all_faulty(unit, objects, *first)
+                                  : faults_in(unit, objects, found);
+    add_definitions(unit, std::move(objects), faults);
 }
 
-/// By its source; by its name, which others may have too, only where no source of before is left.
-bool LabelIsolator::owns(const Unit& unit, const std::vector<std::string>& owners) const {
-    const auto contains = [&](const std::string& name) {
-        return std::find(owners.begin(), owners.end(), name) != owners.end();
+/// All that its labels were meant to define, readable or not.
+void LabelIsolator::claim(const Unit& unit) {
+    const auto add = [&](ClaimedNames::Names& names, std::string_view name) {
+        names[qualified_name(name, unit.labelled->provider)] = names_of_unit(*unit.labelled);
     };
-    if (contains(*unit.labelled->source)) return true;
-    return contains(unit.labelled->name) &&
-           std::none_of(owners.begin(), owners.end(), [&](const std::string& owner) {
-               return sources_.contains(owner + '@' + unit.labelled->provider);
-           });
+    for (const Label& label : unit.labelled->labels) {
+        const auto named = named_in_label(label.key, unit.prefixes);
+        if (!named) continue;
+        if (named->is_service) add(draft_.claimed.services, named->name);
+        if (named->is_middleware) add(draft_.claimed.middlewares, named->name);
+    }
+}
+
+void LabelIsolator::claim_names() {
+    const auto add = [&](const auto& definitions, ClaimedNames::Names& names) {
+        for (const auto& [key, all] : definitions)
+            if (!all.empty()) names.try_emplace(key, names_of_unit(*all.front().unit));
+    };
+    add(services_, draft_.claimed.services);
+    add(middlewares_, draft_.claimed.middlewares);
+    if (last_good_ == nullptr) return;
+    const std::set<std::string> meant = names_meant();
+    const auto add_last = [&](const auto& objects, ClaimedNames::Names& names) {
+        ClaimedNames::Names before;
+        for (const auto& [key, object] : objects)
+            if (!object.units.empty()) before.emplace(key, object.units);
+        claim_last_names(before, meant, names);
+    };
+    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept}) {
+        add_last(before->services, draft_.claimed.services);
+        add_last(before->middlewares, draft_.claimed.middlewares);
+    }
+    claim_last_names(last_good_->claimed.services, meant, draft_.claimed.services);
+    claim_last_names(last_good_->claimed.middlewares, meant, draft_.claimed.middlewares);
+}
+
+/// Those that routers still mean, until one of those who defined them comes without, and right.
+void LabelIsolator::claim_last_names(const ClaimedNames::Names& before,
+                                     const std::set<std::string>& meant,
+                                     ClaimedNames::Names& now) const {
+    for (const auto& [key, units] : before) {
+        if (!meant.contains(key)) continue;
+        const std::string provider = '@' + provider_in(key);
+        const bool is_given_up = std::any_of(units.begin(), units.end(), [&](const auto& unit) {
+            return right_.contains(unit + provider);
+        });
+        if (!is_given_up) now.try_emplace(key, units);
+    }
+}
+
+/// What routers of labels name, those of before too.
+std::set<std::string> LabelIsolator::names_meant() const {
+    std::set<std::string> names;
+    const auto add = [&](const RouterDraft& router) {
+        if (router.service) names.insert(qualified_name(router.service->value, router.provider));
+        for (const Text& name : router.middlewares)
+            names.insert(qualified_name(name.value, router.provider));
+    };
+    for (const auto& [ignored, all] : routers_)
+        for (const auto& one : all) add(one.object);
+    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept})
+        for (const auto& [key, router] : before->routers)
+            if (!router.units.empty() && !alive(router.units, key).empty()) add(router);
+    return names;
+}
+
+/// How the objects that an error is about are at fault.
+void LabelIsolator::UnitFaults::add(const std::set<std::string>& paths,
+                                    std::string_view option,
+                                    const Finding& error,
+                                    UnitObjects& objects) {
+    constexpr std::string_view of_routers = "tcp.routers.";
+    for (const std::string& path : paths) {
+        of.try_emplace(path, error);
+        if (!path.starts_with(of_routers)) continue;
+        const auto router = objects.tcp.routers.find(path.substr(of_routers.size()));
+        if (router == objects.tcp.routers.end()) continue;
+        if (!leaves_router_certain(router->second, option, error)) vague.insert(path);
+        // What could not be read is no rank.
+        if (lower_case(option).starts_with("priority")) router->second.priority.reset();
+    }
+}
+
+LabelIsolator::UnitFaults LabelIsolator::faults_in(const Unit& unit,
+                                                   UnitObjects& objects,
+                                                   const std::vector<Finding>& found) {
+    UnitFaults faults;
+    const ConcernIndex own = concerns_of(objects);
+    std::optional<ConcernIndex> before;
+    for (const Finding& error : found) {
+        if (!is_label_error(error)) continue;
+        if (ConcernIndex::may_be_any(error.path)) return all_faulty(unit, objects, error);
+        const auto concerned = own.of(error.path, unit.prefixes);
+        faults.add(concerned, option_in_label(error.path, unit.prefixes), error, objects);
+        if (!concerned.empty()) continue;
+        if (!before) before = concerns_of_before(unit);
+        for (const std::string& path : before->of(error.path, unit.prefixes))
+            faults.of_before.try_emplace(path, error);
+    }
+    return faults;
+}
+
+/// Nobody knows what the error is about, or what else is wrong: everything is in doubt.
+LabelIsolator::UnitFaults LabelIsolator::all_faulty(const Unit& unit,
+                                                    const UnitObjects& objects,
+                                                    const Finding& error) {
+    UnitFaults faults;
+    const ConcernIndex own = concerns_of(objects);
+    const ConcernIndex before = concerns_of_before(unit);
+    for (const std::string& path : own.all()) {
+        faults.of.emplace(path, error);
+        faults.vague.insert(path);
+    }
+    for (const std::string& path : before.all()) faults.of_before.emplace(path, error);
+    return faults;
+}
+
+ConcernIndex LabelIsolator::concerns_of_before(const Unit& unit) {
+    const LastForms::OfUnit forms = last_forms_of(unit);
+    ConcernIndex index;
+    index.add("routers", forms.routers);
+    index.add("services", forms.services);
+    index.add("middlewares", forms.middlewares);
+    if (forms.generated != nullptr) index.add_generated();
+    return index;
 }
 
 /// What worked last of what the unit defined.
-UnitObjects LabelIsolator::last_forms_of(const Unit& unit) const {
-    UnitObjects out;
-    if (last_good_ == nullptr) return out;
-    const auto add_owned = [&](const auto& before, auto& now) {
-        for (const auto& [key, object] : before) {
-            if (provider_in(key) == unit.labelled->provider && owns(unit, object.units))
-                now.emplace(key, object);
-        }
-    };
-    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept}) {
-        std::map<std::string, RouterDraft> open = before->routers;
-        std::erase_if(open, [](const auto& router) { return router.second.closed; });
-        add_owned(open, out.tcp.routers);
-        add_owned(before->middlewares, out.tcp.middlewares);
-        add_owned(before->services, out.tcp.services);
-    }
-    const auto& generated = last_good_->tls.stores.default_store.generated;
-    if (generated && generated->provider == unit.labelled->provider && owns(unit, generated->units))
-        out.generated = generated;
-    return out;
+LastForms::OfUnit LabelIsolator::last_forms_of(const Unit& unit) {
+    if (!last_forms_) last_forms_.emplace(last_good_, today_);
+    return last_forms_->of(*unit.labelled);
 }
 
 void LabelIsolator::add_definitions(const Unit& unit,
                                     UnitObjects objects,
-                                    const std::vector<Finding>& found) {
-    std::map<std::string, Finding> faults;
-    std::set<std::string> vague;
-    std::vector<std::pair<Finding, std::set<std::string>>> of_before;
-    for (const Finding& error : found) {
-        if (!is_label_error(error)) continue;
-        const std::string_view option = option_in_label(error.path, unit.prefixes);
-        const auto concerned = objects_concerned(error.path, unit.prefixes, objects);
-        if (concerned.empty())
-            of_before.emplace_back(
-                error, objects_concerned(error.path, unit.prefixes, last_forms_of(unit)));
-        for (const std::string& path : concerned) {
-            faults.try_emplace(path, error);
-            const auto router = objects.tcp.routers.find(path.substr(sizeof("tcp.routers.") - 1));
-            if (router == objects.tcp.routers.end() || !path.starts_with("tcp.routers.")) continue;
-            if (!leaves_router_certain(router->second, option, error)) vague.insert(path);
-            // What could not be read is no rank.
-            if (lower_case(option).starts_with("priority")) router->second.priority.reset();
-        }
-    }
+                                    const UnitFaults& faults) {
     const auto add_all = [&](auto& own, auto& all, const std::string& prefix) {
         for (auto& [key, object] : own) {
-            const auto fault = faults.find(prefix + key);
+            const auto fault = faults.of.find(prefix + key);
             auto& one = all[key].emplace_back();
             one.object = std::move(object);
             one.unit = unit.labelled;
-            if (fault != faults.end()) one.fault = fault->second;
-            one.is_vague = vague.contains(prefix + key);
+            if (fault != faults.of.end()) one.fault = fault->second;
+            one.is_vague = faults.vague.contains(prefix + key);
         }
     };
     for (auto& [key, service] : objects.tcp.services)
@@ -215,88 +299,70 @@ void LabelIsolator::add_definitions(const Unit& unit,
             }
     add_all(objects.tcp.routers, routers_, "tcp.routers.");
     add_all(objects.tcp.middlewares, middlewares_, "tcp.middlewares.");
-    const std::vector<std::string> keys = [&] {
-        std::vector<std::string> out;
-        for (const auto& [key, ignored] : objects.tcp.services) out.push_back(key);
-        return out;
-    }();
+    for (const auto& [key, service] : objects.tcp.services)
+        if (!faults.of.contains("tcp.services." + key)) check_pool(unit, service, bare(key));
     add_all(objects.tcp.services, services_, "tcp.services.");
-    for (const std::string& key : keys) check_pool(unit, services_[key].back(), bare(key));
     if (objects.generated) {
-        const auto fault = faults.find(std::string(generated_default_path));
+        const auto fault = faults.of.find(std::string(generated_default_path));
         auto& one = generated_.emplace_back();
         one.object = std::move(*objects.generated);
         one.unit = unit.labelled;
-        if (fault != faults.end()) one.fault = fault->second;
+        if (fault != faults.of.end()) one.fault = fault->second;
     }
-    for (const auto& [error, paths] : of_before) add_last_forms(unit, error, paths);
+    add_last_forms(unit, faults);
 }
 
 /// What the unit defined and does not now, because of what is wrong in its labels.
-void LabelIsolator::add_last_forms(const Unit& unit,
-                                   const Finding& fault,
-                                   const std::set<std::string>& paths) {
-    if (paths.empty()) return;
-    const UnitObjects before = last_forms_of(unit);
+void LabelIsolator::add_last_forms(const Unit& unit, const UnitFaults& faults) {
+    if (faults.of_before.empty()) return;
+    const LastForms::OfUnit before = last_forms_of(unit);
     const auto add = [&](const auto& objects, auto& all, const std::string& prefix) {
         for (const auto& [key, object] : objects) {
-            if (!paths.contains(prefix + key)) continue;
-            if (all.contains(key) && all[key].back().unit == unit.labelled) continue;
-            auto& one = all[key].emplace_back();
-            one.object = object;
+            const auto fault = faults.of_before.find(prefix + key);
+            if (fault == faults.of_before.end()) continue;
+            auto& definitions = all[key];
+            if (!definitions.empty() && definitions.back().unit == unit.labelled) continue;
+            auto& one = definitions.emplace_back();
+            // The whole of a service is many units'; each has its part in what worked last.
+            if constexpr (!std::is_same_v<decltype(object), const ServiceDraft* const>)
+                one.object = *object;
             one.unit = unit.labelled;
-            one.fault = fault;
+            one.fault = fault->second;
         }
     };
-    add(before.tcp.routers, routers_, "tcp.routers.");
-    add(before.tcp.middlewares, middlewares_, "tcp.middlewares.");
-    add(before.tcp.services, services_, "tcp.services.");
-    if (before.generated && generated_.empty() &&
-        paths.contains(std::string(generated_default_path)))
-        generated_.push_back({*before.generated, unit.labelled, fault, false});
+    add(before.routers, routers_, "tcp.routers.");
+    add(before.middlewares, middlewares_, "tcp.middlewares.");
+    add(before.services, services_, "tcp.services.");
+    const auto fault = faults.of_before.find(std::string(generated_default_path));
+    if (before.generated != nullptr && generated_.empty() && fault != faults.of_before.end())
+        generated_.push_back({*before.generated, unit.labelled, fault->second, false});
 }
 
-/// Reports instances that cannot be servers; when none can, the unit's part of the service is at
-/// fault.
+/// Reports instances that cannot be servers. It is no fault of the labels: the next report of the
+/// provider may know more, and servers alone cause no reading.
 void LabelIsolator::check_pool(const Unit& unit,
-                               Definition<ServiceDraft>& service,
+                               const ServiceDraft& service,
                                const std::string& name) {
     const auto& instances = unit.labelled->instances;
-    if (service.fault || !instances || instances->empty() || !service.object.load_balancer) return;
-    for (const ContainerServerDraft& container : service.object.load_balancer->containers) {
+    if (!instances || !service.load_balancer) return;
+    const std::string prefix = unit.prefixes.front().empty() ? "" : unit.prefixes.front() + '.';
+    for (const ContainerServerDraft& container : service.load_balancer->containers) {
         const model::ServerSource source{unit.index, container.port, container.at};
-        std::size_t unusable = 0;
-        bool has_address = false;
-        std::vector<Finding> warnings;
         for (const Instance& instance : *instances) {
             const Unusable why = why_unusable(instance, source);
-            has_address = has_address || why != Unusable::address;
             if (why == Unusable::nothing) continue;
-            ++unusable;
-            warnings.push_back(finding_at(
-                Severity::warning,
-                codes::missing,
-                container.at,
-                in_quotes(instance.name) +
-                    (why == Unusable::port ? " exposes no port" : " has no usable address") +
-                    ": it is no server of " + in_quotes(name)));
+            const bool has_address = why == Unusable::port;
+            findings_.push_back(
+                finding_at(Severity::warning,
+                           codes::missing,
+                           container.at,
+                           in_quotes(instance.name) +
+                               (has_address ? " exposes no port" : " has no usable address") +
+                               ": it is no server of " + in_quotes(name),
+                           has_address ? "name the port with " + prefix + "tcp.services." +
+                                             printable(name) + ".loadBalancer.server.port=NUMBER"
+                                       : "see which networks it is in"));
         }
-        if (unusable < instances->size()) {
-            findings_.insert(findings_.end(), warnings.begin(), warnings.end());
-            continue;
-        }
-        const std::string prefix = unit.prefixes.front().empty() ? "" : unit.prefixes.front() + '.';
-        service.fault = finding_at(
-            Severity::error,
-            codes::missing,
-            container.at,
-            has_address ? "the port of the service " + in_quotes(name) +
-                              " is missing, and nothing says which one it is"
-                        : "the service " + in_quotes(name) + " has no server with a usable address",
-            has_address ? "name it with " + prefix + "tcp.services." + printable(name) +
-                              ".loadBalancer.server.port=NUMBER"
-                        : "see which networks it is in");
-        findings_.push_back(*service.fault);
     }
 }
 
@@ -317,8 +383,8 @@ std::optional<Finding> LabelIsolator::fault_of(const std::string& what,
         finding_at(Severity::error,
                    codes::duplicate,
                    at,
-                   printable(first.file ? *first.file : all.front().unit->name) + " defines the " +
-                       what + (key.empty() ? "" : ' ' + in_quotes(bare(key))) + " differently",
+                   printable(first.file ? *first.file : "another one") + " defines the " + what +
+                       (key.empty() ? "" : ' ' + in_quotes(bare(key))) + " differently",
                    "write the same in both, or give one of them another name");
     findings_.push_back(conflict);
     return conflict;
@@ -332,7 +398,7 @@ void LabelIsolator::merge_routers() {
             continue;
         }
         RouterDraft router = all.front().object;
-        for (const auto& one : all) add_units(router.units, one.object.units);
+        router.units = units_of(all);
         draft_.tcp.routers.insert_or_assign(key, std::move(router));
     }
 }
@@ -345,7 +411,7 @@ void LabelIsolator::merge_middlewares() {
             continue;
         }
         MiddlewareDraft middleware = all.front().object;
-        for (const auto& one : all) add_units(middleware.units, one.object.units);
+        middleware.units = units_of(all);
         draft_.tcp.middlewares.insert_or_assign(key, std::move(middleware));
     }
 }
@@ -354,42 +420,64 @@ void LabelIsolator::merge_services() {
     for (auto& [key, all] : services_) merge_service(key, all);
 }
 
+/// The part of a unit as it worked last, out of the whole service of before.
+class LabelIsolator::LastParts {
+ public:
+    explicit LastParts(std::optional<ServiceDraft> last) : service_(std::move(last)) {
+        if (!service_ || !service_->load_balancer || service_->load_balancer->servers_given) return;
+        for (ContainerServerDraft& container :
+             std::exchange(service_->load_balancer->containers, {})) {
+            const LabelledUnit* const unit = &container.inventory->units[container.unit];
+            of_units_.try_emplace(unit, std::move(container));
+        }
+    }
+    [[nodiscard]] std::optional<ServiceDraft> of(const LabelledUnit& unit) const {
+        const auto part = of_units_.find(&unit);
+        if (part == of_units_.end()) return std::nullopt;
+        ServiceDraft service = *service_;
+        service.units = names_of_unit(unit);
+        service.load_balancer->containers = {part->second};
+        return service;
+    }
+
+ private:
+    std::optional<ServiceDraft> service_;
+    std::map<const LabelledUnit*, ContainerServerDraft> of_units_;
+};
+
 /// Each unit adds its own part; one that is wrong is replaced by what worked last.
-void LabelIsolator::merge_service(const std::string& key,
-                                  std::vector<Definition<ServiceDraft>>& all) {
+std::vector<ServiceDraft> LabelIsolator::parts_of_service(
+    const std::string& key, const std::vector<Definition<ServiceDraft>>& all) {
     const std::string path = "tcp.services." + key;
-    const auto last = last_service(key);
-    std::vector<Definition<ServiceDraft>> right;
+    std::optional<LastParts> last;
+    std::vector<ServiceDraft> parts;
     for (const auto& one : all) {
         if (!one.fault) {
-            right.push_back(one);
+            parts.push_back(one.object);
             continue;
         }
-        Definition<ServiceDraft> before = one;
-        before.fault.reset();
-        if (last && last->load_balancer && !last->load_balancer->servers_given) {
-            before.object = *last;
-            before.object.units = names_of(*one.unit);
-            std::erase_if(before.object.load_balancer->containers, [&](const auto& container) {
-                return &container.inventory->units[container.unit] != one.unit;
-            });
-            if (!before.object.load_balancer->containers.empty()) {
-                right.push_back(before);
-                note(path, Isolated::State::stale, *one.fault);
-                continue;
-            }
-        }
-        note(path, Isolated::State::left_out, *one.fault);
+        if (!last) last.emplace(last_service(key));
+        auto before = last->of(*one.unit);
+        note(path, before ? Isolated::State::stale : Isolated::State::left_out, *one.fault);
+        if (before) parts.push_back(std::move(*before));
     }
-    if (right.empty()) {
+    return parts;
+}
+
+void LabelIsolator::merge_service(const std::string& key,
+                                  const std::vector<Definition<ServiceDraft>>& all) {
+    std::vector<ServiceDraft> parts = parts_of_service(key, all);
+    if (parts.empty()) {
         for (const auto& one : all)
             if (one.fault) return take_out_service(key, *one.fault);
         return;
     }
+    std::vector<Definition<ServiceDraft>> right;
+    for (ServiceDraft& part : parts) right.push_back({std::move(part), nullptr, {}, false});
     if (const auto fault = fault_of("service", key, right)) return take_out_service(key, *fault);
     ServiceDraft service = right.front().object;
+    service.units = units_of(right);
     for (std::size_t i = 1; i < right.size(); ++i) {
-        add_units(service.units, right[i].object.units);
         if (!service.load_balancer || !right[i].object.load_balancer) continue;
         for (ContainerServerDraft& container : right[i].object.load_balancer->containers)
             service.load_balancer->containers.push_back(std::move(container));
@@ -415,7 +503,7 @@ void LabelIsolator::merge_generated() {
     fault = fault_of("defaultGeneratedCert", "", generated_);
     if (fault) return take_out_generated(*fault);
     known = generated_.front().object;
-    for (const auto& one : generated_) add_units(known->units, one.object.units);
+    known->units = units_of(generated_);
 }
 
 void LabelIsolator::take_out(const Problems::Aside& errors) {
@@ -504,22 +592,20 @@ std::optional<T> LabelIsolator::last_form(std::map<std::string, T> TcpDraft::*ob
 }
 
 /// With the containers of today. Nothing when none of its own is there any more.
-std::optional<ServiceDraft> LabelIsolator::last_service(const std::string& key) const {
+std::optional<ServiceDraft> LabelIsolator::last_service(const std::string& key) {
     auto service = last_form(&TcpDraft::services, key);
     if (!service || !service->load_balancer) return service;
     auto& containers = service->load_balancer->containers;
     const bool had_any = !containers.empty();
     std::vector<ContainerServerDraft> now;
+    std::set<std::pair<const Inventory*, std::size_t>> known;
     for (ContainerServerDraft& container : containers) {
-        if (!rebind(container, key)) continue;
-        const LabelledUnit& unit = container.inventory->units[container.unit];
-        const model::ServerSource source{container.unit, container.port, container.at};
-        const bool is_known = std::any_of(now.begin(), now.end(), [&](const auto& other) {
-            return other.inventory == container.inventory && other.unit == container.unit;
-        });
-        const bool is_empty = unit.instances && unit.instances->empty();
-        if (!is_known && (is_empty || !servers_of(unit, source).empty()))
-            now.push_back(std::move(container));
+        if (!container.inventory) continue;
+        const auto place = today_.today(container.inventory, container.unit);
+        if (!place || !known.emplace(place->inventory.get(), place->unit).second) continue;
+        container.inventory = place->inventory;
+        container.unit = place->unit;
+        now.push_back(std::move(container));
     }
     containers = std::move(now);
     if (had_any && containers.empty()) return std::nullopt;
@@ -596,13 +682,11 @@ void LabelIsolator::keep_last_forms() {
             if (before->service) {
                 const std::string service =
                     qualified_name(before->service->value, before->provider);
-                if (auto last = last_form(&TcpDraft::services, service))
-                    draft_.kept.services.emplace(service, std::move(*last));
+                keep_last_form(&TcpDraft::services, service);
             }
             for (const Text& name : before->middlewares) {
                 const std::string middleware = qualified_name(name.value, before->provider);
-                if (auto last = last_form(&TcpDraft::middlewares, middleware))
-                    draft_.kept.middlewares.emplace(middleware, std::move(*last));
+                keep_last_form(&TcpDraft::middlewares, middleware);
             }
             draft_.kept.routers.emplace(key, std::move(*before));
         }
@@ -610,50 +694,28 @@ void LabelIsolator::keep_last_forms() {
     for (const auto& [path, place] : place_in_isolated_) {
         constexpr std::string_view of_services = "tcp.services.";
         constexpr std::string_view of_middlewares = "tcp.middlewares.";
-        if (path.starts_with(of_services)) {
-            const std::string key = path.substr(of_services.size());
-            if (auto last = last_form(&TcpDraft::services, key))
-                draft_.kept.services.emplace(key, std::move(*last));
-        } else if (path.starts_with(of_middlewares)) {
-            const std::string key = path.substr(of_middlewares.size());
-            if (auto last = last_form(&TcpDraft::middlewares, key))
-                draft_.kept.middlewares.emplace(key, std::move(*last));
-        }
+        if (path.starts_with(of_services))
+            keep_last_form(&TcpDraft::services, path.substr(of_services.size()));
+        else if (path.starts_with(of_middlewares))
+            keep_last_form(&TcpDraft::middlewares, path.substr(of_middlewares.size()));
     }
+}
+
+template <class T>
+void LabelIsolator::keep_last_form(std::map<std::string, T> TcpDraft::*objects,
+                                   const std::string& key) {
+    auto& kept = draft_.kept.*objects;
+    if (kept.contains(key)) return;
+    if (auto last = last_form(objects, key)) kept.emplace(key, std::move(*last));
 }
 
 std::vector<std::string> LabelIsolator::alive(const std::vector<std::string>& units,
                                               const std::string& key) const {
     std::vector<std::string> out;
-    const std::string provider = '@' + provider_in(key);
+    const std::string provider = provider_in(key);
     for (const std::string& unit : units)
-        if (names_.contains(unit + provider)) out.push_back(unit);
+        if (today_.knows(unit, provider)) out.push_back(unit);
     return out;
-}
-
-/// Finds the unit of before among those of today. Names need not tell units apart, nor stay.
-bool LabelIsolator::rebind(ContainerServerDraft& container, const std::string& key) const {
-    if (!container.inventory) return false;
-    const LabelledUnit& before = container.inventory->units[container.unit];
-    const Unit* found = nullptr;
-    int best = 0;
-    for (const Unit& unit : units_) {
-        const LabelledUnit& now = *unit.labelled;
-        if (now.provider != provider_in(key)) continue;
-        const bool says_the_same = now.name == before.name && same_labels(now, before);
-        const bool is_new = !is_source_in(*container.inventory, *now.source);
-        const int likeness = *now.source == *before.source       ? (says_the_same ? 4 : 3)
-                             : says_the_same                     ? 2
-                             : now.name == before.name && is_new ? 1
-                                                                 : 0;
-        if (likeness <= best) continue;
-        best = likeness;
-        found = &unit;
-    }
-    if (found == nullptr) return false;
-    container.inventory = found->inventory;
-    container.unit = found->index;
-    return true;
 }
 
 void LabelIsolator::note(const std::string& path, Isolated::State state, const Finding& error) {

@@ -1,9 +1,12 @@
 #pragma once
 #include "config/draft.hpp"
 #include "config/inventory.hpp"
+#include "config/label_concern.hpp"
 #include "config/label_objects.hpp"
+#include "config/last_forms.hpp"
 #include "config/load.hpp"
 #include "config/problems.hpp"
+#include "config/unit_index.hpp"
 
 #include <map>
 #include <optional>
@@ -57,17 +60,46 @@ class LabelIsolator {
         std::vector<std::string> prefixes;
     };
 
+    class LastParts;
+    /// What is wrong in a unit, by the paths of the objects concerned.
+    struct UnitFaults {
+        std::map<std::string, Finding> of;
+        std::set<std::string> vague;  ///< routers whose connections are in doubt
+        std::map<std::string, Finding> of_before;
+
+        void add(const std::set<std::string>& paths,
+                 std::string_view option,
+                 const Finding& error,
+                 UnitObjects& objects);
+    };
+    [[nodiscard]] UnitFaults all_faulty(const Unit& unit,
+                                        const UnitObjects& objects,
+                                        const Finding& error);
+    [[nodiscard]] ConcernIndex concerns_of_before(const Unit& unit);
+    [[nodiscard]] UnitFaults faults_in(const Unit& unit,
+                                       UnitObjects& objects,
+                                       const std::vector<Finding>& found);
+
     void read(const Unit& unit);
-    void add_definitions(const Unit& unit, UnitObjects objects, const std::vector<Finding>& found);
-    [[nodiscard]] bool owns(const Unit& unit, const std::vector<std::string>& owners) const;
-    [[nodiscard]] UnitObjects last_forms_of(const Unit& unit) const;
-    void add_last_forms(const Unit& unit, const Finding& fault, const std::set<std::string>& paths);
-    void check_pool(const Unit& unit, Definition<ServiceDraft>& service, const std::string& name);
+    void add_definitions(const Unit& unit, UnitObjects objects, const UnitFaults& faults);
+    void add_last_forms(const Unit& unit, const UnitFaults& faults);
+    void check_pool(const Unit& unit, const ServiceDraft& service, const std::string& name);
+
+    void claim(const Unit& unit);
+    void claim_names();
+    void claim_last_names(const std::map<std::string, std::vector<std::string>>& before,
+                          const std::set<std::string>& meant,
+                          ClaimedNames::Names& now) const;
+    [[nodiscard]] std::set<std::string> names_meant() const;
+
+    [[nodiscard]] LastForms::OfUnit last_forms_of(const Unit& unit);
 
     void merge_routers();
     void merge_middlewares();
     void merge_services();
-    void merge_service(const std::string& key, std::vector<Definition<ServiceDraft>>& all);
+    void merge_service(const std::string& key, const std::vector<Definition<ServiceDraft>>& all);
+    [[nodiscard]] std::vector<ServiceDraft> parts_of_service(
+        const std::string& key, const std::vector<Definition<ServiceDraft>>& all);
     void merge_generated();
     template <class T>
     [[nodiscard]] std::optional<Finding> fault_of(const std::string& what,
@@ -83,23 +115,25 @@ class LabelIsolator {
     template <class T>
     [[nodiscard]] std::optional<T> last_form(std::map<std::string, T> TcpDraft::*objects,
                                              const std::string& key) const;
-    [[nodiscard]] std::optional<ServiceDraft> last_service(const std::string& key) const;
+    [[nodiscard]] std::optional<ServiceDraft> last_service(const std::string& key);
     /// True if it was put back.
     bool restore_router(const std::string& key);
     void bring_along(const RouterDraft& router);
+    template <class T>
+    void keep_last_form(std::map<std::string, T> TcpDraft::*objects, const std::string& key);
     void close_router(const std::string& key, const Finding& error);
     [[nodiscard]] std::vector<std::string> alive(const std::vector<std::string>& units,
                                                  const std::string& key) const;
-    [[nodiscard]] bool rebind(ContainerServerDraft& container, const std::string& key) const;
 
     void note(const std::string& path, Isolated::State state, const Finding& error);
 
     Draft& draft_;
     const Draft* last_good_;
     std::vector<Unit> units_;
-    /// "NAME@PROVIDER" and "SOURCE@PROVIDER" of all units: labels may change what one is called.
-    std::set<std::string> names_;
-    std::set<std::string> sources_;  ///< "SOURCE@PROVIDER"
+    UnitIndex today_;
+    std::optional<LastForms> last_forms_;  ///< once they were asked for
+    /// "NAME@PROVIDER" and "SOURCE@PROVIDER" of the units in which nothing is wrong.
+    std::set<std::string> right_;
 
     Definitions<RouterDraft> routers_;
     Definitions<MiddlewareDraft> middlewares_;

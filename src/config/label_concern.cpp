@@ -1,6 +1,7 @@
 #include "config/label_concern.hpp"
 
 #include "base/ascii.hpp"
+#include "base/nearest.hpp"
 #include "config/quote.hpp"
 #include "config/resolve.hpp"
 
@@ -49,48 +50,76 @@ KeyParts parts_of_key(std::string_view key) {
     return parts;
 }
 
-template <class Object, class Add>
-void each(const std::map<std::string, Object>& objects, std::string_view section, Add add) {
-    for (const auto& [key, ignored] : objects)
-        add(section, key.substr(0, key.rfind('@')), "tcp." + std::string(section) + '.' + key);
-}
-
-/// Calls `add` with the section, the name as it is written and the path of each.
-template <class Add>
-void each_object(const UnitObjects& objects, Add add) {
-    each(objects.tcp.routers, "routers", add);
-    each(objects.tcp.services, "services", add);
-    each(objects.tcp.middlewares, "middlewares", add);
+/// Parts that hold something, without the numbers behind them.
+std::vector<std::string_view> written_parts(std::string_view key, std::size_t most) {
+    std::vector<std::string_view> parts;
+    while (!key.empty() && parts.size() < most) {
+        const std::size_t end = std::min(key.find('.'), key.size());
+        const std::string_view part = key.substr(0, std::min(end, key.find('[')));
+        if (!part.empty()) parts.push_back(part);
+        key.remove_prefix(std::min(end + 1, key.size()));
+    }
+    return parts;
 }
 
 }  // namespace
 
-std::set<std::string> all_objects(const UnitObjects& objects) {
-    std::set<std::string> out;
-    each_object(objects, [&](auto, auto, std::string path) { out.insert(std::move(path)); });
-    if (objects.generated) out.emplace(generated_default_path);
-    return out;
+void ConcernIndex::add(std::string_view section, const std::string& key) {
+    const std::string path = "tcp." + std::string(section) + '.' + key;
+    all_.insert(path);
+    const std::string name = key.substr(0, key.rfind('@'));
+    const std::string shown = printable(name);
+    const std::string whole = printable(name, whole_path_max);
+    by_name_[shown].push_back({std::string(section), path});
+    if (whole != shown) by_name_[whole].push_back({std::string(section), path});
 }
 
-std::set<std::string> objects_concerned(std::string_view path,
-                                        const std::vector<std::string>& prefixes,
-                                        const UnitObjects& objects) {
-    if (path.size() >= whole_path_max) return all_objects(objects);
+void ConcernIndex::add_generated() {
+    has_generated_ = true;
+    all_.emplace(generated_default_path);
+}
+
+bool ConcernIndex::may_be_any(std::string_view path) {
+    return path.size() >= whole_path_max;
+}
+
+ConcernIndex::Paths ConcernIndex::of(std::string_view path,
+                                     const std::vector<std::string>& prefixes) const {
     const auto key = behind_prefix(path, prefixes);
     if (!key) return {};
     const KeyParts parts = parts_of_key(*key);
     const auto& [plane, section, name] = parts.first;
-    std::set<std::string> exact;
-    std::set<std::string> same_name;
-    each_object(objects, [&](std::string_view kind, const std::string& own, const std::string& at) {
-        if (printable(own) != name && printable(own, whole_path_max) != name) return;
-        same_name.insert(at);
-        if (equal_ignoring_case(plane, "tcp") && equal_ignoring_case(section, kind))
-            exact.insert(at);
-    });
-    if (equal_ignoring_case(plane, "tls") && objects.generated)
-        exact.emplace(generated_default_path);
+    Paths exact;
+    Paths same_name;
+    const auto named = by_name_.find(name);
+    if (named != by_name_.end())
+        for (const Known& one : named->second) {
+            same_name.insert(one.path);
+            if (equal_ignoring_case(plane, "tcp") && equal_ignoring_case(section, one.section))
+                exact.insert(one.path);
+        }
+    if (equal_ignoring_case(plane, "tls") && has_generated_) exact.emplace(generated_default_path);
     return exact.empty() ? same_name : exact;
+}
+
+std::optional<NamedInLabel> named_in_label(std::string_view key,
+                                           const std::vector<std::string>& prefixes) {
+    static const std::vector<std::string> sections = {"routers", "services", "middlewares"};
+    static const std::vector<std::string> planes = {"tcp", "tls", "http", "udp"};
+    const auto rest = behind_prefix(key, prefixes);
+    if (!rest) return std::nullopt;
+    const auto parts = written_parts(*rest, 3);
+    // The plane may be missing.
+    for (std::size_t i = 0; i < 2 && i + 1 < parts.size(); ++i) {
+        const auto section = nearest(parts[i], sections);
+        if (section == "routers") return std::nullopt;
+        if (section)
+            return NamedInLabel{parts[i + 1], section == "services", !(section == "services")};
+    }
+    if (parts.size() < 3) return std::nullopt;
+    const auto plane = nearest(parts[0], planes);
+    if (plane && *plane != "tcp") return std::nullopt;
+    return NamedInLabel{parts[2], true, true};
 }
 
 std::string_view option_in_label(std::string_view path, const std::vector<std::string>& prefixes) {

@@ -44,13 +44,16 @@ class Resolution {
     [[nodiscard]] std::string readable_file(const Text& path, bool secret) const;
 
     /// The key in `defined` of what an object of `provider` calls `name`: "name@provider" is exact,
-    /// a bare name is looked for in the object's own provider and then in the files.
+    /// a bare name is looked for in the object's own provider and then in the files, unless it is
+    /// `claimed`.
     template <class T>
     [[nodiscard]] static std::string key_of(const std::string& name,
                                             std::string_view provider,
-                                            const std::map<std::string, T>& defined) {
+                                            const std::map<std::string, T>& defined,
+                                            const ClaimedNames::Names& claimed = {}) {
         std::string own = qualified_name(name, provider);
-        return defined.contains(own) ? own : qualified_name(name, file_provider);
+        if (defined.contains(own) || claimed.contains(own)) return own;
+        return qualified_name(name, file_provider);
     }
 
     /// Where a relative path starts: at the folder of the file it stands in.

@@ -1,6 +1,7 @@
 #include "base/idn.hpp"
 #include "config/codes.hpp"
 #include "config/orderable.hpp"
+#include "config/quote.hpp"
 #include "config/resolve.hpp"
 #include "config/rule_finding.hpp"
 #include "rules/rule.hpp"
@@ -97,9 +98,11 @@ class RouterResolution {
         if (!draft_.service || draft_.service->unknown) return std::nullopt;
         const Text& reference = *draft_.service;
         const auto& defined = shared_.draft().tcp.services;
-        std::string key = Resolution::key_of(reference.value, draft_.provider, defined);
+        const auto& claimed = shared_.draft().claimed.services;
+        std::string key = Resolution::key_of(reference.value, draft_.provider, defined, claimed);
         if (!defined.contains(key)) {
-            if (!awaits(reference, "service"))
+            if (!is_claimed(reference, key, "service", claimed, defined) &&
+                !awaits(reference, "service"))
                 shared_.report_unknown(reference, "service", defined);
             return std::nullopt;
         }
@@ -108,11 +111,14 @@ class RouterResolution {
 
     std::vector<std::string> resolve_middlewares() {
         const auto& defined = shared_.draft().tcp.middlewares;
+        const auto& claimed = shared_.draft().claimed.middlewares;
         std::vector<std::string> names;
         for (const Text& reference : draft_.middlewares) {
-            std::string key = Resolution::key_of(reference.value, draft_.provider, defined);
+            std::string key =
+                Resolution::key_of(reference.value, draft_.provider, defined, claimed);
             if (!defined.contains(key)) {
-                if (!awaits(reference, "middleware"))
+                if (!is_claimed(reference, key, "middleware", claimed, defined) &&
+                    !awaits(reference, "middleware"))
                     shared_.report_unknown(reference, "middleware", defined);
             } else if (std::find(names.begin(), names.end(), key) != names.end()) {
                 problems().error(
@@ -122,6 +128,23 @@ class RouterResolution {
             }
         }
         return names;
+    }
+
+    /// Whether the files have it, but labels of its own provider mean the name. Reports it.
+    template <class T>
+    bool is_claimed(const Text& reference,
+                    const std::string& key,
+                    const std::string& what,
+                    const ClaimedNames::Names& claimed,
+                    const std::map<std::string, T>& defined) const {
+        const std::string of_files = qualified_name(reference.value, file_provider);
+        if (!claimed.contains(key) || !defined.contains(of_files)) return false;
+        problems().error(codes::unknown_reference,
+                         reference.at,
+                         "no labels of " + draft_.provider + " define the " + what + ' ' +
+                             shown(reference) + " in a way that can be applied",
+                         "write " + printable(of_files) + "@file for the one of the files");
+        return true;
     }
 
     /// Whether a provider of labels may come to define it: then the router of a file is closed

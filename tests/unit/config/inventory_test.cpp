@@ -94,7 +94,7 @@ TEST_CASE("inventory: no instances is a service without servers", "[config][inve
     CHECK(result.warnings == 0);
 }
 
-TEST_CASE("inventory: an instance that is no server is left out; without any it is an error",
+TEST_CASE("inventory: an instance that is no server is left out, and told of",
           "[config][inventory]") {
     Running mesh(docker_only);
     const LoadResult& some =
@@ -102,17 +102,38 @@ TEST_CASE("inventory: an instance that is no server is left out; without any it 
     CHECK_THAT(labelled_objects(some), ContainsSubstring("service web@docker: 10.0.0.3:80\n"));
     CHECK_THAT(all_findings(some),
                ContainsSubstring("container web: warning: \"10.0.0.1\" exposes no port: it is no "
-                                 "server of \"web\" (mesh.tcp.routers.shop)"));
+                                 "server of \"web\" (mesh.tcp.routers.shop); name the port with "
+                                 "mesh.tcp.services.web.loadBalancer.server.port=NUMBER"));
     CHECK_THAT(all_findings(some), ContainsSubstring("\"\" has no usable address"));
     CHECK(some.isolated.empty());
+}
 
-    Running other(docker_only);
-    const LoadResult& none = other.load({container("web", shop, {at("10.0.0.1", {})})});
-    CHECK(labelled_objects(none) == "closed router shop@docker: HostSNI(`shop.example`), tls\n");
-    CHECK_THAT(all_findings(none),
-               ContainsSubstring("the port of the service \"web\" is missing, and nothing says "
-                                 "which one it is (mesh.tcp.routers.shop); name it with "
-                                 "mesh.tcp.services.web.loadBalancer.server.port=NUMBER"));
+TEST_CASE("inventory: without any server the pool is empty, until instances alone mend it",
+          "[config][inventory]") {
+    for (const Instance& unusable : {at("10.0.0.1", {}), at("", 80)}) {
+        Running mesh(docker_only);
+        const LoadResult& none = mesh.load({container("web", shop, {unusable})});
+        CHECK(labelled_objects(none) ==
+              "router shop@docker: HostSNI(`shop.example`) -> web@docker, tls\n"
+              "service web@docker:\n");
+        CHECK(none.isolated.empty());
+        CHECK(none.warnings == 1);
+        const InventoryPtr later = inventory({container("web", shop)});
+        const auto servers = servers_of(none.configuration->services.at("web@docker"), *later);
+        REQUIRE(servers.size() == 1);
+        CHECK(servers.front().text() == "10.0.0.1:80");
+    }
+    // One of two, in labels of their own: it has its place in the pool.
+    const std::string port = "mesh.tcp.services.pool.loadBalancer.server.port";
+    const auto pool = [&](std::vector<Instance> of_b) {
+        return inventory({container("a", {{port, "1"}}), container("b", {{port, "2"}}, of_b)});
+    };
+    Running mesh(docker_only);
+    const LoadResult& half = mesh.load({pool({at("", {})})});
+    CHECK(labelled_objects(half) == "service pool@docker: 10.0.0.1:1\n");
+    CHECK(half.isolated.empty());
+    const model::Service service = half.configuration->services.at("pool@docker");
+    CHECK(servers_of(service, *pool({at("10.0.0.2", {})})).size() == 2);
 }
 
 TEST_CASE("inventory: servers of the moment are what reading anew gives", "[config][inventory]") {
@@ -137,6 +158,7 @@ TEST_CASE("inventory: servers of the moment are what reading anew gives", "[conf
                 inventory({container("a", port, of_a), container("b", own, of_b)});
             const LoadResult& anew = mesh.load({now});
             REQUIRE(anew.configuration);
+            CHECK(anew.isolated.empty());
             std::string expected;
             std::string fast;
             for (const auto& one : anew.configuration->services.at("pool@docker").servers)
@@ -232,16 +254,28 @@ TEST_CASE("label faults: a stale router takes the service it had along", "[confi
 
 TEST_CASE("label faults: a form that cannot be applied for a while is not forgotten",
           "[config][inventory]") {
-    Running mesh(docker_only);
-    CHECK(labelled_objects(mesh.load({container("web", shop)})) == shop_objects);
-    const LabelPairs broken = router("shop", "HostSNI(`other.example`)", {{on + "shop.tsl", "x"}});
-    const std::string closed =
-        labelled_objects(mesh.load({container("web", broken, {at("", 80)})}));
+    const std::string with_resolver =
+        docker_only + "certificatesResolvers: { le: { acme: { tlsChallenge: {} } } }\n";
+    const LabelPairs resolver = {{on + "shop.tls.certResolver", "le"}};
+    const LabelPairs good = router("shop", "HostSNI(`shop.example.com`)", resolver);
+    const std::string objects =
+        "router shop@docker: HostSNI(`shop.example.com`) -> web@docker, tls\n"
+        "service web@docker: 10.0.0.1:80\n";
+    Running mesh(with_resolver);
+    CHECK(labelled_objects(mesh.load({container("web", good)})) == objects);
+    const LabelPairs broken =
+        router("shop",
+               "HostSNI(`other.example`)",
+               {{on + "shop.tls.certResolver", "le"}, {on + "shop.tsl", "x"}});
+    mesh.with(docker_only);
+    const std::string closed = labelled_objects(mesh.load({container("web", broken)}));
     CHECK_THAT(closed, ContainsSubstring("closed router shop@docker: HostSNI(`other.example`)"));
-    CHECK_THAT(closed, ContainsSubstring("closed router shop@2@docker: HostSNI(`shop.example`)"));
+    CHECK_THAT(closed,
+               ContainsSubstring("closed router shop@2@docker: HostSNI(`shop.example.com`)"));
     CHECK_THAT(closed, !ContainsSubstring("\nrouter"));
-    // It has an address again, and labels that are still wrong.
-    CHECK(labelled_objects(mesh.load({container("web", broken)})) == shop_objects);
+    // The resolver is there again, and labels that are still wrong.
+    mesh.with(with_resolver);
+    CHECK(labelled_objects(mesh.load({container("web", broken)})) == objects);
 }
 
 TEST_CASE("label faults: one that never worked is closed where its rule can be read",
@@ -470,4 +504,17 @@ TEST_CASE("label faults: a generated default certificate", "[config][inventory]"
     }
     CHECK(name(mesh.load({container("a", labels("none", "a.example.com"))})) == "a.example.com");
     CHECK(name(mesh.load({container("c", labels("none", "a.example.com"))})) == "none");
+}
+
+TEST_CASE("label faults: with very many mistakes all of the container is in doubt",
+          "[config][inventory]") {
+    LabelPairs labels = shop;
+    for (int i = 0; i < 300; ++i) labels.emplace_back("mesh.wrong" + std::to_string(i), "1");
+    Running mesh(docker_only);
+    CHECK(labelled_objects(mesh.load({container("web", labels)})) ==
+          "closed router shop@docker: HostSNI(`shop.example`), tls, everywhere\n");
+    mesh.load({container("web", shop)});
+    CHECK(labelled_objects(mesh.load({container("web", labels)})) == shop_objects);
+    labels.resize(shop.size() + 100);
+    CHECK(labelled_objects(mesh.load({container("web", labels)})) == shop_objects);
 }
