@@ -58,7 +58,10 @@ Status Transfer::prepare(const std::string& user_agent,
     set(easy, CURLOPT_PROTOCOLS_STR, plain_allowed ? "http,https" : "https");
     if (!request_.unix_socket.empty()) {
         set(easy, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
+    }
+    if (request_.direct || !request_.unix_socket.empty()) {
         set(easy, CURLOPT_PROXY, "");
+        set(easy, CURLOPT_NOPROXY, "*");
     }
     // Not as libcurl's own options: before 8.9 it cannot bound the number of probes.
     set(easy, CURLOPT_SOCKOPTFUNCTION, &Transfer::on_socket);
