@@ -54,6 +54,8 @@ Status Transfer::prepare(const std::string& user_agent,
     // One exchange per connection: the bound on connections is a bound on requests in flight.
     set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    // Another path would be another question, and its answer taken for the one to ours.
+    set(easy, CURLOPT_PATH_AS_IS, 1L);
     const bool plain_allowed = !request_.https_only || !request_.unix_socket.empty();
     set(easy, CURLOPT_PROTOCOLS_STR, plain_allowed ? "http,https" : "https");
     if (!request_.unix_socket.empty()) {

@@ -200,9 +200,7 @@ void ConsulProvider::ring_bells() {
 void ConsulProvider::take_service(const std::string& name, Result<http::Response> answer) {
     Service& service = services_.find(name)->second;
     auto instances = answer ? read_consul_instances(answer->body)
-                     : answer.error().code == Errc::not_found
-                         ? Result<std::vector<ConsulInstance>>(std::vector<ConsulInstance>())
-                         : Result<std::vector<ConsulInstance>>(answer.error());
+                            : Result<std::vector<ConsulInstance>>(answer.error());
     if (!instances) return fail_service(name, service, instances.error());
     service.failures = 0;
     service.back_off.reset();

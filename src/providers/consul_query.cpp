@@ -94,8 +94,7 @@ Error refusal_of(const http::Response& response, const model::ConsulCatalogProvi
     const std::string text =
         config::printable(without_token(response.body, settings.token), reason_size_max);
     if (!text.empty()) reason += ": " + text;
-    return {
-        response.status == 404 ? Errc::not_found : Errc::io, Origin::upstream, std::move(reason)};
+    return {Errc::io, Origin::upstream, std::move(reason)};
 }
 
 ConsulQuery::ConsulQuery(const model::ConsulCatalogProvider& settings,

@@ -33,8 +33,8 @@ namespace mesh::providers {
 [[nodiscard]] std::optional<std::uint64_t> next_index(std::uint64_t before,
                                                       const http::Response& response);
 
-/// What an answer other than 200 means for an operator. Never holds the token. Errc::not_found for
-/// 404, permission for 403, io for the rest.
+/// What an answer other than 200 means for an operator. Never holds the token. Errc::permission
+/// for 403, io for the rest: 404 as well, which Consul itself does not say of a service.
 [[nodiscard]] Error refusal_of(const http::Response& response,
                                const model::ConsulCatalogProvider& settings);
 

@@ -165,6 +165,17 @@ TEST_CASE("http: over a unix socket, with the path named when nobody is there") 
     std::remove(path.c_str());
 }
 
+TEST_CASE("http: a path is asked for as it is written") {
+    ScriptedServer server(
+        [](Peer& peer, const Peer::Request& seen) { return peer.answer(seen.line); });
+    const auto client = http::make_curl_client("mesh/test");
+
+    const auto answer = exchange(*client, plain(server.url("/v1/health/service/..?dc=a/./b")));
+
+    REQUIRE(answer.has_value());
+    CHECK(answer->body == "GET /v1/health/service/..?dc=a/./b HTTP/1.1");
+}
+
 TEST_CASE("http: a direct request goes by no proxy, whatever the environment says") {
     const auto hello = [](Peer& peer, const Peer::Request& seen) { return peer.answer(seen.line); };
     ScriptedServer proxy(hello);

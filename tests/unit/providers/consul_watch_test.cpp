@@ -205,6 +205,22 @@ TEST_CASE("a service that cannot be read holds up nobody for long") {
     }
 }
 
+TEST_CASE("not found is not empty: a service that is listed keeps its instances") {
+    ConsulScene scene;
+    scene.consul.put("web", label_tags, {{"1"}});
+    scene.begin();
+    scene.run(1s);
+    scene.consul.script("service/web", consul_answer(404, "no such route"));
+    scene.run(1min);
+    CHECK(scene.unit("web") == "web: 1 on n1");
+    CHECK(scene.log.count("provider_service_unread") == 1);
+    CHECK(scene.log.count("Consul answered 404: no such route") == 1);
+    scene.consul.unscript();
+    scene.consul.put("web", label_tags, {{"2"}});
+    scene.run(16s);
+    CHECK(scene.unit("web") == "web: 2 on n1");
+}
+
 TEST_CASE("a token goes into the header and nowhere else") {
     ConsulScene scene;
     scene.settings.token = Secret("5ecret");
