@@ -46,6 +46,7 @@ ConsulProvider::ConsulProvider(const model::ConsulCatalogProvider& settings,
     : settings_(settings),
       surroundings_(surroundings),
       report_(std::move(report)),
+      pace_(surroundings.clock, surroundings.log),
       sweep_(surroundings.executor,
              surroundings.clock,
              [this](const std::string& name) {
@@ -53,6 +54,7 @@ ConsulProvider::ConsulProvider(const model::ConsulCatalogProvider& settings,
              }),
       catalog_(settings_,
                surroundings_,
+               pace_,
                {"/v1/catalog/services", catalog_size_max},
                [this](Result<http::Response> answer) { take_catalog(std::move(answer)); }) {
     state_.since = surroundings.clock.now();
@@ -144,6 +146,7 @@ void ConsulProvider::adopt(const std::string& name) {
     service.query = std::make_unique<ConsulQuery>(
         settings_,
         surroundings_,
+        pace_,
         ConsulQuery::About{health_path(name), instances_size_max},
         [this, name](Result<http::Response> answer) { take_service(name, std::move(answer)); });
 }
@@ -191,8 +194,12 @@ void ConsulProvider::ring_bells() {
                 if (!service.own) sweep_.add(name);
             bells_[place]->watch_after(ConsulSweep::period);
         };
-        bells_.push_back(std::make_unique<ConsulQuery>(
-            settings_, surroundings_, ConsulQuery::About{"/v1/health/state/" + state, 0}, rung));
+        bells_.push_back(
+            std::make_unique<ConsulQuery>(settings_,
+                                          surroundings_,
+                                          pace_,
+                                          ConsulQuery::About{"/v1/health/state/" + state, 0},
+                                          rung));
         bells_.back()->read_after(at_once);
     }
 }
