@@ -39,6 +39,8 @@ struct Request {
     ClientCertificate client_certificate;
     std::string unix_socket;  ///< path; empty: TCP to the URL's host
     bool https_only = true;
+    /// Not by a proxy that the environment names (http_proxy, all_proxy), whatever no_proxy says.
+    bool direct = false;
     std::chrono::milliseconds timeout{30'000};  ///< whole exchange; zero only with a body_sink
     /// Name, TCP and TLS; also where the whole exchange has no bound.
     std::chrono::milliseconds connect_timeout{10'000};

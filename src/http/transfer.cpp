@@ -54,11 +54,16 @@ Status Transfer::prepare(const std::string& user_agent,
     // One exchange per connection: the bound on connections is a bound on requests in flight.
     set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    // Another path would be another question, and its answer taken for the one to ours.
+    set(easy, CURLOPT_PATH_AS_IS, 1L);
     const bool plain_allowed = !request_.https_only || !request_.unix_socket.empty();
     set(easy, CURLOPT_PROTOCOLS_STR, plain_allowed ? "http,https" : "https");
     if (!request_.unix_socket.empty()) {
         set(easy, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
+    }
+    if (request_.direct || !request_.unix_socket.empty()) {
         set(easy, CURLOPT_PROXY, "");
+        set(easy, CURLOPT_NOPROXY, "*");
     }
     // Not as libcurl's own options: before 8.9 it cannot bound the number of probes.
     set(easy, CURLOPT_SOCKOPTFUNCTION, &Transfer::on_socket);

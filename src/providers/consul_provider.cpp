@@ -46,6 +46,7 @@ ConsulProvider::ConsulProvider(const model::ConsulCatalogProvider& settings,
     : settings_(settings),
       surroundings_(surroundings),
       report_(std::move(report)),
+      pace_(surroundings.clock, surroundings.log),
       sweep_(surroundings.executor,
              surroundings.clock,
              [this](const std::string& name) {
@@ -53,6 +54,7 @@ ConsulProvider::ConsulProvider(const model::ConsulCatalogProvider& settings,
              }),
       catalog_(settings_,
                surroundings_,
+               pace_,
                {"/v1/catalog/services", catalog_size_max},
                [this](Result<http::Response> answer) { take_catalog(std::move(answer)); }) {
     state_.since = surroundings.clock.now();
@@ -144,6 +146,7 @@ void ConsulProvider::adopt(const std::string& name) {
     service.query = std::make_unique<ConsulQuery>(
         settings_,
         surroundings_,
+        pace_,
         ConsulQuery::About{health_path(name), instances_size_max},
         [this, name](Result<http::Response> answer) { take_service(name, std::move(answer)); });
 }
@@ -191,8 +194,12 @@ void ConsulProvider::ring_bells() {
                 if (!service.own) sweep_.add(name);
             bells_[place]->watch_after(ConsulSweep::period);
         };
-        bells_.push_back(std::make_unique<ConsulQuery>(
-            settings_, surroundings_, ConsulQuery::About{"/v1/health/state/" + state, 0}, rung));
+        bells_.push_back(
+            std::make_unique<ConsulQuery>(settings_,
+                                          surroundings_,
+                                          pace_,
+                                          ConsulQuery::About{"/v1/health/state/" + state, 0},
+                                          rung));
         bells_.back()->read_after(at_once);
     }
 }
@@ -200,9 +207,7 @@ void ConsulProvider::ring_bells() {
 void ConsulProvider::take_service(const std::string& name, Result<http::Response> answer) {
     Service& service = services_.find(name)->second;
     auto instances = answer ? read_consul_instances(answer->body)
-                     : answer.error().code == Errc::not_found
-                         ? Result<std::vector<ConsulInstance>>(std::vector<ConsulInstance>())
-                         : Result<std::vector<ConsulInstance>>(answer.error());
+                            : Result<std::vector<ConsulInstance>>(answer.error());
     if (!instances) return fail_service(name, service, instances.error());
     service.failures = 0;
     service.back_off.reset();

@@ -3,6 +3,7 @@
 #include "config/inventory.hpp"
 #include "model/providers.hpp"
 #include "providers/back_off.hpp"
+#include "providers/consul_pace.hpp"
 #include "providers/consul_query.hpp"
 #include "providers/consul_sweep.hpp"
 #include "providers/consul_units.hpp"
@@ -24,8 +25,9 @@ namespace mesh::providers {
 inline constexpr std::size_t consul_own_queries_max = 160;
 
 /// After an answer to a blocking query the next is asked not sooner, and inventories are reported
-/// no closer than this: what flaps costs 20 requests and 20 inventories a second at most. Longer
-/// where there is much to read.
+/// no closer than this. Longer where there is much to read. A service that flaps for longer is
+/// asked for four times a second (ConsulQuery), and all of them together cost 200 requests a second
+/// at most (ConsulPace).
 [[nodiscard]] constexpr std::chrono::milliseconds consul_pause(std::size_t services) {
     return std::chrono::milliseconds{50 + services / 40};
 }
@@ -76,6 +78,7 @@ class ConsulProvider final : public Provider {
     const model::ConsulCatalogProvider settings_;
     const Surroundings surroundings_;
     const Report report_;
+    ConsulPace pace_;
     ProviderState state_;
     bool known_ = false;  ///< whether the agent's state has been logged once
     bool limit_told_ = false;

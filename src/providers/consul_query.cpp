@@ -16,6 +16,12 @@ constexpr std::chrono::seconds wait_longest{300};
 constexpr unsigned wait_spread = 45;  ///< seconds
 constexpr std::chrono::seconds answer_time{30};
 constexpr std::size_t reason_size_max = 200;
+/// A blocking query that comes back sooner has not waited.
+constexpr std::chrono::seconds soon{1};
+constexpr std::chrono::milliseconds own_pause_first{50};
+constexpr std::chrono::milliseconds own_pause_of_news{250};
+constexpr std::chrono::milliseconds own_pause_of_nothing{2'000};
+constexpr int in_vain_max = 8;
 
 std::string url_encoded(std::string_view text) {
     constexpr std::string_view digits = "0123456789ABCDEF";
@@ -94,16 +100,17 @@ Error refusal_of(const http::Response& response, const model::ConsulCatalogProvi
     const std::string text =
         config::printable(without_token(response.body, settings.token), reason_size_max);
     if (!text.empty()) reason += ": " + text;
-    return {
-        response.status == 404 ? Errc::not_found : Errc::io, Origin::upstream, std::move(reason)};
+    return {Errc::io, Origin::upstream, std::move(reason)};
 }
 
 ConsulQuery::ConsulQuery(const model::ConsulCatalogProvider& settings,
                          const Surroundings& surroundings,
+                         ConsulPace& pace,
                          About about,
                          Taken taken)
     : settings_(settings),
       surroundings_(surroundings),
+      pace_(pace),
       about_(std::move(about)),
       taken_(std::move(taken)) {}
 
@@ -113,12 +120,14 @@ ConsulQuery::~ConsulQuery() {
 
 void ConsulQuery::read_after(std::chrono::milliseconds pause) {
     index_ = 0;
+    watching_ = false;
     ask_after(pause);
 }
 
 void ConsulQuery::watch_after(std::chrono::milliseconds pause) {
+    watching_ = true;
     // Without an index there is nothing to wait for: then it is asked as often as without watching.
-    ask_after(indexed_ ? pause : std::max(pause, settings_.refresh_interval));
+    ask_after(std::max(indexed_ ? own_pause_ : settings_.refresh_interval, pause));
 }
 
 void ConsulQuery::stop() {
@@ -129,15 +138,23 @@ void ConsulQuery::stop() {
 
 void ConsulQuery::ask_after(std::chrono::milliseconds pause) {
     stop();
-    if (pause.count() <= 0) return ask();
+    pause_for(pause, &ConsulQuery::book);
+}
+
+void ConsulQuery::pause_for(std::chrono::milliseconds pause, void (ConsulQuery::*then)()) {
+    if (pause.count() <= 0) return (this->*then)();
     pausing_ = true;
     surroundings_.executor.post_after(
-        pause, [this, turn = *turn_, current = std::weak_ptr<const std::uint64_t>(turn_)] {
+        pause, [this, then, turn = *turn_, current = std::weak_ptr<const std::uint64_t>(turn_)] {
             const auto now = current.lock();
             if (!now || *now != turn) return;
             pausing_ = false;
-            ask();
+            (this->*then)();
         });
+}
+
+void ConsulQuery::book() {
+    pause_for(pace_.book(), &ConsulQuery::ask);
 }
 
 void ConsulQuery::ask() {
@@ -146,6 +163,7 @@ void ConsulQuery::ask() {
         request.body_sink = [](std::string_view) { return true; };
     else
         request.body_size_max = about_.body_size_max;
+    asked_ = surroundings_.clock.steady_now();
     request_ = surroundings_.http.send(
         std::move(request), surroundings_.executor, [this](Result<http::Response> answer) {
             request_.reset();
@@ -155,12 +173,40 @@ void ConsulQuery::ask() {
 
 void ConsulQuery::take(Result<http::Response> answer) {
     if (answer && answer->status != 200) answer = refusal_of(*answer, settings_);
+    const std::uint64_t before = index_;
     if (answer) {
         const auto index = next_index(index_, *answer);
         indexed_ = index.has_value();
         index_ = index.value_or(0);
     }
+    judge(answer, before);
     taken_(std::move(answer));
+}
+
+/// How soon the next may be asked: what flaps must not keep everybody busy, nor an agent that
+/// answers at once because it knows no blocking queries.
+void ConsulQuery::judge(const Result<http::Response>& answer, std::uint64_t before) {
+    const std::size_t content = answer ? std::hash<std::string>{}(answer->body) : content_;
+    const bool news = content != std::exchange(content_, content);
+    if (!watching_) return;
+    if (surroundings_.clock.steady_now() - asked_ >= soon || (answer && !indexed_)) {
+        own_pause_ = own_pause_first;
+        in_vain_ = 0;
+        return;
+    }
+    const bool grown = answer && before != 0 && index_ > before;
+    own_pause_ = std::min(std::max(2 * own_pause_, own_pause_first),
+                          news || grown ? own_pause_of_news : own_pause_of_nothing);
+    if (!answer)
+        note_vain(answer.error().message);
+    else if (!news && !grown)
+        note_vain("it answers at once");
+    else
+        in_vain_ = 0;
+}
+
+void ConsulQuery::note_vain(std::string_view why) {
+    if (++in_vain_ == in_vain_max) pace_.tell_not_blocking(about_.path, why);
 }
 
 }  // namespace mesh::providers

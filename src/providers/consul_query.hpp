@@ -1,6 +1,7 @@
 #pragma once
 #include "http/client.hpp"
 #include "model/providers.hpp"
+#include "providers/consul_pace.hpp"
 #include "providers/provider.hpp"
 
 #include <chrono>
@@ -33,8 +34,8 @@ namespace mesh::providers {
 [[nodiscard]] std::optional<std::uint64_t> next_index(std::uint64_t before,
                                                       const http::Response& response);
 
-/// What an answer other than 200 means for an operator. Never holds the token. Errc::not_found for
-/// 404, permission for 403, io for the rest.
+/// What an answer other than 200 means for an operator. Never holds the token. Errc::permission
+/// for 403, io for the rest: 404 as well, which Consul itself does not say of a service.
 [[nodiscard]] Error refusal_of(const http::Response& response,
                                const model::ConsulCatalogProvider& settings);
 
@@ -51,6 +52,7 @@ class ConsulQuery {
 
     ConsulQuery(const model::ConsulCatalogProvider& settings,
                 const Surroundings& surroundings,
+                ConsulPace& pace,
                 About about,
                 Taken taken);
     ConsulQuery(const ConsulQuery&) = delete;
@@ -59,7 +61,9 @@ class ConsulQuery {
 
     /// Asks for what is now, after a pause. Drops what is under way.
     void read_after(std::chrono::milliseconds pause);
-    /// Asks to hear of the next change, after a pause. Drops what is under way.
+    /// Asks to hear of the next change, after a pause: a longer one if such questions have been
+    /// answered within a second before. It grows to 250 ms while answers or their index
+    /// change, to 2 s while they do not. Drops what is under way.
     void watch_after(std::chrono::milliseconds pause);
     /// Drops what is under way.
     void stop();
@@ -68,17 +72,27 @@ class ConsulQuery {
 
  private:
     void ask_after(std::chrono::milliseconds pause);
+    void pause_for(std::chrono::milliseconds pause, void (ConsulQuery::*then)());
+    void book();
     void ask();
     void take(Result<http::Response> answer);
+    void judge(const Result<http::Response>& answer, std::uint64_t before);
+    void note_vain(std::string_view why);
 
     const model::ConsulCatalogProvider& settings_;
     Surroundings surroundings_;
+    ConsulPace& pace_;
     About about_;
     Taken taken_;
     std::uint64_t index_ = 0;
     bool indexed_ = true;  ///< whether answers have an index at all
     std::optional<http::RequestId> request_;
     bool pausing_ = false;
+    bool watching_ = false;  ///< what is under way, or was answered last, waits for a change
+    SteadyTime asked_{};
+    std::chrono::milliseconds own_pause_{0};  ///< before the next that waits for a change
+    std::size_t content_ = 0;                 ///< hash of the body taken last
+    int in_vain_ = 0;  ///< times in a row that one came back soon and brought nothing
     /// Tells pauses that are over from the current one; gone with the query.
     std::shared_ptr<std::uint64_t> turn_ = std::make_shared<std::uint64_t>(0);
 };

@@ -181,7 +181,7 @@ ConsulUnits units_of(const std::string& service,
     for (const ConsulInstance& instance : instances) {
         std::vector<config::Label> labels = labels_of(instance.tags, settings.prefixes);
         const bool nothing_said = labels.empty() && settings.default_rule.empty();
-        if (nothing_said || !is_exposed(labels, settings)) {
+        if (nothing_said || !instance.kind.empty() || !is_exposed(labels, settings)) {
             ++made.left_out;
             continue;
         }

@@ -21,12 +21,15 @@ inline constexpr const char* consul_provider_name = "consulcatalog";
 /// What one service defines.
 struct ConsulUnits {
     std::vector<config::LabelledUnit> units;  ///< sorted
-    std::size_t left_out = 0;                 ///< instances: not exposed, or in a state not served
+    /// Instances: not exposed, in a state not served, or proxies of the service mesh.
+    std::size_t left_out = 0;
     std::string trouble;  ///< why the default rule cannot be filled in; empty: nothing
 };
 
 /// Instances that say the same in the labels of ours are one unit. A unit all of whose instances
 /// are in a state that is not served from stays, with no instances. Constraints are not looked at.
+/// Proxies of Consul's service mesh are left out: they have the tags of their service, and expect
+/// its certificates of who connects.
 [[nodiscard]] ConsulUnits units_of(const std::string& service,
                                    std::span<const ConsulInstance> instances,
                                    const model::ConsulCatalogProvider& settings);

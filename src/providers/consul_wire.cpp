@@ -107,6 +107,7 @@ ConsulInstance wire_instance(const Json& entry) {
     if (instance.address.empty()) instance.address = wire_text(node, "Address", "Node.Address");
     instance.port = wire_port(service);
     instance.tags = wire_tags(wire_member(service, "Tags"), "Service.Tags");
+    instance.kind = wire_text(service, "Kind", "Service.Kind");
     instance.status = worst_status(wire_member(entry, "Checks"));
     return instance;
 }

@@ -30,6 +30,8 @@ struct ConsulInstance {
     /// The worst of its checks, those of its node included. A state that is not known counts as
     /// critical, and so does maintenance. Without checks it is passing.
     model::CheckStatus status = model::CheckStatus::passing;
+    /// "connect-proxy", "mesh-gateway", ...: of Consul's service mesh; empty: an ordinary server.
+    std::string kind{};
     bool operator==(const ConsulInstance&) const = default;
 };
 

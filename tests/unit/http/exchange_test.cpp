@@ -5,6 +5,9 @@
 #include "support/catch.hpp"
 
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
 #include <unistd.h>
 
 namespace mesh {
@@ -14,6 +17,27 @@ using test::exchange;
 using test::Peer;
 using test::plain;
 using test::ScriptedServer;
+
+/// Set as long as it lives.
+class EnvironmentVariable {
+ public:
+    EnvironmentVariable(const char* name, const std::string& value) : name_(name) {
+        if (const char* before = std::getenv(name)) before_ = before;
+        setenv(name, value.c_str(), 1);
+    }
+    ~EnvironmentVariable() {
+        if (before_)
+            setenv(name_, before_->c_str(), 1);
+        else
+            unsetenv(name_);
+    }
+    EnvironmentVariable(const EnvironmentVariable&) = delete;
+    EnvironmentVariable& operator=(const EnvironmentVariable&) = delete;
+
+ private:
+    const char* name_;
+    std::optional<std::string> before_;
+};
 
 TEST_CASE("http: a POST carries its fields and body, the answer comes back whole") {
     Peer::Request seen;
@@ -139,6 +163,43 @@ TEST_CASE("http: over a unix socket, with the path named when nobody is there") 
         CHECK(answer->body == "GET /v1.41/info HTTP/1.1");
     }
     std::remove(path.c_str());
+}
+
+TEST_CASE("http: a path is asked for as it is written") {
+    ScriptedServer server(
+        [](Peer& peer, const Peer::Request& seen) { return peer.answer(seen.line); });
+    const auto client = http::make_curl_client("mesh/test");
+
+    const auto answer = exchange(*client, plain(server.url("/v1/health/service/..?dc=a/./b")));
+
+    REQUIRE(answer.has_value());
+    CHECK(answer->body == "GET /v1/health/service/..?dc=a/./b HTTP/1.1");
+}
+
+TEST_CASE("http: a direct request goes by no proxy, whatever the environment says") {
+    const auto hello = [](Peer& peer, const Peer::Request& seen) { return peer.answer(seen.line); };
+    ScriptedServer proxy(hello);
+    ScriptedServer daemon(hello);
+    const EnvironmentVariable by_proxy("http_proxy", proxy.url(""));
+    const EnvironmentVariable by_all("all_proxy", proxy.url(""));
+    const EnvironmentVariable except("no_proxy", "elsewhere.example");
+    const auto client = http::make_curl_client("mesh/test");
+    http::Request request = plain(daemon.url("/v1/status/leader"));
+
+    SECTION("direct") {
+        request.direct = true;
+        const auto answer = exchange(*client, request);
+        REQUIRE(answer.has_value());
+        CHECK(answer->body == "GET /v1/status/leader HTTP/1.1");
+        CHECK(daemon.requests() == 1);
+        CHECK(proxy.connections() == 0);
+    }
+    SECTION("any other") {
+        const auto answer = exchange(*client, request);
+        REQUIRE(answer.has_value());
+        CHECK(daemon.connections() == 0);
+        CHECK(proxy.requests() == 1);
+    }
 }
 
 TEST_CASE("http: a body sink gets the bytes as they arrive") {

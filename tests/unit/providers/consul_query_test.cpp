@@ -79,5 +79,5 @@ TEST_CASE("a refusal is told without the token") {
     response.body = std::string(100'000, 'x');
     CHECK(providers::refusal_of(response, settings).message.size() < 300);
     response.status = 404;
-    CHECK(providers::refusal_of(response, settings).code == Errc::not_found);
+    CHECK(providers::refusal_of(response, settings).code == Errc::io);
 }

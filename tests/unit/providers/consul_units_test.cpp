@@ -56,6 +56,17 @@ TEST_CASE("a tag is a label, cut at its first '='") {
     CHECK(unit.labels[1].value == "04=to");
 }
 
+TEST_CASE(
+    "proxies of Consul's service mesh, which have the tags of their service, are no servers") {
+    ConsulInstance sidecar = instance("1-sidecar-proxy", {rule_tag});
+    sidecar.kind = "connect-proxy";
+    const auto made = units({instance("1", {rule_tag}), sidecar});
+    REQUIRE(made.units.size() == 1);
+    CHECK(ids(made.units.front()) == std::vector<std::string>{"1 on n1"});
+    CHECK(made.left_out == 1);
+    CHECK(units({sidecar}).units.empty());
+}
+
 TEST_CASE("a prefix counts in any case, up to its dot") {
     model::ConsulCatalogProvider settings;
     settings.prefixes = {"mesh", "traefik"};

@@ -67,6 +67,17 @@ TEST_CASE("an instance has its own address and port, else its node's address") {
           0);
 }
 
+TEST_CASE("a proxy of the service mesh is told from a server") {
+    const auto kind = [](const std::string& service) {
+        return read_consul_instances(instance_json(service, "[]")).value().front().kind;
+    };
+    CHECK(kind(R"({"ID":"web-1"})").empty());
+    CHECK(kind(R"({"ID":"web-1","Kind":""})").empty());
+    CHECK(kind(R"({"ID":"web-1-sidecar-proxy","Kind":"connect-proxy"})") == "connect-proxy");
+    CHECK_THAT(refusal_of_instances(instance_json(R"({"Kind":1})", "[]")),
+               ContainsSubstring("Service.Kind is not text"));
+}
+
 TEST_CASE("an instance is as well as the worst of its checks") {
     const auto status = [](const std::string& checks) {
         return read_consul_instances(instance_json("{}", checks)).value().front().status;

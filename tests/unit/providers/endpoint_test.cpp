@@ -12,6 +12,7 @@ TEST_CASE("endpoint: a request has its socket, its trust and the certificate of 
     CHECK(asked.url == "http://docker/version?a=b");
     CHECK(asked.unix_socket == "/run/docker.sock");
     CHECK_FALSE(asked.https_only);
+    CHECK(asked.direct);
     CHECK(describe(local) == "unix:///run/docker.sock");
 
     const model::ProviderEndpoint remote{
@@ -20,6 +21,7 @@ TEST_CASE("endpoint: a request has its socket, its trust and the certificate of 
     CHECK(secured.url == "https://consul.internal:8501/v1/agent/self");
     CHECK(secured.trust == http::Trust{false, {"/ca.pem"}});
     CHECK(secured.client_certificate == http::ClientCertificate{"/cert.pem", "/key.pem"});
+    CHECK(secured.direct);
     CHECK(describe(remote) == "https://consul.internal:8501");
 
     const http::Request by_system = get({"https://a", {}, {}, {}, {}}, "/");

@@ -59,13 +59,15 @@ void FakeConsul::wake_if_due(http::RequestId id) {
             return Error{Errc::io, Origin::upstream, "127.0.0.1:8500 refuses connections"};
         });
     const std::uint64_t index = index_of(open.path);
-    if (open.index != 0 && open.index >= index) return;
+    if (blocks && open.index != 0 && open.index >= index) return;
     post(id, [this, path = open.path]() -> Result<http::Response> {
         http::Response response;
         response.status = 200;
         response.body = body_of(path);
         if (with_index)
-            response.headers.emplace_back("X-Consul-Index", std::to_string(index_of(path)));
+            response.headers.emplace_back(
+                "X-Consul-Index",
+                std::to_string(index_of(path) + (index_shakes && last_ % 2 == 0 ? 1'000 : 0)));
         return response;
     });
 }

@@ -41,6 +41,10 @@ class FakeConsul final : public http::Client {
     void unscript() { scripts_.clear(); }
     /// Whether answers have an X-Consul-Index.
     bool with_index = true;
+    /// Whether queries with an index wait; otherwise all are answered at once.
+    bool blocks = true;
+    /// Answers come by turns from two servers whose indexes differ.
+    bool index_shakes = false;
 
     [[nodiscard]] const std::vector<http::Request>& sent() const { return sent_; }
     [[nodiscard]] std::size_t count(const std::string& part) const;
