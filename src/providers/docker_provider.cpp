@@ -92,9 +92,23 @@ void DockerFollower::close_stream() {
 void DockerFollower::end_stream(const Result<http::Response>& answer) {
     stream_ = 0;
     if (feed_->has_too_long_line()) return fail("an event of more than 1 MiB");
-    if (!answer) return fail(answer.error().message);
-    if (answer->status == 200) return fail("the daemon ended its stream of events");
-    fail(docker_refusal("GET /events", *answer).message + " (watch: false does without events)");
+    if (answer && answer->status != 200)
+        return fail(docker_refusal("GET /events", *answer).message +
+                    " (watch: false does without events)");
+    if (has_lasted(second_look)) return open_again();
+    fail(answer ? "the daemon ended its stream of events" : answer.error().message);
+}
+
+// Whatever is between cuts connections on which nothing is said: that is no news of the daemon, as
+// long as it answers again.
+void DockerFollower::open_again() {
+    close_stream();
+    if (has_lasted(BackOff::last)) {
+        back_off_.reset();
+        return connect();
+    }
+    ++*connection_;
+    later(back_off_.next(), [this] { connect(); });
 }
 
 void DockerFollower::take_events(const DockerEventFeed::Batch& batch) {
@@ -177,10 +191,14 @@ void DockerFollower::tell(const std::vector<DockerNotice>& notices) {
     told_ = std::move(now);
 }
 
+bool DockerFollower::has_lasted(std::chrono::milliseconds time) const {
+    return surroundings_.clock.steady_now() - connected_ >= time;
+}
+
 void DockerFollower::up() {
-    const bool has_lasted = surroundings_.clock.steady_now() - connected_ >= second_look;
-    if (has_lasted || !settings_.watch) back_off_.reset();
-    if (std::exchange(has_told_state_, true) && state_.reachable) return;
+    if (state_.reachable) return;
+    // A daemon that answers lists and refuses events would come and go at every try.
+    if (std::exchange(has_told_state_, true) && settings_.watch && !has_lasted(second_look)) return;
     state_.reachable = true;
     state_.reason.clear();
     state_.since = surroundings_.clock.now();
@@ -195,6 +213,7 @@ void DockerFollower::fail(const std::string& reason) {
     close_stream();
     look_.cancel();
     ++*connection_;
+    if (state_.reachable && has_lasted(BackOff::last)) back_off_.reset();
     const bool was_reachable = std::exchange(state_.reachable, false);
     state_.reason = config::printable(reason, reason_shown_max);
     if (was_reachable || !std::exchange(has_told_state_, true)) {

@@ -14,7 +14,8 @@ namespace mesh::providers {
 
 /// Follows a Docker daemon: opens its stream of events, then looks at what runs, and looks again
 /// when events have come and are over. When the stream or a look fails, all begins anew after a
-/// pause; the inventory stays meanwhile.
+/// pause; the inventory stays meanwhile. So it does, without a word, when a stream ends that has
+/// lasted.
 class DockerFollower final : public Provider {
  public:
     /// After the last event, before a look; and after the first one, when they do not end.
@@ -41,6 +42,7 @@ class DockerFollower final : public Provider {
     void close_stream();
     void take_events(const DockerEventFeed::Batch& batch);
     void end_stream(const Result<http::Response>& answer);
+    void open_again();
 
     void look();
     void look_when_quiet();
@@ -50,6 +52,8 @@ class DockerFollower final : public Provider {
     void report(config::Inventory inventory);
     void tell(const std::vector<DockerNotice>& notices);
 
+    /// Whether the connection has been there for so long.
+    [[nodiscard]] bool has_lasted(std::chrono::milliseconds time) const;
     void up();
     void fail(const std::string& reason);
 

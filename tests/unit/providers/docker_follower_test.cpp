@@ -205,14 +205,13 @@ TEST_CASE(
     Followed followed;
     followed.daemon.add(routed_container("a1", "web"));
     followed.start();
-    followed.executor.run_for(5s);
-    const std::size_t requests = followed.daemon.paths.size();
+    followed.executor.run_for(20s);
 
     followed.daemon.is_down = true;
     followed.daemon.end_stream(DockerDaemon::response(200, ""));
     followed.executor.settle();
-    CHECK(followed.log.last("provider_down").fields.at("reason") ==
-          "the daemon ended its stream of events");
+    const std::size_t requests = followed.daemon.paths.size();
+    CHECK(followed.log.last("provider_down").fields.at("reason") == "connection refused");
     CHECK_FALSE(followed.provider->state().reachable);
     CHECK(followed.provider->state().units == 1);
     followed.executor.run_for(60s);
@@ -224,13 +223,60 @@ TEST_CASE(
     CHECK(followed.daemon.open() == 0);
 
     followed.daemon.is_down = false;
-    CHECK(followed.executor.run_until([&] { return followed.log.count("provider_up") == 2; }, 15s));
+    CHECK(followed.executor.run_until([&] { return followed.log.count("provider_up") == 2; }, 16s));
     CHECK(followed.reports.size() == 1);
     CHECK(followed.daemon.inspections("a1") == 2);
-    followed.executor.run_for(2s);
+    followed.executor.run_for(20s);
+    followed.daemon.is_down = true;
     followed.daemon.end_stream(DockerDaemon::response(200, ""));
+    followed.executor.settle();
+    followed.daemon.is_down = false;
+    const std::size_t lists = followed.daemon.lists();
     followed.executor.run_for(501ms);
-    CHECK(followed.log.count("provider_up") == 3);  // the pauses begin small again
+    CHECK(followed.daemon.lists() == lists + 1);  // the pauses begin small again
+}
+
+TEST_CASE("docker follower: a stream that is cut after a while is opened anew, without a word") {
+    const auto cut = GENERATE(true, false);
+    Followed followed;
+    followed.daemon.add(routed_container("a1", "web"));
+    followed.start();
+    followed.executor.run_for(10min);
+    followed.daemon.add(routed_container("a2", "web-2"));
+    if (cut)
+        followed.daemon.end_stream(Error{Errc::io, Origin::upstream, "cut off"});
+    else
+        followed.daemon.end_stream(DockerDaemon::response(200, ""));
+    followed.executor.settle();
+    CHECK(followed.daemon.streams() == 2);
+    CHECK(followed.units() == "web: web, web-2: web-2, ");
+    CHECK(followed.provider->state().reachable);
+    CHECK(followed.log.lines.size() == 1);
+}
+
+TEST_CASE("docker follower: streams that never last are opened in growing pauses") {
+    Followed followed;
+    followed.daemon.add(routed_container("a1", "web"));
+    followed.start();
+    const auto began = followed.clock.steady_now();
+    for (std::size_t i = 1; i <= 15; ++i) {
+        REQUIRE(followed.executor.run_until([&] { return followed.daemon.streams() == i; }, 16s));
+        followed.executor.run_for(1200ms);
+        followed.daemon.end_stream(Error{Errc::io, Origin::upstream, "cut off"});
+    }
+    // After 0.5, 1, 2, 4, 8 s, then every 15 s.
+    CHECK(followed.clock.steady_now() - began >= 9 * 15s);
+    CHECK(followed.daemon.inspections("a1") == 15);
+    CHECK(followed.log.lines.size() == 1);
+}
+
+TEST_CASE("docker follower: one that ends at once is no stream") {
+    Followed followed;
+    followed.start();
+    followed.daemon.end_stream(DockerDaemon::response(200, ""));
+    followed.executor.settle();
+    CHECK(followed.log.last("provider_down").fields.at("reason") ==
+          "the daemon ended its stream of events");
 }
 
 TEST_CASE("docker follower: a daemon that is not there at the start reports nothing, then all") {
@@ -277,7 +323,7 @@ TEST_CASE("docker follower: events that are none end the stream") {
           "GET /events: not an event: not JSON, it begins \"hello\"");
     CHECK(followed.daemon.open() == 0);
 
-    followed.executor.run_for(500ms);
+    followed.executor.run_for(500ms + DockerFollower::second_look);
     CHECK(followed.log.count("provider_up") == 2);
     const std::string piece((std::size_t{1} << 20) + 1, 'x');
     CHECK_FALSE(followed.daemon.emit(piece));
@@ -293,6 +339,20 @@ TEST_CASE("docker follower: a daemon whose events are refused is not asked in a 
     followed.executor.run_for(60s);
     CHECK(followed.daemon.streams() == 8);
     CHECK(followed.log.count("provider_down") == 1);
+}
+
+TEST_CASE(
+    "docker follower: lists that succeed while events are refused are no daemon that is back") {
+    Followed followed;
+    followed.daemon.holds = [](const std::string& path) { return path.starts_with("/events"); };
+    followed.start();
+    for (std::size_t i = 1; i <= 10; ++i) {
+        REQUIRE(followed.executor.run_until([&] { return followed.daemon.streams() == i; }, 16s));
+        followed.executor.run_for(100ms);
+        followed.daemon.end_stream(DockerDaemon::response(403, ""));
+    }
+    CHECK(followed.log.count("provider_down") == 1);
+    CHECK(followed.log.count("provider_up") == 1);
 }
 
 TEST_CASE("docker follower: a backlog that overflows makes it look at everything anew") {
