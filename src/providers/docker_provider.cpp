@@ -11,7 +11,10 @@
 namespace mesh::providers {
 namespace {
 
+constexpr int events_status_ok = 200;
 constexpr std::size_t notices_max = 1'000;
+/// For the end of an answer whose body began.
+constexpr std::chrono::milliseconds refusal_wait{1'000};
 constexpr std::size_t reason_shown_max = 300;
 
 /// Podman refuses names of events it does not know, so that only kinds are asked for:
@@ -63,6 +66,7 @@ void DockerFollower::connect() {
     connected_ = surroundings_.clock.steady_now();
     look_after_this_ = false;
     is_quieting_ = false;
+    not_event_.clear();
     look_.touch_all();
     if (settings_.watch) {
         open_stream();
@@ -92,9 +96,11 @@ void DockerFollower::close_stream() {
 void DockerFollower::end_stream(const Result<http::Response>& answer) {
     stream_ = 0;
     if (feed_->has_too_long_line()) return fail("an event of more than 1 MiB");
-    if (answer && answer->status != 200)
-        return fail(docker_refusal("GET /events", *answer).message +
+    if (answer && answer->status != events_status_ok)
+        return fail(docker_refusal("GET /events", {answer->status, {}, not_event_}).message +
                     " (watch: false does without events)");
+    if (!not_event_.empty())
+        return fail("GET /events: not an event: it begins " + config::in_quotes(not_event_));
     if (has_lasted(second_look)) return open_again();
     fail(answer ? "the daemon ended its stream of events" : answer.error().message);
 }
@@ -111,12 +117,20 @@ void DockerFollower::open_again() {
     later(back_off_.next(), [this] { connect(); });
 }
 
+// The body of a refusal arrives before its status is told.
+void DockerFollower::take_no_event(const std::string& line, const Error& why) {
+    not_event_ = line;
+    later(refusal_wait,
+          [this, reason = "GET /events: not an event: " + why.message] { fail(reason); });
+}
+
 void DockerFollower::take_events(const DockerEventFeed::Batch& batch) {
+    if (!not_event_.empty()) return;
     if (batch.lost) look_.touch_all();
     bool matters = batch.lost;
     for (const std::string& line : batch.lines) {
         const auto event = parse_docker_event(line);
-        if (!event) return fail("GET /events: not an event: " + event.error().message);
+        if (!event) return take_no_event(line, event.error());
         if (!event->matters) continue;
         matters = true;
         if (!event->container.empty()) look_.touch(event->container);

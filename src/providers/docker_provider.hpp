@@ -41,6 +41,7 @@ class DockerFollower final : public Provider {
     void open_stream();
     void close_stream();
     void take_events(const DockerEventFeed::Batch& batch);
+    void take_no_event(const std::string& line, const Error& why);
     void end_stream(const Result<http::Response>& answer);
     void open_again();
 
@@ -74,6 +75,7 @@ class DockerFollower final : public Provider {
     SteadyTime connected_{};
     std::shared_ptr<DockerEventFeed> feed_;
     http::RequestId stream_ = 0;
+    std::string not_event_;  ///< a line of the stream's answer: it is a refusal, or nonsense
     bool is_quieting_ = false;
     SteadyTime first_event_{};
     SteadyTime last_event_{};

@@ -317,8 +317,8 @@ TEST_CASE("docker follower: answers that make no sense are the daemon's fault, a
 TEST_CASE("docker follower: events that are none end the stream") {
     Followed followed;
     followed.start();
-    CHECK(followed.daemon.emit("hello\n"));
-    followed.executor.settle();
+    CHECK(followed.daemon.emit("hello\nand more\n"));
+    CHECK(followed.executor.run_until([&] { return followed.daemon.open() == 0; }, 1s));
     CHECK(followed.log.last("provider_down").fields.at("reason") ==
           "GET /events: not an event: not JSON, it begins \"hello\"");
     CHECK(followed.daemon.open() == 0);
@@ -330,6 +330,24 @@ TEST_CASE("docker follower: events that are none end the stream") {
     followed.daemon.end_stream(Error{Errc::cancelled, Origin::upstream, "had enough"});
     followed.executor.settle();
     CHECK(followed.log.last("provider_down").fields.at("reason") == "an event of more than 1 MiB");
+}
+
+TEST_CASE("docker follower: what a refusal of events says is no event") {
+    const auto reason = [](const std::string& body) {
+        Followed followed;
+        followed.daemon.holds = [](const std::string& path) { return path.starts_with("/events"); };
+        followed.start();
+        CHECK(followed.daemon.emit(body));
+        followed.executor.settle();
+        followed.daemon.end_stream(DockerDaemon::response(403, ""));
+        followed.executor.settle();
+        CHECK(followed.log.count("provider_down") == 1);
+        return followed.log.last("provider_down").fields.at("reason");
+    };
+    CHECK(reason("{\"message\":\"not allowed\"}\n") ==
+          "GET /events: 403: not allowed (watch: false does without events)");
+    CHECK(reason("<html>\n<body>\n") == "GET /events: 403 (watch: false does without events)");
+    CHECK(reason("") == "GET /events: 403 (watch: false does without events)");
 }
 
 TEST_CASE("docker follower: a daemon whose events are refused is not asked in a loop") {
