@@ -12,14 +12,6 @@ namespace {
 constexpr std::size_t id_size_max = 128;
 constexpr std::size_t id_size_shown = 12;
 
-/// An ID becomes part of a URL's path.
-bool is_container_id(std::string_view id) {
-    constexpr std::string_view allowed =
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
-    return !id.empty() && id.size() <= id_size_max &&
-           id.find_first_not_of(allowed) == std::string_view::npos;
-}
-
 std::optional<std::uint16_t> port_number(std::string_view digits) {
     std::uint16_t port = 0;
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
@@ -164,6 +156,13 @@ Container inspected_container(const DockerMembers& root) {
 }
 
 }  // namespace
+
+bool is_container_id(std::string_view id) {
+    constexpr std::string_view allowed =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    return !id.empty() && id.size() <= id_size_max &&
+           id.find_first_not_of(allowed) == std::string_view::npos;
+}
 
 std::string_view Container::label(std::string_view key) const {
     const auto found =

@@ -1,6 +1,7 @@
 #include "providers/docker_event.hpp"
 
 #include "config/quote.hpp"
+#include "providers/docker_container.hpp"
 #include "providers/docker_json.hpp"
 
 #include <algorithm>
@@ -35,6 +36,7 @@ Result<DockerEvent> parse_docker_event(std::string_view line) {
     out.matters = !changes_nothing(action);
     if (type == "container") out.container = actor.text("ID");
     if (type == "network") out.container = actor.object("Attributes").text("container");
+    if (!is_container_id(out.container)) out.container.clear();
     if (wrong.empty() && type.empty()) {
         const std::string message = root.text("message");
         wrong =
@@ -44,9 +46,11 @@ Result<DockerEvent> parse_docker_event(std::string_view line) {
     return out;
 }
 
-// Unescaped quotes cannot stand inside a JSON text: this is the event's own member.
+// Unescaped quotes cannot stand inside a JSON text, and before the actor, whose attributes are a
+// container's labels too, all members are the event's own.
 bool is_docker_noise(std::string_view line) {
-    return line.find(R"("Action":"exec_)") != std::string_view::npos;
+    return line.substr(0, line.find(R"("Actor")")).find(R"("Action":"exec_)") !=
+           std::string_view::npos;
 }
 
 }  // namespace mesh::providers
