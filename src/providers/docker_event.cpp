@@ -1,7 +1,6 @@
 #include "providers/docker_event.hpp"
 
 #include "config/quote.hpp"
-#include "providers/docker_container.hpp"
 #include "providers/docker_json.hpp"
 
 #include <algorithm>
@@ -22,6 +21,19 @@ bool changes_nothing(std::string_view action) {
            std::find(std::begin(idle), std::end(idle), action) != std::end(idle);
 }
 
+/// Docker's action is "health_status: healthy"; Podman says the word beside it.
+std::optional<Container::Health> health_in_event(std::string_view action,
+                                                 const DockerMembers& event) {
+    constexpr std::string_view begin = "health_status";
+    if (!action.starts_with(begin)) return std::nullopt;
+    action.remove_prefix(begin.size());
+    if (action.starts_with(": ")) action.remove_prefix(2);
+    const auto health =
+        docker_health(action.empty() ? event.text("HealthStatus") : std::string(action));
+    if (health == Container::Health::none) return std::nullopt;
+    return health;
+}
+
 }  // namespace
 
 Result<DockerEvent> parse_docker_event(std::string_view line) {
@@ -34,7 +46,10 @@ Result<DockerEvent> parse_docker_event(std::string_view line) {
     const DockerMembers actor = root.object("Actor");
     DockerEvent out;
     out.matters = !changes_nothing(action);
-    if (type == "container") out.container = actor.text("ID");
+    if (type == "container") {
+        out.container = actor.text("ID");
+        out.health = health_in_event(action, root);
+    }
     if (type == "network") out.container = actor.object("Attributes").text("container");
     if (!is_container_id(out.container)) out.container.clear();
     if (wrong.empty() && type.empty()) {

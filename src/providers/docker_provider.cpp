@@ -132,6 +132,8 @@ void DockerFollower::take_events(const DockerEventFeed::Batch& batch) {
         const auto event = parse_docker_event(line);
         if (!event) return take_no_event(line, event.error());
         if (!event->matters) continue;
+        // Podman tells of every check.
+        if (event->health && look_.is_known_health(event->container, *event->health)) continue;
         matters = true;
         if (!event->container.empty()) look_.touch(event->container);
     }
@@ -159,7 +161,9 @@ void DockerFollower::wait_for_quiet(std::chrono::milliseconds delay) {
 
 void DockerFollower::look_in(std::chrono::milliseconds delay) {
     later(delay, [this, number = ++next_look_] {
-        if (number == next_look_) look();
+        if (number != next_look_) return;
+        look_.touch_unlisted_health();
+        look();
     });
 }
 

@@ -69,7 +69,9 @@ TEST_CASE("docker follower: listens for events, then lists, then inspects what i
           "/events?filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D");
     CHECK(followed.daemon.sent[0].timeout == 0ms);
     CHECK(followed.daemon.sent[0].unix_socket == "/run/docker.sock");
-    CHECK(followed.daemon.paths[1] == "/containers/json");
+    // Podman leaves out what is paused, unless it is asked for.
+    CHECK(followed.daemon.paths[1] ==
+          "/containers/json?filters=%7B%22status%22%3A%5B%22running%22%2C%22paused%22%5D%7D");
     CHECK(followed.daemon.sent[1].timeout == 30s);
     CHECK(followed.daemon.paths[2] == "/containers/a1/json");
     REQUIRE(followed.reports.size() == 1);
@@ -184,6 +186,67 @@ TEST_CASE("docker follower: without watch it looks every 15 s, and inspects what
     followed.executor.run_for(15s);
     CHECK(followed.units().empty());
     CHECK(followed.daemon.inspections("a1") == 2);
+}
+
+TEST_CASE("docker follower: health that no list tells is asked for again") {
+    Followed followed;
+    DaemonContainer checked = routed_container("a1", "checked");
+    checked.health = "starting";
+    checked.tells_health = false;
+    followed.daemon.add(checked);
+    followed.daemon.add(routed_container("a2", "web"));
+    followed.start();
+    CHECK(followed.units() == "web: web, ");
+
+    followed.daemon.containers.at("a1").health = "healthy";
+    followed.executor.run_for(2min);
+    CHECK(followed.units() == "checked: checked, web: web, ");
+    followed.daemon.containers.at("a1").health = "unhealthy";
+    followed.executor.run_for(1min);
+    CHECK(followed.units() == "web: web, ");
+    CHECK(followed.daemon.inspections("a1") <= 5);
+    CHECK(followed.daemon.inspections("a2") == 1);
+}
+
+TEST_CASE("docker follower: a health check that changes nothing costs no look") {
+    Followed followed;
+    DaemonContainer checked = routed_container("a1", "web");
+    checked.health = "healthy";
+    checked.tells_health = false;
+    followed.daemon.add(checked);
+    followed.daemon.add({"b2", "db", {}});
+    followed.start();
+    followed.executor.run_for(2s);
+    const std::size_t requests = followed.daemon.paths.size();
+
+    const auto podman_says = [&](const std::string& health) {
+        CHECK(followed.daemon.emit(
+            R"({"Type":"container","Action":"health_status","HealthStatus":")" + health +
+            R"(","Actor":{"ID":"a1","Attributes":{}}})"
+            "\n"));
+    };
+    for (int i = 0; i < 20; ++i) {
+        CHECK(followed.daemon.event("health_status: healthy", "a1"));
+        CHECK(followed.daemon.event("health_status: unhealthy", "b2"));  // none of ours
+        podman_says("healthy");
+        followed.executor.run_for(1s);
+    }
+    CHECK(followed.daemon.paths.size() == requests);
+
+    followed.daemon.containers.at("a1").health = "unhealthy";
+    podman_says("unhealthy");
+    podman_says("unhealthy");
+    followed.executor.run_for(100ms);
+    CHECK(followed.units().empty());
+    CHECK(followed.daemon.inspections("a1") == 2);
+    followed.daemon.containers.at("a1").health = "healthy";
+    CHECK(followed.daemon.event("health_status: healthy", "a1"));
+    followed.executor.run_for(500ms);
+    CHECK(followed.units() == "web: web, ");
+    // What does not say which it is.
+    CHECK(followed.daemon.event("health_status", "a1"));
+    followed.executor.run_for(500ms);
+    CHECK(followed.daemon.inspections("a1") == 4);
 }
 
 TEST_CASE("docker follower: at most eight inspections are under way") {
