@@ -66,6 +66,8 @@ void DockerFollower::connect() {
     connected_ = surroundings_.clock.steady_now();
     look_after_this_ = false;
     is_quieting_ = false;
+    is_resting_ = false;
+    is_followed_ = false;
     not_event_.clear();
     look_.touch_all();
     if (settings_.watch) {
@@ -172,6 +174,16 @@ void DockerFollower::look() {
         look_after_this_ = true;
         return;
     }
+    if (is_resting_) return;
+    const SteadyTime now = surroundings_.clock.steady_now();
+    if (now < rested_) {
+        is_resting_ = true;
+        return later(std::chrono::ceil<std::chrono::milliseconds>(rested_ - now), [this] {
+            is_resting_ = false;
+            look();
+        });
+    }
+    look_began_ = now;
     look_.begin([this](Result<DockerLook::Seen> seen) { take_look(std::move(seen)); });
 }
 
@@ -183,9 +195,20 @@ void DockerFollower::take_look(Result<DockerLook::Seen> seen) {
     tell(notices);
     state_.units = result.inventory.units.size();
     up();
-    if (std::exchange(look_after_this_, false)) look();
+    rest();
+    if (is_followed_) look();
     look_in(settings_.watch ? look_again : look_unwatched);
     report(std::move(result.inventory));
+}
+
+void DockerFollower::rest() {
+    const bool follows_another = is_followed_;
+    is_followed_ = std::exchange(look_after_this_, false);
+    const SteadyTime now = surroundings_.clock.steady_now();
+    const auto took = now - look_began_;
+    rested_ =
+        now +
+        (is_followed_ && follows_another ? std::max<SteadyTime::duration>(took, rest_min) : took);
 }
 
 void DockerFollower::report(config::Inventory inventory) {

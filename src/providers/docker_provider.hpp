@@ -21,6 +21,9 @@ class DockerFollower final : public Provider {
     /// After the last event, before a look; and after the first one, when they do not end.
     static constexpr std::chrono::milliseconds quiet{100};
     static constexpr std::chrono::milliseconds quiet_max{500};
+    /// At least, after a look that follows another one and is followed at once itself; after any,
+    /// as long as it took: neither a slow daemon nor this thread does nothing else.
+    static constexpr std::chrono::milliseconds rest_min{500};
     /// Nothing says when a stream that was asked for begins to hear of events: what comes to pass
     /// between the first look and that is seen by this second one.
     static constexpr std::chrono::milliseconds second_look{1'000};
@@ -50,6 +53,8 @@ class DockerFollower final : public Provider {
     void wait_for_quiet(std::chrono::milliseconds delay);
     void look_in(std::chrono::milliseconds delay);
     void take_look(Result<DockerLook::Seen> seen);
+    /// Sets when the next look may begin at the earliest.
+    void rest();
     void report(config::Inventory inventory);
     void tell(const std::vector<DockerNotice>& notices);
 
@@ -80,7 +85,11 @@ class DockerFollower final : public Provider {
     SteadyTime first_event_{};
     SteadyTime last_event_{};
     bool look_after_this_ = false;  ///< something happened during a look
-    std::uint64_t next_look_ = 0;   ///< tells the timer of the next look from those before
+    bool is_followed_ = false;      ///< that was so at the end of the last look
+    bool is_resting_ = false;       ///< a look waits for `rested_`
+    SteadyTime look_began_{};
+    SteadyTime rested_{};
+    std::uint64_t next_look_ = 0;  ///< tells the timer of the next look from those before
 };
 
 }  // namespace mesh::providers

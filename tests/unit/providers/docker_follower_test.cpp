@@ -148,6 +148,60 @@ TEST_CASE("docker follower: under a steady flow of events it looks twice a secon
     CHECK(followed.daemon.lists() - lists <= 11);
 }
 
+TEST_CASE("docker follower: a slow daemon is left alone as long as it took") {
+    Followed followed;
+    followed.start();
+    followed.executor.run_for(2s);
+    std::size_t lists = followed.daemon.lists();
+    for (int i = 0; i < 3; ++i) {
+        followed.daemon.holds = [](const std::string& path) {
+            return path.starts_with("/containers");
+        };
+        CHECK(followed.daemon.event("start", "x"));
+        REQUIRE(followed.executor.run_until([&] { return followed.daemon.lists() > lists; }, 3s));
+        CHECK(followed.daemon.lists() == ++lists);
+        followed.executor.run_for(1s);
+        CHECK(followed.daemon.event("start", "x"));
+        followed.executor.run_for(1s);
+        followed.daemon.release();
+        followed.executor.run_for(1s);
+        CHECK(followed.daemon.event("start", "x"));
+        followed.executor.run_for(990ms);
+        CHECK(followed.daemon.lists() == lists);
+    }
+    // Long after, an event is heeded as fast as ever.
+    followed.executor.run_for(10s);
+    const std::size_t before = followed.daemon.lists();
+    CHECK(followed.daemon.event("start", "x"));
+    followed.executor.run_for(100ms);
+    CHECK(followed.daemon.lists() == before + 1);
+}
+
+TEST_CASE("docker follower: looks that follow each other without end are half a second apart") {
+    Followed followed;
+    followed.start();
+    followed.executor.run_for(2s);
+    const std::size_t lists = followed.daemon.lists();
+    // Each look takes 30 ms, during which something happens again.
+    followed.daemon.holds = [](const std::string& path) { return path.starts_with("/containers"); };
+    CHECK(followed.daemon.event("start", "x"));
+    std::size_t seen = lists;
+    for (int i = 0; i < 500; ++i) {
+        followed.executor.run_for(10ms);
+        if (followed.daemon.lists() == seen) continue;
+        ++seen;
+        CHECK(followed.daemon.event("start", "x"));
+        followed.executor.run_for(110ms);
+        followed.daemon.release();
+        followed.daemon.holds = [](const std::string& path) {
+            return path.starts_with("/containers");
+        };
+        followed.executor.settle();
+    }
+    CHECK(followed.daemon.lists() - lists >= 7);
+    CHECK(followed.daemon.lists() - lists <= 11);
+}
+
 TEST_CASE("docker follower: an event during a look leads to another one, with what it touched") {
     Followed followed;
     followed.daemon.add(routed_container("a1", "web"));
@@ -160,8 +214,8 @@ TEST_CASE("docker follower: an event during a look leads to another one, with wh
     CHECK(followed.daemon.lists() == 1);
 
     followed.daemon.release();
-    followed.executor.run_for(10ms);
-    CHECK(followed.daemon.lists() == 2);
+    CHECK(followed.executor.run_until([&] { return followed.daemon.lists() == 2; }, 170ms));
+    followed.executor.settle();
     CHECK(followed.daemon.inspections("a1") == 2);
 }
 
