@@ -73,6 +73,7 @@ void DockerFollower::connect() {
     if (settings_.watch) {
         open_stream();
         later(second_look, [this] { look(); });
+        later(third_look, [this] { look(); });
     }
     look();
 }

@@ -27,6 +27,8 @@ class DockerFollower final : public Provider {
     /// Nothing says when a stream that was asked for begins to hear of events: what comes to pass
     /// between the first look and that is seen by this second one.
     static constexpr std::chrono::milliseconds second_look{1'000};
+    /// The same for a stream that was long in coming: its connecting may take ten seconds.
+    static constexpr std::chrono::milliseconds third_look{11'000};
     /// Without events: finds a daemon that went away without a word.
     static constexpr std::chrono::milliseconds look_again{60'000};
     /// Between looks without `watch`.

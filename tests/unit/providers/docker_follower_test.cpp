@@ -94,8 +94,8 @@ TEST_CASE(
 
     followed.executor.run_for(10min);
     CHECK(followed.reports.size() == 1);
-    // Once a second after the start, then once a minute.
-    CHECK(followed.daemon.lists() == 11);
+    // Once a second after the start, and after the time to connect, then once a minute.
+    CHECK(followed.daemon.lists() == 12);
     CHECK(followed.daemon.streams() == 1);
     CHECK(followed.log.lines.size() == 1);
 }
@@ -227,6 +227,16 @@ TEST_CASE("docker follower: what came to pass before the stream was heard is see
     CHECK(followed.units() == "web: web, ");
 }
 
+TEST_CASE("docker follower: what came to pass while the stream was long in coming is seen too") {
+    Followed followed;
+    followed.start();
+    followed.executor.run_for(5s);
+    followed.daemon.add(routed_container("a1", "web"));
+    followed.executor.run_for(6s);
+    CHECK(followed.units() == "web: web, ");
+    CHECK(followed.daemon.lists() == 3);
+}
+
 TEST_CASE("docker follower: without watch it looks every 15 s, and inspects what is listed anew") {
     Followed followed([](auto& settings) { settings.watch = false; });
     followed.daemon.add(routed_container("a1", "web"));
@@ -270,7 +280,7 @@ TEST_CASE("docker follower: a health check that changes nothing costs no look") 
     followed.daemon.add(checked);
     followed.daemon.add({"b2", "db", {}});
     followed.start();
-    followed.executor.run_for(2s);
+    followed.executor.run_for(12s);
     const std::size_t requests = followed.daemon.paths.size();
 
     const auto podman_says = [&](const std::string& health) {
