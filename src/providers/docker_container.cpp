@@ -12,14 +12,6 @@ namespace {
 constexpr std::size_t id_size_max = 128;
 constexpr std::size_t id_size_shown = 12;
 
-/// An ID becomes part of a URL's path.
-bool is_container_id(std::string_view id) {
-    constexpr std::string_view allowed =
-        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
-    return !id.empty() && id.size() <= id_size_max &&
-           id.find_first_not_of(allowed) == std::string_view::npos;
-}
-
 std::optional<std::uint16_t> port_number(std::string_view digits) {
     std::uint16_t port = 0;
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
@@ -92,15 +84,12 @@ void read_listed_ports(const DockerMembers& entry, Container& out) {
     }
 }
 
-Container::Health health_of(std::string_view word) {
-    if (word == "healthy") return Container::Health::healthy;
-    if (word == "starting") return Container::Health::starting;
-    if (word == "unhealthy") return Container::Health::unhealthy;
-    return Container::Health::none;
-}
-
-/// A list says it only in words: "Up 3 seconds (healthy)".
-Container::Health listed_health(std::string_view status) {
+/// Before version 1.52 of the API a list says it only in words, "Up 3 seconds (healthy)". Podman's
+/// does not say it at all.
+Container::Health listed_health(const DockerMembers& entry) {
+    const auto told = docker_health(entry.object("Health").text("Status"));
+    if (told != Container::Health::none) return told;
+    const std::string status = entry.text("Status");
     if (status.ends_with("(healthy)")) return Container::Health::healthy;
     if (status.ends_with("(health: starting)")) return Container::Health::starting;
     if (status.ends_with("(unhealthy)")) return Container::Health::unhealthy;
@@ -137,7 +126,7 @@ Container listed_container(const DockerMembers& entry) {
     // word for it.
     const std::string state = entry.text("State");
     out.running = state == "running" || state == "paused" || state.empty();
-    out.health = listed_health(entry.text("Status"));
+    out.health = listed_health(entry);
     out.network_mode = entry.object("HostConfig").text("NetworkMode");
     read_networks(entry.object("NetworkSettings").object("Networks"), out);
     read_listed_ports(entry, out);
@@ -154,7 +143,7 @@ Container inspected_container(const DockerMembers& root) {
     const DockerMembers state = root.object("State");
     out.running =
         state.boolean("Running") && !state.boolean("Restarting") && !state.boolean("Dead");
-    out.health = health_of(state.object("Health").text("Status"));
+    out.health = docker_health(state.object("Health").text("Status"));
     out.network_mode = root.object("HostConfig").text("NetworkMode");
     const DockerMembers settings = root.object("NetworkSettings");
     read_networks(settings.object("Networks"), out);
@@ -164,6 +153,20 @@ Container inspected_container(const DockerMembers& root) {
 }
 
 }  // namespace
+
+Container::Health docker_health(std::string_view word) {
+    if (word == "healthy") return Container::Health::healthy;
+    if (word == "starting") return Container::Health::starting;
+    if (word == "unhealthy") return Container::Health::unhealthy;
+    return Container::Health::none;
+}
+
+bool is_container_id(std::string_view id) {
+    constexpr std::string_view allowed =
+        "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    return !id.empty() && id.size() <= id_size_max &&
+           id.find_first_not_of(allowed) == std::string_view::npos;
+}
 
 std::string_view Container::label(std::string_view key) const {
     const auto found =

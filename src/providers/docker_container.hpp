@@ -50,6 +50,13 @@ inline constexpr std::size_t containers_max = 100'000;
 inline constexpr std::size_t container_list_size_max = std::size_t{64} << 20;
 inline constexpr std::size_t container_size_max = std::size_t{4} << 20;
 
+/// "healthy", "starting", "unhealthy"; any other word is `none`.
+[[nodiscard]] Container::Health docker_health(std::string_view word);
+
+/// Whether it can be the ID of a container: letters, digits, '_' and '-', at most 128, so that it
+/// may become part of a URL's path.
+[[nodiscard]] bool is_container_id(std::string_view id);
+
 /// The answer to GET /containers/json. Members that are not known are passed over. Errors
 /// (invalid): one that is needed has another type, or is missing; (limit): more than
 /// `containers_max`.

@@ -21,6 +21,19 @@ bool changes_nothing(std::string_view action) {
            std::find(std::begin(idle), std::end(idle), action) != std::end(idle);
 }
 
+/// Docker's action is "health_status: healthy"; Podman says the word beside it.
+std::optional<Container::Health> health_in_event(std::string_view action,
+                                                 const DockerMembers& event) {
+    constexpr std::string_view begin = "health_status";
+    if (!action.starts_with(begin)) return std::nullopt;
+    action.remove_prefix(begin.size());
+    if (action.starts_with(": ")) action.remove_prefix(2);
+    const auto health =
+        docker_health(action.empty() ? event.text("HealthStatus") : std::string(action));
+    if (health == Container::Health::none) return std::nullopt;
+    return health;
+}
+
 }  // namespace
 
 Result<DockerEvent> parse_docker_event(std::string_view line) {
@@ -33,8 +46,12 @@ Result<DockerEvent> parse_docker_event(std::string_view line) {
     const DockerMembers actor = root.object("Actor");
     DockerEvent out;
     out.matters = !changes_nothing(action);
-    if (type == "container") out.container = actor.text("ID");
+    if (type == "container") {
+        out.container = actor.text("ID");
+        out.health = health_in_event(action, root);
+    }
     if (type == "network") out.container = actor.object("Attributes").text("container");
+    if (!is_container_id(out.container)) out.container.clear();
     if (wrong.empty() && type.empty()) {
         const std::string message = root.text("message");
         wrong =
@@ -44,9 +61,11 @@ Result<DockerEvent> parse_docker_event(std::string_view line) {
     return out;
 }
 
-// Unescaped quotes cannot stand inside a JSON text: this is the event's own member.
+// Unescaped quotes cannot stand inside a JSON text, and before the actor, whose attributes are a
+// container's labels too, all members are the event's own.
 bool is_docker_noise(std::string_view line) {
-    return line.find(R"("Action":"exec_)") != std::string_view::npos;
+    return line.substr(0, line.find(R"("Actor")")).find(R"("Action":"exec_)") !=
+           std::string_view::npos;
 }
 
 }  // namespace mesh::providers

@@ -1,6 +1,8 @@
 #pragma once
 #include "base/result.hpp"
+#include "providers/docker_container.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +12,8 @@ namespace mesh::providers {
 struct DockerEvent {
     bool matters = false;   ///< what runs, or where it is reached, may differ now
     std::string container;  ///< ID of what it is about; empty: not known, so any
+    /// It says no more than that the container's health is this now, perhaps as it was before.
+    std::optional<Container::Health> health = std::nullopt;
 };
 
 /// A line of GET /events. Docker's and Podman's words; unknown ones matter. Errors (invalid): no

@@ -17,6 +17,9 @@ constexpr std::size_t docker_words_max = 200;
 constexpr int status_ok = 200;
 constexpr int status_not_found = 404;
 constexpr const char* list_path = "/containers/json";
+/// {"status":["running","paused"]}: without, Podman's list has none that is paused.
+constexpr const char* list_filters =
+    "?filters=%7B%22status%22%3A%5B%22running%22%2C%22paused%22%5D%7D";
 
 }  // namespace
 
@@ -47,6 +50,20 @@ void DockerLook::touch(const std::string& id) {
     if (all_touched_) touched_.clear();
 }
 
+void DockerLook::touch_unlisted_health() {
+    for (auto& [id, known] : known_)
+        if (known.listed.health == Container::Health::none &&
+            known.inspected.health != Container::Health::none)
+            known.fresh = false;
+}
+
+bool DockerLook::is_known_health(const std::string& id, Container::Health health) const {
+    if (is_under_way() || all_touched_ || touched_.contains(id)) return false;
+    const auto known = known_.find(id);
+    if (known == known_.end()) return listed_.contains(id) && !wanted_.contains(id);
+    return known->second.fresh && known->second.inspected.health == health;
+}
+
 void DockerLook::begin(Done done) {
     cancel();
     done_ = std::move(done);
@@ -57,7 +74,7 @@ void DockerLook::begin(Done done) {
     refusal_.clear();
     // Before the list is asked for: what is touched from now on may be newer than its answer.
     forget_touched();
-    list_ = http_.send(request(list_path, container_list_size_max),
+    list_ = http_.send(request(std::string(list_path) + list_filters, container_list_size_max),
                        executor_,
                        [this](const Result<http::Response>& answer) { take_list(answer); });
 }

@@ -46,6 +46,11 @@ class DockerLook {
     /// From the next look on, this container is inspected anew.
     void touch(const std::string& id);
     void touch_all() { all_touched_ = true; }
+    /// Those whose health changes without a list that shows it, or an event for sure: Podman's.
+    void touch_unlisted_health();
+
+    /// Whether this container's health was this when it was seen last, or does not matter.
+    [[nodiscard]] bool is_known_health(const std::string& id, Container::Health health) const;
 
  private:
     struct Known {

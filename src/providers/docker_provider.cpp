@@ -11,7 +11,10 @@
 namespace mesh::providers {
 namespace {
 
+constexpr int events_status_ok = 200;
 constexpr std::size_t notices_max = 1'000;
+/// For the end of an answer whose body began.
+constexpr std::chrono::milliseconds refusal_wait{1'000};
 constexpr std::size_t reason_shown_max = 300;
 
 /// Podman refuses names of events it does not know, so that only kinds are asked for:
@@ -63,10 +66,14 @@ void DockerFollower::connect() {
     connected_ = surroundings_.clock.steady_now();
     look_after_this_ = false;
     is_quieting_ = false;
+    is_resting_ = false;
+    is_followed_ = false;
+    not_event_.clear();
     look_.touch_all();
     if (settings_.watch) {
         open_stream();
         later(second_look, [this] { look(); });
+        later(third_look, [this] { look(); });
     }
     look();
 }
@@ -92,18 +99,44 @@ void DockerFollower::close_stream() {
 void DockerFollower::end_stream(const Result<http::Response>& answer) {
     stream_ = 0;
     if (feed_->has_too_long_line()) return fail("an event of more than 1 MiB");
-    if (!answer) return fail(answer.error().message);
-    if (answer->status == 200) return fail("the daemon ended its stream of events");
-    fail(docker_refusal("GET /events", *answer).message + " (watch: false does without events)");
+    if (answer && answer->status != events_status_ok)
+        return fail(docker_refusal("GET /events", {answer->status, {}, not_event_}).message +
+                    " (watch: false does without events)");
+    if (!not_event_.empty())
+        return fail("GET /events: not an event: it begins " + config::in_quotes(not_event_));
+    if (has_lasted(second_look)) return open_again();
+    fail(answer ? "the daemon ended its stream of events" : answer.error().message);
+}
+
+// Whatever is between cuts connections on which nothing is said: that is no news of the daemon, as
+// long as it answers again.
+void DockerFollower::open_again() {
+    close_stream();
+    if (has_lasted(BackOff::last)) {
+        back_off_.reset();
+        return connect();
+    }
+    ++*connection_;
+    later(back_off_.next(), [this] { connect(); });
+}
+
+// The body of a refusal arrives before its status is told.
+void DockerFollower::take_no_event(const std::string& line, const Error& why) {
+    not_event_ = line;
+    later(refusal_wait,
+          [this, reason = "GET /events: not an event: " + why.message] { fail(reason); });
 }
 
 void DockerFollower::take_events(const DockerEventFeed::Batch& batch) {
+    if (!not_event_.empty()) return;
     if (batch.lost) look_.touch_all();
     bool matters = batch.lost;
     for (const std::string& line : batch.lines) {
         const auto event = parse_docker_event(line);
-        if (!event) return fail("GET /events: not an event: " + event.error().message);
+        if (!event) return take_no_event(line, event.error());
         if (!event->matters) continue;
+        // Podman tells of every check.
+        if (event->health && look_.is_known_health(event->container, *event->health)) continue;
         matters = true;
         if (!event->container.empty()) look_.touch(event->container);
     }
@@ -131,7 +164,9 @@ void DockerFollower::wait_for_quiet(std::chrono::milliseconds delay) {
 
 void DockerFollower::look_in(std::chrono::milliseconds delay) {
     later(delay, [this, number = ++next_look_] {
-        if (number == next_look_) look();
+        if (number != next_look_) return;
+        look_.touch_unlisted_health();
+        look();
     });
 }
 
@@ -140,6 +175,16 @@ void DockerFollower::look() {
         look_after_this_ = true;
         return;
     }
+    if (is_resting_) return;
+    const SteadyTime now = surroundings_.clock.steady_now();
+    if (now < rested_) {
+        is_resting_ = true;
+        return later(std::chrono::ceil<std::chrono::milliseconds>(rested_ - now), [this] {
+            is_resting_ = false;
+            look();
+        });
+    }
+    look_began_ = now;
     look_.begin([this](Result<DockerLook::Seen> seen) { take_look(std::move(seen)); });
 }
 
@@ -151,9 +196,20 @@ void DockerFollower::take_look(Result<DockerLook::Seen> seen) {
     tell(notices);
     state_.units = result.inventory.units.size();
     up();
-    if (std::exchange(look_after_this_, false)) look();
+    rest();
+    if (is_followed_) look();
     look_in(settings_.watch ? look_again : look_unwatched);
     report(std::move(result.inventory));
+}
+
+void DockerFollower::rest() {
+    const bool follows_another = is_followed_;
+    is_followed_ = std::exchange(look_after_this_, false);
+    const SteadyTime now = surroundings_.clock.steady_now();
+    const auto took = now - look_began_;
+    rested_ =
+        now +
+        (is_followed_ && follows_another ? std::max<SteadyTime::duration>(took, rest_min) : took);
 }
 
 void DockerFollower::report(config::Inventory inventory) {
@@ -177,10 +233,14 @@ void DockerFollower::tell(const std::vector<DockerNotice>& notices) {
     told_ = std::move(now);
 }
 
+bool DockerFollower::has_lasted(std::chrono::milliseconds time) const {
+    return surroundings_.clock.steady_now() - connected_ >= time;
+}
+
 void DockerFollower::up() {
-    const bool has_lasted = surroundings_.clock.steady_now() - connected_ >= second_look;
-    if (has_lasted || !settings_.watch) back_off_.reset();
-    if (std::exchange(has_told_state_, true) && state_.reachable) return;
+    if (state_.reachable) return;
+    // A daemon that answers lists and refuses events would come and go at every try.
+    if (std::exchange(has_told_state_, true) && settings_.watch && !has_lasted(second_look)) return;
     state_.reachable = true;
     state_.reason.clear();
     state_.since = surroundings_.clock.now();
@@ -195,6 +255,7 @@ void DockerFollower::fail(const std::string& reason) {
     close_stream();
     look_.cancel();
     ++*connection_;
+    if (state_.reachable && has_lasted(BackOff::last)) back_off_.reset();
     const bool was_reachable = std::exchange(state_.reachable, false);
     state_.reason = config::printable(reason, reason_shown_max);
     if (was_reachable || !std::exchange(has_told_state_, true)) {

@@ -80,6 +80,18 @@ TEST_CASE("docker container: null and what is left out are empty, as Podman and 
     CHECK(parse_container_list("[]")->empty());
 }
 
+TEST_CASE("docker container: a list tells health in words, in newer versions by itself") {
+    const auto health = [](const std::string& members) {
+        return parse_container_list(R"([{"Id": "a", )" + members + "}]")->front().health;
+    };
+    CHECK(health(R"x("Status": "Up 1 second (health: starting)")x") == Container::Health::starting);
+    CHECK(health(R"x("Status": "Up", "Health": {"Status": "unhealthy"})x") ==
+          Container::Health::unhealthy);
+    CHECK(health(R"x("Status": "Up (healthy)", "Health": {"Status": "none"})x") ==
+          Container::Health::healthy);
+    CHECK(health(R"x("Status": "Up", "Health": null)x") == Container::Health::none);
+}
+
 TEST_CASE("docker container: one that is about to be restarted does not run") {
     const auto with_state = [](const std::string& state) {
         return parse_container(R"({"Id": "a", "State": )" + state + "}")->running;

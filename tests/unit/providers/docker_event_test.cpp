@@ -62,12 +62,23 @@ TEST_CASE("docker event: what is none is an error with what the daemon said") {
     CHECK(why("403 Forbidden") == "not JSON, it begins \"403 Forbidden\"");
 }
 
+TEST_CASE("docker event: an ID that is none means any container") {
+    const auto event = parse_docker_event(
+        R"({"Type":"container","Action":"start","Actor":{"ID":")" + std::string(129, 'a') + "\"}}");
+    CHECK(event->matters);
+    CHECK(event->container.empty());
+    CHECK(parse_docker_event(R"({"Type":"container","Actor":{"ID":"a/b"}})")->container.empty());
+}
+
 TEST_CASE("docker event: a health check that runs is no news") {
     CHECK(is_docker_noise(event_line("exec_create: /bin/sh -c true")));
     CHECK(is_docker_noise(event_line("exec_die")));
     CHECK_FALSE(is_docker_noise(event_line("start")));
     CHECK_FALSE(is_docker_noise(
         R"({"Type":"container","Action":"die","Actor":{"Attributes":{"x":"\"Action\":\"exec_\""}}})"));
+    // Labels are attributes, by their own names.
+    CHECK_FALSE(is_docker_noise(
+        R"({"Type":"container","Action":"die","Actor":{"Attributes":{"Action":"exec_x"}}})"));
 }
 
 TEST_CASE("docker event feed: lines are handed on together, however they arrive") {

@@ -69,7 +69,9 @@ TEST_CASE("docker follower: listens for events, then lists, then inspects what i
           "/events?filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D");
     CHECK(followed.daemon.sent[0].timeout == 0ms);
     CHECK(followed.daemon.sent[0].unix_socket == "/run/docker.sock");
-    CHECK(followed.daemon.paths[1] == "/containers/json");
+    // Podman leaves out what is paused, unless it is asked for.
+    CHECK(followed.daemon.paths[1] ==
+          "/containers/json?filters=%7B%22status%22%3A%5B%22running%22%2C%22paused%22%5D%7D");
     CHECK(followed.daemon.sent[1].timeout == 30s);
     CHECK(followed.daemon.paths[2] == "/containers/a1/json");
     REQUIRE(followed.reports.size() == 1);
@@ -92,8 +94,8 @@ TEST_CASE(
 
     followed.executor.run_for(10min);
     CHECK(followed.reports.size() == 1);
-    // Once a second after the start, then once a minute.
-    CHECK(followed.daemon.lists() == 11);
+    // Once a second after the start, and after the time to connect, then once a minute.
+    CHECK(followed.daemon.lists() == 12);
     CHECK(followed.daemon.streams() == 1);
     CHECK(followed.log.lines.size() == 1);
 }
@@ -146,6 +148,60 @@ TEST_CASE("docker follower: under a steady flow of events it looks twice a secon
     CHECK(followed.daemon.lists() - lists <= 11);
 }
 
+TEST_CASE("docker follower: a slow daemon is left alone as long as it took") {
+    Followed followed;
+    followed.start();
+    followed.executor.run_for(2s);
+    std::size_t lists = followed.daemon.lists();
+    for (int i = 0; i < 3; ++i) {
+        followed.daemon.holds = [](const std::string& path) {
+            return path.starts_with("/containers");
+        };
+        CHECK(followed.daemon.event("start", "x"));
+        REQUIRE(followed.executor.run_until([&] { return followed.daemon.lists() > lists; }, 3s));
+        CHECK(followed.daemon.lists() == ++lists);
+        followed.executor.run_for(1s);
+        CHECK(followed.daemon.event("start", "x"));
+        followed.executor.run_for(1s);
+        followed.daemon.release();
+        followed.executor.run_for(1s);
+        CHECK(followed.daemon.event("start", "x"));
+        followed.executor.run_for(990ms);
+        CHECK(followed.daemon.lists() == lists);
+    }
+    // Long after, an event is heeded as fast as ever.
+    followed.executor.run_for(10s);
+    const std::size_t before = followed.daemon.lists();
+    CHECK(followed.daemon.event("start", "x"));
+    followed.executor.run_for(100ms);
+    CHECK(followed.daemon.lists() == before + 1);
+}
+
+TEST_CASE("docker follower: looks that follow each other without end are half a second apart") {
+    Followed followed;
+    followed.start();
+    followed.executor.run_for(2s);
+    const std::size_t lists = followed.daemon.lists();
+    // Each look takes 30 ms, during which something happens again.
+    followed.daemon.holds = [](const std::string& path) { return path.starts_with("/containers"); };
+    CHECK(followed.daemon.event("start", "x"));
+    std::size_t seen = lists;
+    for (int i = 0; i < 500; ++i) {
+        followed.executor.run_for(10ms);
+        if (followed.daemon.lists() == seen) continue;
+        ++seen;
+        CHECK(followed.daemon.event("start", "x"));
+        followed.executor.run_for(110ms);
+        followed.daemon.release();
+        followed.daemon.holds = [](const std::string& path) {
+            return path.starts_with("/containers");
+        };
+        followed.executor.settle();
+    }
+    CHECK(followed.daemon.lists() - lists >= 7);
+    CHECK(followed.daemon.lists() - lists <= 11);
+}
+
 TEST_CASE("docker follower: an event during a look leads to another one, with what it touched") {
     Followed followed;
     followed.daemon.add(routed_container("a1", "web"));
@@ -158,8 +214,8 @@ TEST_CASE("docker follower: an event during a look leads to another one, with wh
     CHECK(followed.daemon.lists() == 1);
 
     followed.daemon.release();
-    followed.executor.run_for(10ms);
-    CHECK(followed.daemon.lists() == 2);
+    CHECK(followed.executor.run_until([&] { return followed.daemon.lists() == 2; }, 170ms));
+    followed.executor.settle();
     CHECK(followed.daemon.inspections("a1") == 2);
 }
 
@@ -169,6 +225,16 @@ TEST_CASE("docker follower: what came to pass before the stream was heard is see
     followed.daemon.add(routed_container("a1", "web"));
     followed.executor.run_for(1s);
     CHECK(followed.units() == "web: web, ");
+}
+
+TEST_CASE("docker follower: what came to pass while the stream was long in coming is seen too") {
+    Followed followed;
+    followed.start();
+    followed.executor.run_for(5s);
+    followed.daemon.add(routed_container("a1", "web"));
+    followed.executor.run_for(6s);
+    CHECK(followed.units() == "web: web, ");
+    CHECK(followed.daemon.lists() == 3);
 }
 
 TEST_CASE("docker follower: without watch it looks every 15 s, and inspects what is listed anew") {
@@ -184,6 +250,67 @@ TEST_CASE("docker follower: without watch it looks every 15 s, and inspects what
     followed.executor.run_for(15s);
     CHECK(followed.units().empty());
     CHECK(followed.daemon.inspections("a1") == 2);
+}
+
+TEST_CASE("docker follower: health that no list tells is asked for again") {
+    Followed followed;
+    DaemonContainer checked = routed_container("a1", "checked");
+    checked.health = "starting";
+    checked.tells_health = false;
+    followed.daemon.add(checked);
+    followed.daemon.add(routed_container("a2", "web"));
+    followed.start();
+    CHECK(followed.units() == "web: web, ");
+
+    followed.daemon.containers.at("a1").health = "healthy";
+    followed.executor.run_for(2min);
+    CHECK(followed.units() == "checked: checked, web: web, ");
+    followed.daemon.containers.at("a1").health = "unhealthy";
+    followed.executor.run_for(1min);
+    CHECK(followed.units() == "web: web, ");
+    CHECK(followed.daemon.inspections("a1") <= 5);
+    CHECK(followed.daemon.inspections("a2") == 1);
+}
+
+TEST_CASE("docker follower: a health check that changes nothing costs no look") {
+    Followed followed;
+    DaemonContainer checked = routed_container("a1", "web");
+    checked.health = "healthy";
+    checked.tells_health = false;
+    followed.daemon.add(checked);
+    followed.daemon.add({"b2", "db", {}});
+    followed.start();
+    followed.executor.run_for(12s);
+    const std::size_t requests = followed.daemon.paths.size();
+
+    const auto podman_says = [&](const std::string& health) {
+        CHECK(followed.daemon.emit(
+            R"({"Type":"container","Action":"health_status","HealthStatus":")" + health +
+            R"(","Actor":{"ID":"a1","Attributes":{}}})"
+            "\n"));
+    };
+    for (int i = 0; i < 20; ++i) {
+        CHECK(followed.daemon.event("health_status: healthy", "a1"));
+        CHECK(followed.daemon.event("health_status: unhealthy", "b2"));  // none of ours
+        podman_says("healthy");
+        followed.executor.run_for(1s);
+    }
+    CHECK(followed.daemon.paths.size() == requests);
+
+    followed.daemon.containers.at("a1").health = "unhealthy";
+    podman_says("unhealthy");
+    podman_says("unhealthy");
+    followed.executor.run_for(100ms);
+    CHECK(followed.units().empty());
+    CHECK(followed.daemon.inspections("a1") == 2);
+    followed.daemon.containers.at("a1").health = "healthy";
+    CHECK(followed.daemon.event("health_status: healthy", "a1"));
+    followed.executor.run_for(500ms);
+    CHECK(followed.units() == "web: web, ");
+    // What does not say which it is.
+    CHECK(followed.daemon.event("health_status", "a1"));
+    followed.executor.run_for(500ms);
+    CHECK(followed.daemon.inspections("a1") == 4);
 }
 
 TEST_CASE("docker follower: at most eight inspections are under way") {
@@ -205,14 +332,13 @@ TEST_CASE(
     Followed followed;
     followed.daemon.add(routed_container("a1", "web"));
     followed.start();
-    followed.executor.run_for(5s);
-    const std::size_t requests = followed.daemon.paths.size();
+    followed.executor.run_for(20s);
 
     followed.daemon.is_down = true;
     followed.daemon.end_stream(DockerDaemon::response(200, ""));
     followed.executor.settle();
-    CHECK(followed.log.last("provider_down").fields.at("reason") ==
-          "the daemon ended its stream of events");
+    const std::size_t requests = followed.daemon.paths.size();
+    CHECK(followed.log.last("provider_down").fields.at("reason") == "connection refused");
     CHECK_FALSE(followed.provider->state().reachable);
     CHECK(followed.provider->state().units == 1);
     followed.executor.run_for(60s);
@@ -224,13 +350,60 @@ TEST_CASE(
     CHECK(followed.daemon.open() == 0);
 
     followed.daemon.is_down = false;
-    CHECK(followed.executor.run_until([&] { return followed.log.count("provider_up") == 2; }, 15s));
+    CHECK(followed.executor.run_until([&] { return followed.log.count("provider_up") == 2; }, 16s));
     CHECK(followed.reports.size() == 1);
     CHECK(followed.daemon.inspections("a1") == 2);
-    followed.executor.run_for(2s);
+    followed.executor.run_for(20s);
+    followed.daemon.is_down = true;
     followed.daemon.end_stream(DockerDaemon::response(200, ""));
+    followed.executor.settle();
+    followed.daemon.is_down = false;
+    const std::size_t lists = followed.daemon.lists();
     followed.executor.run_for(501ms);
-    CHECK(followed.log.count("provider_up") == 3);  // the pauses begin small again
+    CHECK(followed.daemon.lists() == lists + 1);  // the pauses begin small again
+}
+
+TEST_CASE("docker follower: a stream that is cut after a while is opened anew, without a word") {
+    const auto cut = GENERATE(true, false);
+    Followed followed;
+    followed.daemon.add(routed_container("a1", "web"));
+    followed.start();
+    followed.executor.run_for(10min);
+    followed.daemon.add(routed_container("a2", "web-2"));
+    if (cut)
+        followed.daemon.end_stream(Error{Errc::io, Origin::upstream, "cut off"});
+    else
+        followed.daemon.end_stream(DockerDaemon::response(200, ""));
+    followed.executor.settle();
+    CHECK(followed.daemon.streams() == 2);
+    CHECK(followed.units() == "web: web, web-2: web-2, ");
+    CHECK(followed.provider->state().reachable);
+    CHECK(followed.log.lines.size() == 1);
+}
+
+TEST_CASE("docker follower: streams that never last are opened in growing pauses") {
+    Followed followed;
+    followed.daemon.add(routed_container("a1", "web"));
+    followed.start();
+    const auto began = followed.clock.steady_now();
+    for (std::size_t i = 1; i <= 15; ++i) {
+        REQUIRE(followed.executor.run_until([&] { return followed.daemon.streams() == i; }, 16s));
+        followed.executor.run_for(1200ms);
+        followed.daemon.end_stream(Error{Errc::io, Origin::upstream, "cut off"});
+    }
+    // After 0.5, 1, 2, 4, 8 s, then every 15 s.
+    CHECK(followed.clock.steady_now() - began >= 9 * 15s);
+    CHECK(followed.daemon.inspections("a1") == 15);
+    CHECK(followed.log.lines.size() == 1);
+}
+
+TEST_CASE("docker follower: one that ends at once is no stream") {
+    Followed followed;
+    followed.start();
+    followed.daemon.end_stream(DockerDaemon::response(200, ""));
+    followed.executor.settle();
+    CHECK(followed.log.last("provider_down").fields.at("reason") ==
+          "the daemon ended its stream of events");
 }
 
 TEST_CASE("docker follower: a daemon that is not there at the start reports nothing, then all") {
@@ -271,19 +444,37 @@ TEST_CASE("docker follower: answers that make no sense are the daemon's fault, a
 TEST_CASE("docker follower: events that are none end the stream") {
     Followed followed;
     followed.start();
-    CHECK(followed.daemon.emit("hello\n"));
-    followed.executor.settle();
+    CHECK(followed.daemon.emit("hello\nand more\n"));
+    CHECK(followed.executor.run_until([&] { return followed.daemon.open() == 0; }, 1s));
     CHECK(followed.log.last("provider_down").fields.at("reason") ==
           "GET /events: not an event: not JSON, it begins \"hello\"");
     CHECK(followed.daemon.open() == 0);
 
-    followed.executor.run_for(500ms);
+    followed.executor.run_for(500ms + DockerFollower::second_look);
     CHECK(followed.log.count("provider_up") == 2);
     const std::string piece((std::size_t{1} << 20) + 1, 'x');
     CHECK_FALSE(followed.daemon.emit(piece));
     followed.daemon.end_stream(Error{Errc::cancelled, Origin::upstream, "had enough"});
     followed.executor.settle();
     CHECK(followed.log.last("provider_down").fields.at("reason") == "an event of more than 1 MiB");
+}
+
+TEST_CASE("docker follower: what a refusal of events says is no event") {
+    const auto reason = [](const std::string& body) {
+        Followed followed;
+        followed.daemon.holds = [](const std::string& path) { return path.starts_with("/events"); };
+        followed.start();
+        CHECK(followed.daemon.emit(body));
+        followed.executor.settle();
+        followed.daemon.end_stream(DockerDaemon::response(403, ""));
+        followed.executor.settle();
+        CHECK(followed.log.count("provider_down") == 1);
+        return followed.log.last("provider_down").fields.at("reason");
+    };
+    CHECK(reason("{\"message\":\"not allowed\"}\n") ==
+          "GET /events: 403: not allowed (watch: false does without events)");
+    CHECK(reason("<html>\n<body>\n") == "GET /events: 403 (watch: false does without events)");
+    CHECK(reason("") == "GET /events: 403 (watch: false does without events)");
 }
 
 TEST_CASE("docker follower: a daemon whose events are refused is not asked in a loop") {
@@ -293,6 +484,20 @@ TEST_CASE("docker follower: a daemon whose events are refused is not asked in a 
     followed.executor.run_for(60s);
     CHECK(followed.daemon.streams() == 8);
     CHECK(followed.log.count("provider_down") == 1);
+}
+
+TEST_CASE(
+    "docker follower: lists that succeed while events are refused are no daemon that is back") {
+    Followed followed;
+    followed.daemon.holds = [](const std::string& path) { return path.starts_with("/events"); };
+    followed.start();
+    for (std::size_t i = 1; i <= 10; ++i) {
+        REQUIRE(followed.executor.run_until([&] { return followed.daemon.streams() == i; }, 16s));
+        followed.executor.run_for(100ms);
+        followed.daemon.end_stream(DockerDaemon::response(403, ""));
+    }
+    CHECK(followed.log.count("provider_down") == 1);
+    CHECK(followed.log.count("provider_up") == 1);
 }
 
 TEST_CASE("docker follower: a backlog that overflows makes it look at everything anew") {

@@ -64,14 +64,16 @@ class DockerDaemon final : public http::Client {
     [[nodiscard]] std::size_t count(const std::string& path) const {
         return static_cast<std::size_t>(std::count(paths.begin(), paths.end(), path));
     }
-    [[nodiscard]] std::size_t lists() const { return count("/containers/json"); }
+    [[nodiscard]] std::size_t lists() const { return count_of("/containers/json"); }
     [[nodiscard]] std::size_t inspections(const std::string& id) const {
         return count("/containers/" + id + "/json");
     }
-    [[nodiscard]] std::size_t streams() const {
+    [[nodiscard]] std::size_t streams() const { return count_of("/events"); }
+    /// Whatever is asked for.
+    [[nodiscard]] std::size_t count_of(const std::string& begin) const {
         return static_cast<std::size_t>(
-            std::count_if(paths.begin(), paths.end(), [](const auto& path) {
-                return path.starts_with("/events");
+            std::count_if(paths.begin(), paths.end(), [&](const std::string& path) {
+                return path.starts_with(begin);
             }));
     }
     [[nodiscard]] std::size_t open() const { return open_.size(); }

@@ -17,6 +17,7 @@ struct DaemonContainer {
     std::map<std::string, std::string> networks = {{"bridge", "172.17.0.2"}};
     std::vector<int> exposed = {80};
     bool running = true;
+    bool tells_health = true;  ///< in lists; Podman does not
 
     [[nodiscard]] nlohmann::json networks_json() const {
         nlohmann::json all = nlohmann::json::object();
@@ -26,8 +27,9 @@ struct DaemonContainer {
     }
     [[nodiscard]] nlohmann::json listed() const {
         std::string status = "Up 3 seconds";
-        if (health == "starting") status += " (health: starting)";
-        if (!health.empty() && health != "starting") status += " (" + health + ")";
+        const std::string told = tells_health ? health : std::string();
+        if (told == "starting") status += " (health: starting)";
+        if (!told.empty() && told != "starting") status += " (" + told + ")";
         return {{"Id", id},
                 {"Names", {"/" + name}},
                 {"Labels", labels},
