@@ -15,6 +15,7 @@ struct FollowedProviders::Follower {
     config::InventoryPtr applied;
     SteadyTime may_read = SteadyTime::min();  ///< not before
     bool reads_later = false;
+    bool reads_anyway = false;  ///< whatever is reported until then
 };
 
 FollowedProviders::FollowedProviders(Executor& executor,
@@ -72,9 +73,10 @@ void FollowedProviders::tell(Follower& follower) {
     const bool defines_nothing = !follower.applied && follower.latest->units.empty();
     if (defines_nothing ||
         (follower.applied && config::same_definitions(*follower.applied, *follower.latest))) {
-        follower.applied = follower.latest;
+        const config::InventoryPtr before = std::exchange(follower.applied, follower.latest);
         wishes_.change_servers(follower.latest);
-        return;
+        if (!before || !config::differ_in_presence(*before, *follower.latest)) return;
+        follower.reads_anyway = true;
     }
     read_when_due(follower);
 }
@@ -85,6 +87,7 @@ void FollowedProviders::read_when_due(Follower& follower) {
     const SteadyTime now = clock_.steady_now();
     if (now >= follower.may_read) {
         follower.may_read = now + throttle_;
+        follower.reads_anyway = false;
         return wishes_.read();
     }
     follower.reads_later = true;
@@ -94,7 +97,7 @@ void FollowedProviders::read_when_due(Follower& follower) {
         const auto later = weak.lock();
         if (!later) return;
         later->reads_later = false;
-        tell(*later);
+        later->reads_anyway ? read_when_due(*later) : tell(*later);
     });
 }
 

@@ -23,11 +23,23 @@ bool same_definition(const LabelledUnit& a, const LabelledUnit& b) {
 }  // namespace
 
 bool same_definitions(const Inventory& a, const Inventory& b) {
-    return a.provider == b.provider && std::equal(a.units.begin(),
-                                                  a.units.end(),
-                                                  b.units.begin(),
-                                                  b.units.end(),
-                                                  same_definition);
+    return a.provider == b.provider &&
+           std::equal(
+               a.units.begin(), a.units.end(), b.units.begin(), b.units.end(), same_definition);
+}
+
+bool differ_in_presence(const Inventory& a, const Inventory& b) {
+    for (std::size_t i = 0; i < a.units.size(); ++i) {
+        const bool has_namesake =
+            (i > 0 && a.units[i - 1].name == a.units[i].name) ||
+            (i + 1 < a.units.size() && a.units[i + 1].name == a.units[i].name);
+        if (has_namesake && is_absent(a.units[i]) != is_absent(b.units[i])) return true;
+    }
+    return false;
+}
+
+bool is_absent(const LabelledUnit& unit) {
+    return unit.instances && unit.instances->empty();
 }
 
 void sort_units(std::vector<LabelledUnit>& units) {

@@ -41,6 +41,9 @@ struct LabelledUnit {
     std::optional<std::vector<Instance>> instances = std::nullopt;
 };
 
+/// None of its instances can be served from now.
+[[nodiscard]] bool is_absent(const LabelledUnit& unit);
+
 /// All that a provider knows at one moment. Complete, never a difference.
 struct Inventory {
     std::string provider;
@@ -51,6 +54,10 @@ using InventoryPtr = std::shared_ptr<const Inventory>;
 
 /// Whether they differ in instances at most: the same units with the same labels in the same order.
 [[nodiscard]] bool same_definitions(const Inventory& a, const Inventory& b);
+
+/// Whether units of one name, which may contradict each other, have ceased or begun to serve:
+/// then other objects count. Of inventories with the same definitions.
+[[nodiscard]] bool differ_in_presence(const Inventory& a, const Inventory& b);
 
 /// Units of one provider, with labels and instances in one order whatever order the daemon gave.
 void sort_units(std::vector<LabelledUnit>& units);

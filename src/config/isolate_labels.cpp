@@ -390,8 +390,23 @@ std::optional<Finding> LabelIsolator::fault_of(const std::string& what,
     return conflict;
 }
 
+/// Who serves nobody does not contradict those who do: an instance that died keeps its old tags.
+template <class T>
+void LabelIsolator::leave_out_absent(std::vector<Definition<T>>& all) {
+    const auto absent = [](const Definition<T>& one) {
+        return one.unit != nullptr && is_absent(*one.unit);
+    };
+    const auto present = std::find_if_not(all.begin(), all.end(), absent);
+    if (present == all.end()) return;
+    const std::string form = written_form(present->object);
+    std::erase_if(all, [&](const Definition<T>& one) {
+        return absent(one) && (one.fault || written_form(one.object) != form);
+    });
+}
+
 void LabelIsolator::merge_routers() {
     for (auto& [key, all] : routers_) {
+        leave_out_absent(all);
         const auto fault = fault_of("router", key, all);
         if (fault) {
             take_out_router(key, *fault);
@@ -405,6 +420,7 @@ void LabelIsolator::merge_routers() {
 
 void LabelIsolator::merge_middlewares() {
     for (auto& [key, all] : middlewares_) {
+        leave_out_absent(all);
         const auto fault = fault_of("middleware", key, all);
         if (fault) {
             take_out_middleware(key, *fault);
@@ -417,7 +433,10 @@ void LabelIsolator::merge_middlewares() {
 }
 
 void LabelIsolator::merge_services() {
-    for (auto& [key, all] : services_) merge_service(key, all);
+    for (auto& [key, all] : services_) {
+        leave_out_absent(all);
+        merge_service(key, all);
+    }
 }
 
 /// The part of a unit as it worked last, out of the whole service of before.
@@ -500,6 +519,7 @@ void LabelIsolator::merge_generated() {
         note(std::string(generated_default_path), Isolated::State::left_out, *fault);
         return;
     }
+    leave_out_absent(generated_);
     fault = fault_of("defaultGeneratedCert", "", generated_);
     if (fault) return take_out_generated(*fault);
     known = generated_.front().object;

@@ -102,6 +102,8 @@ class LabelIsolator {
         const std::string& key, const std::vector<Definition<ServiceDraft>>& all);
     void merge_generated();
     template <class T>
+    static void leave_out_absent(std::vector<Definition<T>>& all);
+    template <class T>
     [[nodiscard]] std::optional<Finding> fault_of(const std::string& what,
                                                   const std::string& key,
                                                   const std::vector<Definition<T>>& all);

@@ -68,7 +68,7 @@ constexpr Option<EntryPointDraft> entry_point_options[] = {
     foreign<EntryPointDraft>("observability"),
     foreign<EntryPointDraft>("udp"),
 };
-constexpr Section<EntryPointDraft> entry_point{"entryPoints.<name>", entry_point_options};
+constexpr Section<EntryPointDraft> entry_point_entry{"entryPoints.<name>", entry_point_options};
 
 constexpr Option<EntryPointDraft> transport_options[] = {
     option<EntryPointDraft>("lifeCycle",
@@ -88,14 +88,15 @@ constexpr Option<EntryPointDraft> transport_options[] = {
     foreign<EntryPointDraft>("keepAliveMaxRequests"),
     foreign<EntryPointDraft>("keepAliveMaxTime"),
 };
-constexpr Section<EntryPointDraft> transport{"entryPoints.<name>.transport", transport_options};
+constexpr Section<EntryPointDraft> transport_entry{"entryPoints.<name>.transport",
+                                                   transport_options};
 
 constexpr Option<EntryPointDraft> life_cycle_options[] = {
     later<EntryPointDraft>("graceTimeOut"),
     later<EntryPointDraft>("requestAcceptGraceTimeout"),
 };
-constexpr Section<EntryPointDraft> life_cycle{"entryPoints.<name>.transport.lifeCycle",
-                                              life_cycle_options};
+constexpr Section<EntryPointDraft> life_cycle_entry{"entryPoints.<name>.transport.lifeCycle",
+                                                    life_cycle_options};
 
 constexpr Option<EntryPointDraft> responding_timeouts_options[] = {
     option<EntryPointDraft>("handshakeTimeout",
@@ -110,22 +111,22 @@ constexpr Option<EntryPointDraft> responding_timeouts_options[] = {
     foreign<EntryPointDraft>("readTimeout"),
     foreign<EntryPointDraft>("writeTimeout"),
 };
-constexpr Section<EntryPointDraft> responding_timeouts{
+constexpr Section<EntryPointDraft> responding_timeouts_entry{
     "entryPoints.<name>.transport.respondingTimeouts", responding_timeouts_options};
 
 }  // namespace
 
 const Section<EntryPointDraft>& entry_point_section() {
-    return entry_point;
+    return entry_point_entry;
 }
 const Section<EntryPointDraft>& transport_section() {
-    return transport;
+    return transport_entry;
 }
 const Section<EntryPointDraft>& life_cycle_section() {
-    return life_cycle;
+    return life_cycle_entry;
 }
 const Section<EntryPointDraft>& responding_timeouts_section() {
-    return responding_timeouts;
+    return responding_timeouts_entry;
 }
 
 }  // namespace mesh::config

@@ -38,7 +38,7 @@ constexpr Option<MiddlewareDraft> middleware_options[] = {
                                 read_section(field, in_flight_section(), out.in_flight);
                             }),
 };
-constexpr Section<MiddlewareDraft> middleware{"tcp.middlewares.<name>", middleware_options};
+constexpr Section<MiddlewareDraft> middleware_entry{"tcp.middlewares.<name>", middleware_options};
 
 constexpr Option<AllowListDraft> allow_list_options[] = {
     required<AllowListDraft>(
@@ -47,8 +47,8 @@ constexpr Option<AllowListDraft> allow_list_options[] = {
         "Where clients may come from: `192.0.2.7`, `192.0.2.0/24`, `2001:db8::/32`.",
         [](const Field& field, AllowListDraft& out) { out.source_range = field.some_texts(); }),
 };
-constexpr Section<AllowListDraft> allow_list{"tcp.middlewares.<name>.ipAllowList",
-                                             allow_list_options};
+constexpr Section<AllowListDraft> allow_list_entry{"tcp.middlewares.<name>.ipAllowList",
+                                                   allow_list_options};
 
 constexpr Option<InFlightDraft> in_flight_options[] = {
     required<InFlightDraft>("amount",
@@ -59,19 +59,19 @@ constexpr Option<InFlightDraft> in_flight_options[] = {
                                 out.amount = static_cast<std::size_t>(field.integer(1, amount_max));
                             }),
 };
-constexpr Section<InFlightDraft> in_flight{"tcp.middlewares.<name>.inFlightConn",
-                                           in_flight_options};
+constexpr Section<InFlightDraft> in_flight_entry{"tcp.middlewares.<name>.inFlightConn",
+                                                 in_flight_options};
 
 }  // namespace
 
 const Section<MiddlewareDraft>& middleware_section() {
-    return middleware;
+    return middleware_entry;
 }
 const Section<AllowListDraft>& allow_list_section() {
-    return allow_list;
+    return allow_list_entry;
 }
 const Section<InFlightDraft>& in_flight_section() {
-    return in_flight;
+    return in_flight_entry;
 }
 
 }  // namespace mesh::config

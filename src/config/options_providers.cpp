@@ -78,7 +78,8 @@ constexpr Option<ProviderTlsDraft> provider_tls_options[] = {
                                     "mesh always verifies: name the CA of the daemon in tls.ca"),
     foreign<ProviderTlsDraft>("caOptional"),
 };
-constexpr Section<ProviderTlsDraft> provider_tls{"providers.docker.tls", provider_tls_options};
+constexpr Section<ProviderTlsDraft> provider_tls_entry{"providers.docker.tls",
+                                                       provider_tls_options};
 
 template <class T>
 constexpr auto watch_row(std::string_view help) {
@@ -234,8 +235,8 @@ constexpr Option<ConsulEndpointDraft> consul_endpoint_options[] = {
                                  "mesh sends no user name: use a token, or tls.cert and tls.key"),
     foreign<ConsulEndpointDraft>("endpointWaitTime"),
 };
-constexpr Section<ConsulEndpointDraft> consul_endpoint{"providers.consulCatalog.endpoint",
-                                                       consul_endpoint_options};
+constexpr Section<ConsulEndpointDraft> consul_endpoint_entry{"providers.consulCatalog.endpoint",
+                                                             consul_endpoint_options};
 
 /// A list, or words with commas between them.
 void read_checks(const Field& field, ConsulCatalogDraft& out) {
@@ -367,12 +368,12 @@ constexpr Option<ProvidersDraft> providers_options[] = {
     foreign<ProvidersDraft>("swarm"),
     foreign<ProvidersDraft>("zooKeeper"),
 };
-constexpr Section<ProvidersDraft> providers{"providers", providers_options};
+constexpr Section<ProvidersDraft> providers_entry{"providers", providers_options};
 
 }  // namespace
 
 const Section<ProvidersDraft>& providers_section() {
-    return providers;
+    return providers_entry;
 }
 
 const Section<FileProviderDraft>& file_provider_section() {
@@ -388,11 +389,11 @@ const Section<ConsulCatalogDraft>& consul_catalog_section() {
 }
 
 const Section<ConsulEndpointDraft>& consul_endpoint_section() {
-    return consul_endpoint;
+    return consul_endpoint_entry;
 }
 
 const Section<ProviderTlsDraft>& provider_tls_section() {
-    return provider_tls;
+    return provider_tls_entry;
 }
 
 }  // namespace mesh::config

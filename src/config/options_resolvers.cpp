@@ -147,7 +147,7 @@ constexpr Option<AcmeDraft> acme_options[] = {
     foreign<AcmeDraft>("disableCommonName"),
     foreign<AcmeDraft>("emailAddresses"),
 };
-constexpr Section<AcmeDraft> acme{"certificatesResolvers.<name>.acme", acme_options};
+constexpr Section<AcmeDraft> acme_entry{"certificatesResolvers.<name>.acme", acme_options};
 
 }  // namespace
 
@@ -156,7 +156,7 @@ const Section<ResolverDraft>& resolver_section() {
 }
 
 const Section<AcmeDraft>& acme_section() {
-    return acme;
+    return acme_entry;
 }
 
 }  // namespace mesh::config

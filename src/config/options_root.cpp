@@ -96,7 +96,7 @@ constexpr Option<Draft> root_options[] = {
     foreign<Draft>("tracing"),
     foreign<Draft>("udp"),
 };
-constexpr Section<Draft> root{"", root_options};
+constexpr Section<Draft> root_entry{"", root_options};
 
 constexpr Option<Draft> dynamic_options[] = {
     option<Draft>(
@@ -120,7 +120,7 @@ constexpr Option<Draft> dynamic_options[] = {
     misplaced<Draft>("log"),
     misplaced<Draft>("accessLog"),
 };
-constexpr Section<Draft> dynamic_root{"", dynamic_options};
+constexpr Section<Draft> dynamic_root_entry{"", dynamic_options};
 
 constexpr Option<LogDraft> log_options[] = {
     option<LogDraft>("level",
@@ -148,27 +148,27 @@ constexpr Option<LogDraft> log_options[] = {
     foreign<LogDraft>("noColor"),
     foreign<LogDraft>("otlp"),
 };
-constexpr Section<LogDraft> log{"log", log_options};
+constexpr Section<LogDraft> log_entry{"log", log_options};
 
 }  // namespace
 
 const Section<Draft>& root_section() {
-    return root;
+    return root_entry;
 }
 
 const Section<LogDraft>& log_section() {
-    return log;
+    return log_entry;
 }
 
 Draft decode(const Source& source, TreeNode node) {
     Draft draft;
     draft.entry_points_expected = node.kind() == NodeKind::map || node.kind() == NodeKind::null;
-    decode_section(Field(source, node), root, draft);
+    decode_section(Field(source, node), root_entry, draft);
     return draft;
 }
 
 void decode_dynamic(const Source& source, TreeNode node, Draft& draft) {
-    decode_section(Field(source, node), dynamic_root, draft);
+    decode_section(Field(source, node), dynamic_root_entry, draft);
 }
 
 std::vector<SectionText> all_sections() {

@@ -58,7 +58,7 @@ constexpr Option<TcpDraft> tcp_options[] = {
                      }),
     later<TcpDraft>("serversTransports"),
 };
-constexpr Section<TcpDraft> tcp{"tcp", tcp_options};
+constexpr Section<TcpDraft> tcp_entry{"tcp", tcp_options};
 
 constexpr Option<RouterDraft> router_options[] = {
     option<RouterDraft>(
@@ -107,7 +107,7 @@ constexpr Option<RouterDraft> router_options[] = {
     foreign<RouterDraft>("observability"),
     foreign<RouterDraft>("ruleSyntax"),
 };
-constexpr Section<RouterDraft> router{"tcp.routers.<name>", router_options};
+constexpr Section<RouterDraft> router_entry{"tcp.routers.<name>", router_options};
 
 constexpr auto options_of_router_tls = option<RouterTlsDraft>(
     "options",
@@ -139,7 +139,7 @@ constexpr Option<RouterTlsDraft> router_tls_options[] = {
     tls_cert_resolver,
     tls_domains,
 };
-constexpr Section<RouterTlsDraft> router_tls{"tcp.routers.<name>.tls", router_tls_options};
+constexpr Section<RouterTlsDraft> router_tls_entry{"tcp.routers.<name>.tls", router_tls_options};
 
 constexpr Option<RouterTlsDraft> documented_as(Option<RouterTlsDraft> row, std::string_view type) {
     row.text.type = type;
@@ -152,8 +152,8 @@ constexpr Option<RouterTlsDraft> entry_point_tls_options[] = {
     tls_cert_resolver,
     documented_as(tls_domains, "list of sections, as in `tcp.routers.<name>.tls.domains[]`"),
 };
-constexpr Section<RouterTlsDraft> entry_point_tls{"entryPoints.<name>.tls",
-                                                  entry_point_tls_options};
+constexpr Section<RouterTlsDraft> entry_point_tls_entry{"entryPoints.<name>.tls",
+                                                        entry_point_tls_options};
 
 constexpr Option<DomainDraft> domain_options[] = {
     required<DomainDraft>("main",
@@ -166,7 +166,7 @@ constexpr Option<DomainDraft> domain_options[] = {
                         "Its other names; 100 names in all at most.",
                         [](const Field& field, DomainDraft& out) { out.sans = field.texts(); }),
 };
-constexpr Section<DomainDraft> domain{"tcp.routers.<name>.tls.domains[]", domain_options};
+constexpr Section<DomainDraft> domain_entry{"tcp.routers.<name>.tls.domains[]", domain_options};
 
 constexpr Option<ServiceDraft> service_options[] = {
     required<ServiceDraft>("loadBalancer",
@@ -177,7 +177,7 @@ constexpr Option<ServiceDraft> service_options[] = {
                            }),
     later<ServiceDraft>("weighted"),
 };
-constexpr Section<ServiceDraft> service{"tcp.services.<name>", service_options};
+constexpr Section<ServiceDraft> service_entry{"tcp.services.<name>", service_options};
 
 constexpr Option<LoadBalancerDraft> load_balancer_options[] = {
     required_in_files<LoadBalancerDraft>(
@@ -194,8 +194,8 @@ constexpr Option<LoadBalancerDraft> load_balancer_options[] = {
     later<LoadBalancerDraft>("terminationDelay"),
     later<LoadBalancerDraft>("healthCheck"),
 };
-constexpr Section<LoadBalancerDraft> load_balancer{"tcp.services.<name>.loadBalancer",
-                                                   load_balancer_options};
+constexpr Section<LoadBalancerDraft> load_balancer_entry{"tcp.services.<name>.loadBalancer",
+                                                         load_balancer_options};
 
 constexpr Option<ServerDraft> server_options[] = {
     required<ServerDraft>("address",
@@ -206,7 +206,8 @@ constexpr Option<ServerDraft> server_options[] = {
     later<ServerDraft>("startTLS"),
     later<ServerDraft>("weight"),
 };
-constexpr Section<ServerDraft> server{"tcp.services.<name>.loadBalancer.servers[]", server_options};
+constexpr Section<ServerDraft> server_entry{"tcp.services.<name>.loadBalancer.servers[]",
+                                            server_options};
 
 constexpr Option<ContainerServerDraft> container_server_options[] = {
     option<ContainerServerDraft>("port",
@@ -220,37 +221,37 @@ constexpr Option<ContainerServerDraft> container_server_options[] = {
     later<ContainerServerDraft>("tls"),
     foreign<ContainerServerDraft>("scheme"),
 };
-constexpr Section<ContainerServerDraft> container_server{"tcp.services.<name>.loadBalancer.server",
-                                                         container_server_options};
+constexpr Section<ContainerServerDraft> container_server_entry{
+    "tcp.services.<name>.loadBalancer.server", container_server_options};
 
 }  // namespace
 
 const Section<TcpDraft>& tcp_section() {
-    return tcp;
+    return tcp_entry;
 }
 const Section<RouterDraft>& router_section() {
-    return router;
+    return router_entry;
 }
 const Section<RouterTlsDraft>& router_tls_section() {
-    return router_tls;
+    return router_tls_entry;
 }
 const Section<RouterTlsDraft>& entry_point_tls_section() {
-    return entry_point_tls;
+    return entry_point_tls_entry;
 }
 const Section<DomainDraft>& domain_section() {
-    return domain;
+    return domain_entry;
 }
 const Section<ServiceDraft>& service_section() {
-    return service;
+    return service_entry;
 }
 const Section<LoadBalancerDraft>& load_balancer_section() {
-    return load_balancer;
+    return load_balancer_entry;
 }
 const Section<ServerDraft>& server_section() {
-    return server;
+    return server_entry;
 }
 const Section<ContainerServerDraft>& container_server_section() {
-    return container_server;
+    return container_server_entry;
 }
 
 }  // namespace mesh::config

@@ -53,7 +53,7 @@ constexpr Option<TlsDraft> tls_options[] = {
                          decode_section(field, stores_section(), out.stores);
                      }),
 };
-constexpr Section<TlsDraft> tls{"tls", tls_options};
+constexpr Section<TlsDraft> tls_entry{"tls", tls_options};
 
 /// An empty list counts as none, which is the opposite of what it looks like, and is reported.
 void read_names(const Field& field, NamesDraft& out) {
@@ -154,8 +154,8 @@ constexpr Option<ClientAuthDraft> client_auth_options[] = {
             out.type = field.choice(client_auth_types);
         }),
 };
-constexpr Section<ClientAuthDraft> client_auth{"tls.options.<name>.clientAuth",
-                                               client_auth_options};
+constexpr Section<ClientAuthDraft> client_auth_entry{"tls.options.<name>.clientAuth",
+                                                     client_auth_options};
 
 constexpr Option<CertificateDraft> certificate_options[] = {
     required<CertificateDraft>(
@@ -170,7 +170,7 @@ constexpr Option<CertificateDraft> certificate_options[] = {
         [](const Field& field, CertificateDraft& out) { out.key_file = field.text(); }),
     foreign<CertificateDraft>("stores"),
 };
-constexpr Section<CertificateDraft> certificate{"tls.certificates[]", certificate_options};
+constexpr Section<CertificateDraft> certificate_entry{"tls.certificates[]", certificate_options};
 
 constexpr Option<StoresDraft> stores_options[] = {
     option<StoresDraft>("default",
@@ -181,7 +181,7 @@ constexpr Option<StoresDraft> stores_options[] = {
                             decode_section(field, store_section(), out.default_store);
                         }),
 };
-constexpr Section<StoresDraft> stores{"tls.stores", stores_options};
+constexpr Section<StoresDraft> stores_entry{"tls.stores", stores_options};
 
 constexpr Option<StoreDraft> store_options[] = {
     option<StoreDraft>("defaultCertificate",
@@ -201,7 +201,7 @@ constexpr Option<StoreDraft> store_options[] = {
             read_section(field, generated_certificate_section(), out.generated);
         }),
 };
-constexpr Section<StoreDraft> store{"tls.stores.default", store_options};
+constexpr Section<StoreDraft> store_entry{"tls.stores.default", store_options};
 
 constexpr Option<GeneratedCertificateDraft> generated_options[] = {
     required<GeneratedCertificateDraft>(
@@ -216,31 +216,31 @@ constexpr Option<GeneratedCertificateDraft> generated_options[] = {
                                             read_section(field, domain_section(), out.domain);
                                         }),
 };
-constexpr Section<GeneratedCertificateDraft> generated{"tls.stores.default.defaultGeneratedCert",
-                                                       generated_options};
+constexpr Section<GeneratedCertificateDraft> generated_entry{
+    "tls.stores.default.defaultGeneratedCert", generated_options};
 
 }  // namespace
 
 const Section<TlsDraft>& tls_section() {
-    return tls;
+    return tls_entry;
 }
 const Section<TlsOptionsDraft>& tls_options_section() {
     return tls_options_entry;
 }
 const Section<ClientAuthDraft>& client_auth_section() {
-    return client_auth;
+    return client_auth_entry;
 }
 const Section<CertificateDraft>& certificate_section() {
-    return certificate;
+    return certificate_entry;
 }
 const Section<StoresDraft>& stores_section() {
-    return stores;
+    return stores_entry;
 }
 const Section<GeneratedCertificateDraft>& generated_certificate_section() {
-    return generated;
+    return generated_entry;
 }
 const Section<StoreDraft>& store_section() {
-    return store;
+    return store_entry;
 }
 
 }  // namespace mesh::config

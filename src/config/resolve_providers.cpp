@@ -232,7 +232,7 @@ class ProviderResolution {
     }
 
     std::string datacenter(const std::optional<Text>& text) const {
-        const std::string value = value_of(text);
+        std::string value = value_of(text);
         if (text && !is_datacenter(value))
             problems().error(codes::bad_value,
                              text->at,

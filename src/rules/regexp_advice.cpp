@@ -6,8 +6,8 @@
 namespace mesh::rules {
 namespace {
 
-constexpr char blank = ' ';  // stands for nothing
-constexpr char other = 'x';  // something that is matched, but is neither a letter nor a sign
+constexpr char blank = ' ';     // stands for nothing
+constexpr char any_byte = 'x';  // something that is matched, but is neither a letter nor a sign
 
 /// A pattern with as many bytes in which signs are signs: escapes, classes and repetitions are
 /// replaced, `\A` and `\z` are `^` and `$`, of groups only the parentheses are left.
@@ -47,13 +47,13 @@ class Skeleton {
         if (c == 'z') return replace(2, '$');
         if (c == 'Q') {
             const std::size_t end = text_.find("\\E", at_);
-            return replace(end == std::string::npos ? text_.size() : end + 2 - at_, other);
+            return replace(end == std::string::npos ? text_.size() : end + 2 - at_, any_byte);
         }
         const bool has_argument = c == 'p' || c == 'P' || c == 'x';  // \pL, \x41, \p{Greek}
-        if (!has_argument) return replace(2, other);
+        if (!has_argument) return replace(2, any_byte);
         const bool in_braces = at_ + 2 < text_.size() && text_[at_ + 2] == '{';
         const std::size_t end = in_braces ? text_.find('}', at_) : at_ + (c == 'x' ? 3 : 2);
-        replace(std::min(end, text_.size()) + 1 - at_, other);
+        replace(std::min(end, text_.size()) + 1 - at_, any_byte);
     }
 
     void character_class() {
@@ -68,7 +68,7 @@ class Skeleton {
             else
                 end += text_[end] == '\\' ? 2 : 1;
         }
-        replace(end + 1 - at_, other);
+        replace(end + 1 - at_, any_byte);
     }
 
     void group() {

@@ -113,6 +113,28 @@ TEST_CASE("providers: other servers alone are told at once, however often") {
     CHECK(world.readings == 1);
 }
 
+TEST_CASE("providers: units of one name that cease to serve are read too, once per throttle") {
+    const auto twins = [](bool first_serves) {
+        config::Inventory made = *inventory("docker", "a", {"192.0.2.1"});
+        made.units.push_back(inventory("docker", "b", {"192.0.2.2"})->units.front());
+        if (!first_serves) made.units.front().instances->clear();
+        return std::make_shared<const config::Inventory>(std::move(made));
+    };
+    World world;
+    world.docker(twins(true));
+    world.apply();
+    world.docker(twins(false));
+    world.docker(twins(true));
+    world.docker(twins(false));
+    CHECK(world.servers_changed.size() == 3);
+    CHECK(world.readings == 1);
+    world.executor.run_for(2s);
+    CHECK(world.readings == 2);
+    world.apply();
+    world.executor.run_for(1min);
+    CHECK(world.readings == 2);
+}
+
 TEST_CASE("providers: servers that changed during a reading are told after it") {
     World world;
     world.docker(inventory("docker", "a", {"192.0.2.1"}));

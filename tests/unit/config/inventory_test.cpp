@@ -373,6 +373,28 @@ TEST_CASE("label faults: two that differ are one error that names both", "[confi
     CHECK(mesh.load({servers("a", "10.0.0.1:1"), servers("b", "10.0.0.1:1")}).isolated.empty());
 }
 
+TEST_CASE("label faults: who serves nobody contradicts nobody who serves", "[config][inventory]") {
+    const auto web = [](const std::string& name, std::vector<Instance> instances) {
+        LabelPairs labels = router("shop", "HostSNI(`" + name + ".example`)");
+        labels.push_back({"mesh.tcp.routers.shop.service", "web"});
+        return container(name, labels, std::move(instances));
+    };
+    Running mesh(docker_only);
+    const LoadResult& result = mesh.load({web("dead", {}), web("new", one_instance())});
+    CHECK(labelled_objects(result) ==
+          "router shop@docker: HostSNI(`new.example`) -> web@docker, tls\n"
+          "service web@docker: 10.0.0.1:80\n");
+    CHECK(result.isolated.empty());
+
+    // Where nobody serves, all count.
+    CHECK_THAT(isolated_objects(mesh.load({web("dead", {}), web("new", {})})),
+               ContainsSubstring("tcp.routers.shop@docker stale"));
+    // One that is back may not take over.
+    const LoadResult& back = mesh.load({web("dead", one_instance()), web("new", one_instance())});
+    CHECK_THAT(labelled_objects(back),
+               StartsWith("router shop@docker: HostSNI(`new.example`) -> web@docker, tls\n"));
+}
+
 TEST_CASE("label faults: one container's part of a service is its own", "[config][inventory]") {
     const std::string port = "mesh.tcp.services.pool.loadBalancer.server.port";
     Running mesh(docker_only);
