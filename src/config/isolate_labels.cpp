@@ -637,7 +637,9 @@ void LabelIsolator::bring_along(const RouterDraft& router) {
     }
 }
 
-/// Whatever it matched or was meant to match is refused.
+/// Whatever it matched or was meant to match is refused. Where that is in doubt: a host everywhere,
+/// any host only on entry points that the labels name, because it would take everything from others
+/// elsewhere.
 void LabelIsolator::close_router(const std::string& key, const Finding& error) {
     std::vector<Definition<RouterDraft>> forms = routers_[key];
     if (auto before = last_form(&TcpDraft::routers, key))
@@ -652,14 +654,19 @@ void LabelIsolator::close_router(const std::string& key, const Finding& error) {
     for (auto& [form, unit, fault, is_vague] : forms) {
         const auto rule = readable_rule(form);
         if (!rule || !rules_seen.insert(form.rule->value).second) continue;
-        if (!is_vague) {
-            add(form);
-            continue;
+        if (!rule->names_a_host()) {
+            // What it was meant to match elsewhere is others'.
+            const bool names_any = !form.entry_points.empty();
+            std::erase_if(form.entry_points, [&](const Text& entry_point) {
+                return !draft_.entry_points.contains(entry_point.value);
+            });
+            if (form.entry_points.empty() && (names_any || is_vague)) continue;
+        } else if (is_vague) {
+            // An entry point of no name stands for all.
+            form.entry_points.assign(1, Text{});
         }
-        // An entry point of no name stands for all.
-        form.entry_points.assign(1, Text{});
         add(form);
-        if (rule->names_a_host() || rule->asks_for_protocol()) continue;
+        if (!is_vague || rule->names_a_host() || rule->asks_for_protocol()) continue;
         if (form.tls)
             form.tls.reset();
         else

@@ -305,10 +305,37 @@ TEST_CASE("label faults: one that never worked is closed where its rule can be r
     CHECK(closed(router("shop", rule, {{on + "shop..middlewares", "none"}})) ==
           elsewhere + ", everywhere\n");
     // Whether it is TLS is in doubt.
-    CHECK(closed({{on + "all.rule", "HostSNI(`*`)"}, {on + "all.tsl", "true"}}) ==
-          "closed router all@2@docker: HostSNI(`*`), tls, everywhere\n"
-          "closed router all@docker: HostSNI(`*`), everywhere\n");
+    CHECK(closed({{on + "all.rule", "HostSNI(`*`)"},
+                  {on + "all.entryPoints", "web,nowhere"},
+                  {on + "all.tsl", "true"}}) ==
+          "closed router all@2@docker: HostSNI(`*`), tls\n"
+          "closed router all@docker: HostSNI(`*`)\n");
     CHECK(closed(router("shop", "Host(")) == "");
+}
+
+TEST_CASE("label faults: a router of no host is closed only where it says it belongs",
+          "[config][inventory]") {
+    const auto closed = [](const std::string& rule, const LabelPairs& more) {
+        LabelPairs labels = {{on + "all.rule", rule}};
+        labels.insert(labels.end(), more.begin(), more.end());
+        Running mesh(docker_only);
+        const LoadResult& result = mesh.load({container("web", labels)});
+        CHECK(result.warnings > 0);
+        const std::string all = labelled_objects(result);
+        return all.substr(0, all.find("service ")) + isolated_objects(result);
+    };
+    const std::string left_out = "tcp.routers.all@docker left out\n";
+    const std::string everything = "HostSNI(`*`)";
+    CHECK(closed(everything, {{on + "all.entryPoint", "web"}}) == left_out);
+    CHECK(closed(everything, {{on + "all.entryPoints", "wbe"}}) == left_out);
+    CHECK(closed(everything, {{on + "all.tsl", "true"}}) == left_out);
+    CHECK(closed("ClientIP(`::/0`)", {{on + "all.entryPoints", "wbe"}}) == left_out);
+    const std::string there =
+        "closed router all@docker: HostSNI(`*`)\ntcp.routers.all@docker closed\n";
+    CHECK(closed(everything, {{on + "all.entryPoints", "web,otehr"}}) == there);
+    // Its connections are certain, on the entry points that are everybody's.
+    CHECK(closed(everything, {{on + "all.middlewares", "none"}}) ==
+          "closed router all@docker: HostSNI(`*`), everywhere\ntcp.routers.all@docker closed\n");
 }
 
 TEST_CASE("label faults: labels that belong to no object are told of and left out",
