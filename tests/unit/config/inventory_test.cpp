@@ -492,6 +492,9 @@ TEST_CASE("awaited: a router of a file may name what only labels define", "[conf
                ContainsSubstring("warning: no labels of docker define the service "
                                  "\"web@docker\" now: what this router matches is refused until "
                                  "some do (tcp.routers.shop.service)"));
+    // A running mesh knows so before any provider has said anything, too.
+    CHECK_THAT(all_findings(mesh.load(std::vector<InventoryPtr>{})),
+               ContainsSubstring("warning: no labels of docker define the service "));
     LabelPairs labels = {{"mesh.tcp.services.web.loadBalancer", "true"},
                          {"mesh.tcp.middlewares.m.inFlightConn.amount", "3"}};
     const LoadResult& with = mesh.load({container("x", labels)});
