@@ -567,12 +567,17 @@ void LabelIsolator::take_out_generated(const Finding& error) {
     const std::string path(generated_default_path);
     auto& now = draft_.tls.stores.default_store.generated;
     now.reset();
-    if (!stages_.contains(path) && last_good_ != nullptr) {
-        const auto& before = last_good_->tls.stores.default_store.generated;
-        if (before && !alive(before->units, '@' + before->provider).empty()) now = before;
-    }
+    if (!stages_.contains(path)) now = last_generated();
     stages_[path] = now ? Stage::restored : Stage::gone;
     note(path, now ? Isolated::State::stale : Isolated::State::left_out, error);
+}
+
+std::optional<GeneratedCertificateDraft> LabelIsolator::last_generated() const {
+    if (last_good_ == nullptr) return std::nullopt;
+    for (const auto* before :
+         {&last_good_->tls.stores.default_store.generated, &last_good_->kept_generated})
+        if (*before && !alive((*before)->units, '@' + (*before)->provider).empty()) return *before;
+    return std::nullopt;
 }
 
 template <class T>
@@ -681,6 +686,9 @@ void LabelIsolator::close_router(const std::string& key, const Finding& error) {
 
 void LabelIsolator::keep_last_forms() {
     draft_.kept = {};
+    const auto& generated = draft_.tls.stores.default_store.generated;
+    if (!generated_.empty() && (!generated || generated->units.empty()))
+        draft_.kept_generated = last_generated();
     for (const auto& [key, ignored] : routers_) {
         const auto now = draft_.tcp.routers.find(key);
         if (now != draft_.tcp.routers.end() && !now->second.closed) continue;

@@ -533,6 +533,20 @@ TEST_CASE("label faults: a generated default certificate", "[config][inventory]"
         CHECK(isolated_objects(differ) == "tls.stores.default.defaultGeneratedCert stale\n");
     }
     CHECK(name(mesh.load({container("a", labels("none", "a.example.com"))})) == "a.example.com");
+    // While it cannot be applied, or the files have one, it is not forgotten.
+    const std::string of_files =
+        files +
+        "tls: { stores: { default: { defaultGeneratedCert: { resolver: le, domain: { main: "
+        "f.example.com } } } } }\n";
+    for (const std::string& meanwhile : {docker_only, of_files}) {
+        mesh.with(meanwhile);
+        for (int i = 0; i < 2; ++i)
+            CHECK(name(mesh.load({container("a", labels("le", "b.example.com"))})) ==
+                  (meanwhile == of_files ? "f.example.com" : "none"));
+        mesh.with(files);
+        CHECK(name(mesh.load({container("a", labels("none", "b.example.com"))})) ==
+              "a.example.com");
+    }
     CHECK(name(mesh.load({container("c", labels("none", "a.example.com"))})) == "none");
 }
 
