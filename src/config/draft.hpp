@@ -260,6 +260,7 @@ struct Draft {
     TcpDraft tcp;
     /// The forms that worked last of what labels define, where they are not applied for now.
     TcpDraft kept;
+    std::optional<GeneratedCertificateDraft> kept_generated;  ///< likewise
     ClaimedNames claimed;
     TlsDraft tls;
     std::optional<unsigned> workers;

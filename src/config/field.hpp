@@ -44,7 +44,7 @@ struct Source {
     /// Set when the tree was made of labels: nothing is substituted, lists are split at commas, and
     /// a label's key is its path.
     const LabelPaths* label_paths = nullptr;
-    /// Whether providers have told what they know: what they do not know then is not there.
+    /// Whether it is for a running mesh: what its providers have not told of is not there.
     bool is_running = false;
 };
 

@@ -587,12 +587,17 @@ void LabelIsolator::take_out_generated(const Finding& error) {
     const std::string path(generated_default_path);
     auto& now = draft_.tls.stores.default_store.generated;
     now.reset();
-    if (!stages_.contains(path) && last_good_ != nullptr) {
-        const auto& before = last_good_->tls.stores.default_store.generated;
-        if (before && !alive(before->units, '@' + before->provider).empty()) now = before;
-    }
+    if (!stages_.contains(path)) now = last_generated();
     stages_[path] = now ? Stage::restored : Stage::gone;
     note(path, now ? Isolated::State::stale : Isolated::State::left_out, error);
+}
+
+std::optional<GeneratedCertificateDraft> LabelIsolator::last_generated() const {
+    if (last_good_ == nullptr) return std::nullopt;
+    for (const auto* before :
+         {&last_good_->tls.stores.default_store.generated, &last_good_->kept_generated})
+        if (*before && !alive((*before)->units, '@' + (*before)->provider).empty()) return *before;
+    return std::nullopt;
 }
 
 template <class T>
@@ -657,7 +662,9 @@ void LabelIsolator::bring_along(const RouterDraft& router) {
     }
 }
 
-/// Whatever it matched or was meant to match is refused.
+/// Whatever it matched or was meant to match is refused. Where that is in doubt: a host everywhere,
+/// any host only on entry points that the labels name, because it would take everything from others
+/// elsewhere.
 void LabelIsolator::close_router(const std::string& key, const Finding& error) {
     std::vector<Definition<RouterDraft>> forms = routers_[key];
     if (auto before = last_form(&TcpDraft::routers, key))
@@ -672,14 +679,19 @@ void LabelIsolator::close_router(const std::string& key, const Finding& error) {
     for (auto& [form, unit, fault, is_vague] : forms) {
         const auto rule = readable_rule(form);
         if (!rule || !rules_seen.insert(form.rule->value).second) continue;
-        if (!is_vague) {
-            add(form);
-            continue;
+        if (!rule->names_a_host()) {
+            // What it was meant to match elsewhere is others'.
+            const bool names_any = !form.entry_points.empty();
+            std::erase_if(form.entry_points, [&](const Text& entry_point) {
+                return !draft_.entry_points.contains(entry_point.value);
+            });
+            if (form.entry_points.empty() && (names_any || is_vague)) continue;
+        } else if (is_vague) {
+            // An entry point of no name stands for all.
+            form.entry_points.assign(1, Text{});
         }
-        // An entry point of no name stands for all.
-        form.entry_points.assign(1, Text{});
         add(form);
-        if (rule->names_a_host() || rule->asks_for_protocol()) continue;
+        if (!is_vague || rule->names_a_host() || rule->asks_for_protocol()) continue;
         if (form.tls)
             form.tls.reset();
         else
@@ -694,6 +706,9 @@ void LabelIsolator::close_router(const std::string& key, const Finding& error) {
 
 void LabelIsolator::keep_last_forms() {
     draft_.kept = {};
+    const auto& generated = draft_.tls.stores.default_store.generated;
+    if (!generated_.empty() && (!generated || generated->units.empty()))
+        draft_.kept_generated = last_generated();
     for (const auto& [key, ignored] : routers_) {
         const auto now = draft_.tcp.routers.find(key);
         if (now != draft_.tcp.routers.end() && !now->second.closed) continue;

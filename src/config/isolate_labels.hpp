@@ -118,6 +118,7 @@ class LabelIsolator {
     [[nodiscard]] std::optional<T> last_form(std::map<std::string, T> TcpDraft::*objects,
                                              const std::string& key) const;
     [[nodiscard]] std::optional<ServiceDraft> last_service(const std::string& key);
+    [[nodiscard]] std::optional<GeneratedCertificateDraft> last_generated() const;
     /// True if it was put back.
     bool restore_router(const std::string& key);
     void bring_along(const RouterDraft& router);

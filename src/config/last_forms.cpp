@@ -58,11 +58,14 @@ void LastForms::add_all(std::map<std::string, const T*> OfUnit::*objects,
 }
 
 void LastForms::add_generated(const Draft& last_good, const UnitIndex& today) {
-    const auto& generated = last_good.tls.stores.default_store.generated;
-    if (!generated || generated->units.empty()) return;
-    add(generated->units, generated->provider, today, [&](OfUnit& forms) {
-        forms.generated = &*generated;
-    });
+    for (const auto* before :
+         {&last_good.tls.stores.default_store.generated, &last_good.kept_generated}) {
+        if (!*before || (*before)->units.empty()) continue;
+        const GeneratedCertificateDraft& generated = **before;
+        add(generated.units, generated.provider, today, [&](OfUnit& forms) {
+            if (forms.generated == nullptr) forms.generated = &generated;
+        });
+    }
 }
 
 LastForms::OfUnit LastForms::of(const LabelledUnit& unit) const {

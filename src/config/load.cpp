@@ -73,6 +73,7 @@ class Loading {
           named_{options.known_files, {}} {}
 
     LoadResult run() {
+        main_.is_running = options_.isolation != nullptr || !options_.inventories.empty();
         const auto parsed = parse(main_);
         if (!parsed) return finish(std::nullopt);
         draft_ = std::make_shared<Draft>(decode(main_, parsed->tree.node(parsed->root)));
@@ -130,7 +131,6 @@ class Loading {
     /// Adds what providers know, where the configuration has their sections.
     void add_inventories() {
         if (options_.inventories.empty()) return;
-        main_.is_running = true;
         labels_.emplace(*draft_, last_good());
         const auto add = [&](std::string_view provider, const LabelProviderDraft& draft) {
             for (const InventoryPtr& inventory : options_.inventories)

@@ -63,7 +63,7 @@ struct LoadOptions {
     /// Unset variables and missing key files become warnings: for checking a configuration on a
     /// machine that does not have the secrets. What depends on them is then left out of the model.
     bool no_secrets = false;
-    /// Null: every error refuses everything.
+    /// Null: every error refuses everything, and nothing is running.
     const Isolation* isolation = nullptr;
     /// The files of providers.file as they were kept, instead of those on disk.
     const std::vector<NamedText>* provider_files = nullptr;

@@ -10,6 +10,11 @@ std::int64_t computed_priority(const Rule& rule) {
     return rule.is_catch_all() ? -1 : static_cast<std::int64_t>(rule.text().size());
 }
 
+/// Before all others: what stands in files is what the operator wrote himself.
+bool is_of_files(const std::string& provider) {
+    return provider == "file";
+}
+
 }  // namespace
 
 Rank::Rank(const Rule& rule,
@@ -22,9 +27,11 @@ Rank::Rank(const Rule& rule,
       router_(std::move(router)) {}
 
 bool Rank::outranks(const Rank& other) const {
+    const bool is_mine = is_of_files(provider_);
+    const bool is_others = is_of_files(other.provider_);
     // Numbers descend and names ascend, hence the crossed sides.
-    return std::tie(other.priority_, other.specificity_, provider_, router_) <
-           std::tie(priority_, specificity_, other.provider_, other.router_);
+    return std::tie(other.priority_, other.specificity_, is_others, provider_, router_) <
+           std::tie(priority_, specificity_, is_mine, other.provider_, other.router_);
 }
 
 }  // namespace mesh::rules

@@ -8,8 +8,8 @@
 namespace mesh::rules {
 
 /// A router's place among the routers of its entry point: higher priority first, then the narrower
-/// rule, then provider and router by name. Total for routers with different names, so that the
-/// same configuration always routes the same way.
+/// rule, then files before other providers, then provider and router by name. Total for routers
+/// with different names, so that the same configuration always routes the same way.
 class Rank {
  public:
     /// `priority` as configured; absent or 0 means computed: the rule's length in bytes, or -1 for

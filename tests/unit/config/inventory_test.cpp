@@ -305,10 +305,37 @@ TEST_CASE("label faults: one that never worked is closed where its rule can be r
     CHECK(closed(router("shop", rule, {{on + "shop..middlewares", "none"}})) ==
           elsewhere + ", everywhere\n");
     // Whether it is TLS is in doubt.
-    CHECK(closed({{on + "all.rule", "HostSNI(`*`)"}, {on + "all.tsl", "true"}}) ==
-          "closed router all@2@docker: HostSNI(`*`), tls, everywhere\n"
-          "closed router all@docker: HostSNI(`*`), everywhere\n");
+    CHECK(closed({{on + "all.rule", "HostSNI(`*`)"},
+                  {on + "all.entryPoints", "web,nowhere"},
+                  {on + "all.tsl", "true"}}) ==
+          "closed router all@2@docker: HostSNI(`*`), tls\n"
+          "closed router all@docker: HostSNI(`*`)\n");
     CHECK(closed(router("shop", "Host(")) == "");
+}
+
+TEST_CASE("label faults: a router of no host is closed only where it says it belongs",
+          "[config][inventory]") {
+    const auto closed = [](const std::string& rule, const LabelPairs& more) {
+        LabelPairs labels = {{on + "all.rule", rule}};
+        labels.insert(labels.end(), more.begin(), more.end());
+        Running mesh(docker_only);
+        const LoadResult& result = mesh.load({container("web", labels)});
+        CHECK(result.warnings > 0);
+        const std::string all = labelled_objects(result);
+        return all.substr(0, all.find("service ")) + isolated_objects(result);
+    };
+    const std::string left_out = "tcp.routers.all@docker left out\n";
+    const std::string everything = "HostSNI(`*`)";
+    CHECK(closed(everything, {{on + "all.entryPoint", "web"}}) == left_out);
+    CHECK(closed(everything, {{on + "all.entryPoints", "wbe"}}) == left_out);
+    CHECK(closed(everything, {{on + "all.tsl", "true"}}) == left_out);
+    CHECK(closed("ClientIP(`::/0`)", {{on + "all.entryPoints", "wbe"}}) == left_out);
+    const std::string there =
+        "closed router all@docker: HostSNI(`*`)\ntcp.routers.all@docker closed\n";
+    CHECK(closed(everything, {{on + "all.entryPoints", "web,otehr"}}) == there);
+    // Its connections are certain, on the entry points that are everybody's.
+    CHECK(closed(everything, {{on + "all.middlewares", "none"}}) ==
+          "closed router all@docker: HostSNI(`*`), everywhere\ntcp.routers.all@docker closed\n");
 }
 
 TEST_CASE("label faults: labels that belong to no object are told of and left out",
@@ -487,6 +514,9 @@ TEST_CASE("awaited: a router of a file may name what only labels define", "[conf
                ContainsSubstring("warning: no labels of docker define the service "
                                  "\"web@docker\" now: what this router matches is refused until "
                                  "some do (tcp.routers.shop.service)"));
+    // A running mesh knows so before any provider has said anything, too.
+    CHECK_THAT(all_findings(mesh.load(std::vector<InventoryPtr>{})),
+               ContainsSubstring("warning: no labels of docker define the service "));
     LabelPairs labels = {{"mesh.tcp.services.web.loadBalancer", "true"},
                          {"mesh.tcp.middlewares.m.inFlightConn.amount", "3"}};
     const LoadResult& with = mesh.load({container("x", labels)});
@@ -525,6 +555,20 @@ TEST_CASE("label faults: a generated default certificate", "[config][inventory]"
         CHECK(isolated_objects(differ) == "tls.stores.default.defaultGeneratedCert stale\n");
     }
     CHECK(name(mesh.load({container("a", labels("none", "a.example.com"))})) == "a.example.com");
+    // While it cannot be applied, or the files have one, it is not forgotten.
+    const std::string of_files =
+        files +
+        "tls: { stores: { default: { defaultGeneratedCert: { resolver: le, domain: { main: "
+        "f.example.com } } } } }\n";
+    for (const std::string& meanwhile : {docker_only, of_files}) {
+        mesh.with(meanwhile);
+        for (int i = 0; i < 2; ++i)
+            CHECK(name(mesh.load({container("a", labels("le", "b.example.com"))})) ==
+                  (meanwhile == of_files ? "f.example.com" : "none"));
+        mesh.with(files);
+        CHECK(name(mesh.load({container("a", labels("none", "b.example.com"))})) ==
+              "a.example.com");
+    }
     CHECK(name(mesh.load({container("c", labels("none", "a.example.com"))})) == "none");
 }
 

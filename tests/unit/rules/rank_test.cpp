@@ -40,8 +40,11 @@ TEST_CASE("rank: ties are broken by specificity, then provider, then router", "[
 
     const Rank docker = rank("HostSNI(`a.x`)", 10, "docker", "z");
     const Rank file = rank("HostSNI(`a.x`)", 10, "file", "a");
-    CHECK(docker.outranks(file));
-    CHECK_FALSE(file.outranks(docker));
+    CHECK(file.outranks(docker));
+    CHECK_FALSE(docker.outranks(file));
+    const Rank consul = rank("HostSNI(`a.x`)", 10, "consulcatalog", "z");
+    CHECK(consul.outranks(docker));
+    CHECK_FALSE(docker.outranks(consul));
 
     const Rank first = rank("HostSNI(`a.x`)", 10, "file", "a");
     const Rank second = rank("HostSNI(`a.x`)", 10, "file", "b");

@@ -117,8 +117,8 @@ TEST_CASE("traefik matching: which of two routers wins", "[traefik]") {
           1U);
     CHECK(winner({ranked(same, 0, 20, "docker", "z"), ranked(same, 1, 10, "file", "a")}, "a.com") ==
           0U);
-    // S35: at equal priority the provider, here by its name.
-    CHECK(winner({ranked(same, 0, 10, "file", "a"), ranked(same, 1, 10, "docker", "z")}, "a.com") ==
+    // S35: at equal priority the provider, here the file's first.
+    CHECK(winner({ranked(same, 0, 10, "docker", "a"), ranked(same, 1, 10, "file", "z")}, "a.com") ==
           1U);
     // S36: at the same provider the router, by its name.
     CHECK(winner({ranked(same, 0, 10, "file", "b"), ranked(same, 1, 10, "file", "a")}, "a.com") ==
