@@ -30,7 +30,8 @@ class DockerLook {
         std::vector<DockerNotice> notices;
     };
     /// Errors: the daemon cannot be reached, or does not say what it should. One container that it
-    /// cannot tell about is none: that keeps the form it was seen in last, else it is left out.
+    /// cannot tell about is none: that keeps the form it was seen in last, else it is left out,
+    /// unless none were left of those that were seen before.
     using Done = std::function<void(Result<Seen>)>;
 
     DockerLook(const model::DockerProvider& settings, const Surroundings& surroundings);
@@ -81,6 +82,7 @@ class DockerLook {
     std::map<std::string, Known> known_;
     std::set<std::string> touched_;
     bool all_touched_ = false;
+    bool knew_some_ = false;  ///< of the wanted ones, at the end of the last look
 
     // Of this look.
     http::RequestId list_ = 0;
@@ -89,6 +91,7 @@ class DockerLook {
     std::set<std::string> wanted_;
     std::set<std::string> gone_;  ///< listed, but not there any more when asked for
     std::string refusal_;         ///< why the daemon does not tell about one of them
+    bool is_forbidden_ = false;   ///< that is no trouble of its own
     std::vector<DockerNotice> notices_;
 };
 
