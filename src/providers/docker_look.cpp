@@ -187,7 +187,7 @@ void DockerLook::take_container(const std::string& id, const Result<http::Respon
 void DockerLook::keep_earlier_form(const std::string& id, const std::string& reason) {
     refusal_ = reason;
     notices_.push_back({listed_.at(id).name,
-                        "provider_container_unreadable",
+                        docker_unreadable_event,
                         "the daemon does not tell about a container; it stays as it was, or is "
                         "left out",
                         reason});

@@ -15,6 +15,9 @@
 
 namespace mesh::providers {
 
+/// The event of DockerNotice for a container that cannot be inspected.
+inline constexpr const char* docker_unreadable_event = "provider_container_unreadable";
+
 /// Looks at what runs: lists the containers, then inspects those that are wanted by their labels,
 /// and whose networks these use. What was inspected before, and has not been touched or listed
 /// otherwise since, is not asked for again. One look at a time, on the executor.

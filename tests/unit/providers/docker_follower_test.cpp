@@ -606,6 +606,29 @@ TEST_CASE("docker follower: what an owner should know is told once, and again af
     CHECK(followed.log.count("provider_network_chosen") == 2);
 }
 
+TEST_CASE("docker follower: what comes and goes, or is told in other words, is told once") {
+    Followed followed;
+    auto web = routed_container("a1", "web");
+    web.networks = {{"back", "10.0.0.2"}, {"front", "10.1.0.2"}};
+    followed.daemon.add(web);
+    followed.daemon.add(routed_container("a2", "odd"));
+    followed.start();
+    for (int i = 0; i < 60; ++i) {
+        followed.daemon.instead.insert_or_assign(
+            "/containers/a2/json",
+            DockerDaemon::response(500, R"({"message":"try )" + std::to_string(i) + "\"}"));
+        auto& networks = followed.daemon.containers.at("a1").networks;
+        if (i % 2 == 0)
+            networks.erase("front");
+        else
+            networks["front"] = "10.1.0.2";
+        CHECK(followed.daemon.event("start", "a2"));
+        followed.executor.run_for(1s);
+    }
+    CHECK(followed.log.count("provider_network_chosen") == 1);
+    CHECK(followed.log.count("provider_container_unreadable") == 1);
+}
+
 TEST_CASE("docker follower: destroyed at any moment it cancels all, and nothing comes any more") {
     for (int step = 0; step < 6; ++step) {
         CAPTURE(step);
