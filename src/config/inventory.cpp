@@ -14,6 +14,10 @@ bool label_before(const Label& a, const Label& b) {
     return std::tie(a.key, a.value) < std::tie(b.key, b.value);
 }
 
+bool labels_before(const std::vector<Label>& a, const std::vector<Label>& b) {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(), label_before);
+}
+
 bool same_definition(const LabelledUnit& a, const LabelledUnit& b) {
     return a.name == b.name && a.default_rule == b.default_rule &&
            std::equal(
@@ -52,8 +56,9 @@ void sort_units(std::vector<LabelledUnit>& units) {
     }
     std::sort(units.begin(), units.end(), [](const LabelledUnit& a, const LabelledUnit& b) {
         if (a.name != b.name) return a.name < b.name;
-        return std::lexicographical_compare(
-            a.labels.begin(), a.labels.end(), b.labels.begin(), b.labels.end(), label_before);
+        if (labels_before(a.labels, b.labels)) return true;
+        if (labels_before(b.labels, a.labels)) return false;
+        return a.default_rule < b.default_rule;
     });
 }
 

@@ -47,7 +47,7 @@ struct LabelledUnit {
 /// All that a provider knows at one moment. Complete, never a difference.
 struct Inventory {
     std::string provider;
-    std::vector<LabelledUnit> units;  ///< sorted by name, then labels
+    std::vector<LabelledUnit> units;  ///< sorted by name, then labels, then rule
     std::size_t left_out = 0;         ///< seen, and not wanted by options, labels or health
 };
 using InventoryPtr = std::shared_ptr<const Inventory>;

@@ -16,6 +16,8 @@ constexpr std::chrono::milliseconds docker_timeout_default{30'000};
 constexpr std::size_t docker_words_max = 200;
 constexpr int status_ok = 200;
 constexpr int status_not_found = 404;
+/// From this on it is the daemon itself that fails to tell; below, what does not want it told.
+constexpr int status_trouble_of_one = 500;
 constexpr const char* list_path = "/containers/json";
 /// {"status":["running","paused"]}: without, Podman's list has none that is paused.
 constexpr const char* list_filters =
@@ -72,6 +74,7 @@ void DockerLook::begin(Done done) {
     gone_.clear();
     notices_.clear();
     refusal_.clear();
+    is_forbidden_ = false;
     // Before the list is asked for: what is touched from now on may be newer than its answer.
     forget_touched();
     list_ = http_.send(request(std::string(list_path) + list_filters, container_list_size_max),
@@ -171,6 +174,7 @@ void DockerLook::take_container(const std::string& id, const Result<http::Respon
         known_.erase(id);
         gone_.insert(id);
     } else if (answer->status != status_ok) {
+        is_forbidden_ = is_forbidden_ || answer->status < status_trouble_of_one;
         keep_earlier_form(id, docker_refusal("GET /containers/ID/json", *answer).message);
     } else if (auto container = parse_container(answer->body); !container) {
         keep_earlier_form(id, container.error().message);
@@ -183,19 +187,21 @@ void DockerLook::take_container(const std::string& id, const Result<http::Respon
 void DockerLook::keep_earlier_form(const std::string& id, const std::string& reason) {
     refusal_ = reason;
     notices_.push_back({listed_.at(id).name,
-                        "provider_container_unreadable",
+                        docker_unreadable_event,
                         "the daemon does not tell about a container; it stays as it was, or is "
                         "left out",
                         reason});
 }
 
 void DockerLook::finish() {
-    // Not the trouble of one container: an empty inventory would be taken for the truth.
+    // Not the trouble of one container: an inventory that is empty, or has become so, would be
+    // taken for the truth.
     const bool knows_some = std::any_of(
         wanted_.begin(), wanted_.end(), [this](const auto& id) { return known_.contains(id); });
-    if (!refusal_.empty() && !knows_some)
+    if (!refusal_.empty() && !knows_some && (is_forbidden_ || knew_some_))
         return fail(
             Error{Errc::io, Origin::upstream, "no container can be inspected: " + refusal_});
+    knew_some_ = knows_some;
     Seen seen;
     seen.notices = std::exchange(notices_, {});
     for (const auto& [id, container] : listed_) {

@@ -15,6 +15,9 @@
 
 namespace mesh::providers {
 
+/// The event of DockerNotice for a container that cannot be inspected.
+inline constexpr const char* docker_unreadable_event = "provider_container_unreadable";
+
 /// Looks at what runs: lists the containers, then inspects those that are wanted by their labels,
 /// and whose networks these use. What was inspected before, and has not been touched or listed
 /// otherwise since, is not asked for again. One look at a time, on the executor.
@@ -30,7 +33,8 @@ class DockerLook {
         std::vector<DockerNotice> notices;
     };
     /// Errors: the daemon cannot be reached, or does not say what it should. One container that it
-    /// cannot tell about is none: that keeps the form it was seen in last, else it is left out.
+    /// cannot tell about is none: that keeps the form it was seen in last, else it is left out,
+    /// unless none were left of those that were seen before.
     using Done = std::function<void(Result<Seen>)>;
 
     DockerLook(const model::DockerProvider& settings, const Surroundings& surroundings);
@@ -81,6 +85,7 @@ class DockerLook {
     std::map<std::string, Known> known_;
     std::set<std::string> touched_;
     bool all_touched_ = false;
+    bool knew_some_ = false;  ///< of the wanted ones, at the end of the last look
 
     // Of this look.
     http::RequestId list_ = 0;
@@ -89,6 +94,7 @@ class DockerLook {
     std::set<std::string> wanted_;
     std::set<std::string> gone_;  ///< listed, but not there any more when asked for
     std::string refusal_;         ///< why the daemon does not tell about one of them
+    bool is_forbidden_ = false;   ///< that is no trouble of its own
     std::vector<DockerNotice> notices_;
 };
 

@@ -15,6 +15,8 @@ constexpr int events_status_ok = 200;
 constexpr std::size_t notices_max = 1'000;
 /// For the end of an answer whose body began.
 constexpr std::chrono::milliseconds refusal_wait{1'000};
+/// After it was true last.
+constexpr std::chrono::minutes notice_forgotten{1};
 constexpr std::size_t reason_shown_max = 300;
 
 /// Podman refuses names of events it does not know, so that only kinds are asked for:
@@ -220,17 +222,24 @@ void DockerFollower::report(config::Inventory inventory) {
 }
 
 void DockerFollower::tell(const std::vector<DockerNotice>& notices) {
-    std::set<DockerNotice> now;
+    const SteadyTime now = surroundings_.clock.steady_now();
     for (const DockerNotice& notice : notices) {
-        if (now.size() >= notices_max) break;
-        if (!now.insert(notice).second || told_.contains(notice)) continue;
+        DockerNotice key = notice;
+        // The words of the daemon, which may be others each time.
+        if (key.event == docker_unreadable_event) key.detail.clear();
+        if (const auto told = told_.find(key); told != told_.end()) {
+            told->second = now;
+            continue;
+        }
+        if (told_.size() >= notices_max) continue;
+        told_.emplace(std::move(key), now);
         surroundings_.log.warn(notice.event,
                                notice.message,
                                {{"provider", "docker"},
                                 {"container", config::printable(notice.container, 120)},
                                 {"detail", config::printable(notice.detail, 200)}});
     }
-    told_ = std::move(now);
+    std::erase_if(told_, [now](const auto& told) { return now - told.second >= notice_forgotten; });
 }
 
 bool DockerFollower::has_lasted(std::chrono::milliseconds time) const {

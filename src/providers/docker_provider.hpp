@@ -6,8 +6,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 namespace mesh::providers {
@@ -76,7 +76,7 @@ class DockerFollower final : public Provider {
     ProviderState state_;
     bool has_told_state_ = false;
     config::InventoryPtr last_;
-    std::set<DockerNotice> told_;
+    std::map<DockerNotice, SteadyTime> told_;  ///< when they were true last
 
     std::shared_ptr<std::uint64_t> connection_;  ///< counts them; gone with this
     SteadyTime connected_{};

@@ -435,10 +435,8 @@ TEST_CASE("docker follower: answers that make no sense are the daemon's fault, a
     CHECK(reason("/containers/json", 400, R"({"message":"client version 1.2 is too old"})") ==
           "GET /containers/json: 400: client version 1.2 is too old");
     CHECK(reason("/events", 403, "no") == "GET /events: 403 (watch: false does without events)");
-    CHECK(reason("/containers/a1/json", 500, "") ==
-          "no container can be inspected: GET /containers/ID/json: 500");
-    CHECK(reason("/containers/a1/json", 200, "{}") ==
-          "no container can be inspected: Id is not the ID of a container");
+    CHECK(reason("/containers/a1/json", 403, "") ==
+          "no container can be inspected: GET /containers/ID/json: 403");
 }
 
 TEST_CASE("docker follower: events that are none end the stream") {
@@ -542,6 +540,39 @@ TEST_CASE(
     CHECK(followed.reports.back()->units[0].instances->front().port == 90);
 }
 
+TEST_CASE("docker follower: the only container, if it is corrupt, is no daemon that is away") {
+    for (const auto& answer : {DockerDaemon::response(500, R"({"message":"no such layer"})"),
+                               DockerDaemon::response(200, "{}")}) {
+        Followed followed;
+        followed.daemon.add(routed_container("a1", "web"));
+        followed.daemon.instead.emplace("/containers/a1/json", answer);
+        followed.start();
+        REQUIRE(followed.reports.size() == 1);
+        CHECK(followed.units().empty());
+        CHECK(followed.log.count("provider_down") == 0);
+        CHECK(followed.log.count("provider_container_unreadable") == 1);
+    }
+}
+
+TEST_CASE("docker follower: containers that were known do not vanish by refusals") {
+    Followed followed;
+    followed.daemon.add(routed_container("a1", "web"));
+    followed.start();
+    followed.daemon.containers.clear();
+    followed.daemon.add(routed_container("a2", "web"));
+    followed.daemon.instead.emplace("/containers/a2/json", DockerDaemon::response(500, ""));
+    CHECK(followed.daemon.event("start", "a2"));
+    followed.executor.run_for(5min);
+    CHECK(followed.units() == "web: web, ");
+    CHECK(followed.reports.size() == 1);
+    CHECK(followed.log.last("provider_down").fields.at("reason") ==
+          "no container can be inspected: GET /containers/ID/json: 500");
+    // They may stop, though.
+    followed.daemon.containers.clear();
+    followed.executor.run_for(15s);
+    CHECK(followed.units().empty());
+}
+
 TEST_CASE("docker follower: the owner of a container's network is inspected too") {
     Followed followed;
     DaemonContainer owner{"f9", "vpn", {}};
@@ -573,6 +604,29 @@ TEST_CASE("docker follower: what an owner should know is told once, and again af
     followed.daemon.containers.at("a1").networks["front"] = "10.1.0.2";
     followed.executor.run_for(1min);
     CHECK(followed.log.count("provider_network_chosen") == 2);
+}
+
+TEST_CASE("docker follower: what comes and goes, or is told in other words, is told once") {
+    Followed followed;
+    auto web = routed_container("a1", "web");
+    web.networks = {{"back", "10.0.0.2"}, {"front", "10.1.0.2"}};
+    followed.daemon.add(web);
+    followed.daemon.add(routed_container("a2", "odd"));
+    followed.start();
+    for (int i = 0; i < 60; ++i) {
+        followed.daemon.instead.insert_or_assign(
+            "/containers/a2/json",
+            DockerDaemon::response(500, R"({"message":"try )" + std::to_string(i) + "\"}"));
+        auto& networks = followed.daemon.containers.at("a1").networks;
+        if (i % 2 == 0)
+            networks.erase("front");
+        else
+            networks["front"] = "10.1.0.2";
+        CHECK(followed.daemon.event("start", "a2"));
+        followed.executor.run_for(1s);
+    }
+    CHECK(followed.log.count("provider_network_chosen") == 1);
+    CHECK(followed.log.count("provider_container_unreadable") == 1);
 }
 
 TEST_CASE("docker follower: destroyed at any moment it cancels all, and nothing comes any more") {

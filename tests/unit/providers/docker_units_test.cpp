@@ -316,4 +316,15 @@ TEST_CASE("docker units: the order of the containers does not matter") {
         }));
 }
 
+TEST_CASE("docker units: those that differ in the default rule alone have one order, too") {
+    std::vector<config::LabelledUnit> units(3);
+    units[0].default_rule = "HostSNI(`b`)";
+    units[1].default_rule = "HostSNI(`c`)";
+    units[2].default_rule = "HostSNI(`a`)";
+    config::sort_units(units);
+    CHECK(units[0].default_rule == "HostSNI(`a`)");
+    CHECK(units[1].default_rule == "HostSNI(`b`)");
+    CHECK(units[2].default_rule == "HostSNI(`c`)");
+}
+
 }  // namespace mesh::providers
