@@ -61,6 +61,11 @@ void ConsulProvider::begin() {
 }
 
 void ConsulProvider::take_catalog(Result<http::Response> answer) {
+    if (catalog_.waited_long() || (answer && (catalog_.watched() || !settings_.watch)))
+        back_off_.reset();
+    // What cuts or refuses those that wait may let others pass.
+    if (!answer && catalog_.watched())
+        return catalog_.read_after(catalog_.waited_long() ? at_once : back_off_.next());
     if (!answer) return lose(answer.error());
     const auto catalog = read_consul_catalog(answer->body);
     if (!catalog) return lose(catalog.error());
@@ -99,7 +104,6 @@ void ConsulProvider::lose(const Error& error) {
 }
 
 void ConsulProvider::regain() {
-    back_off_.reset();
     if (std::exchange(state_.reachable, true)) return;
     known_ = true;
     state_.reason.clear();
@@ -204,11 +208,14 @@ void ConsulProvider::sweep_all() {
 
 void ConsulProvider::take_service(const std::string& name, Result<http::Response> answer) {
     Service& service = services_.find(name)->second;
+    if (service.query->waited_long() || (answer && service.query->watched()))
+        service.back_off.reset();
+    if (!answer && service.query->watched())
+        return service.query->read_after(service.back_off.next());
     auto instances = answer ? read_consul_instances(answer->body)
                             : Result<std::vector<ConsulInstance>>(answer.error());
     if (!instances) return fail_service(name, service, instances.error());
     service.failures = 0;
-    service.back_off.reset();
     if (!std::exchange(service.read, true) || *instances != service.instances)
         remake(name, service, std::move(*instances));
     settle(service);

@@ -58,6 +58,12 @@ void FakeConsul::wake_if_due(http::RequestId id) {
         return post(id, [] {
             return Error{Errc::io, Origin::upstream, "127.0.0.1:8500 refuses connections"};
         });
+    if (refuse_blocking && open.index != 0)
+        return post(id, [] {
+            http::Response response;
+            response.status = 429;
+            return response;
+        });
     const std::uint64_t index = index_of(open.path);
     if (blocks && open.index != 0 && open.index >= index) return;
     post(id, [this, path = open.path]() -> Result<http::Response> {

@@ -45,6 +45,8 @@ class FakeConsul final : public http::Client {
     bool with_index = true;
     /// Whether queries with an index wait; otherwise all are answered at once.
     bool blocks = true;
+    /// Queries with an index get 429.
+    bool refuse_blocking = false;
     /// Answers come by turns from two servers whose indexes differ.
     bool index_shakes = false;
 
