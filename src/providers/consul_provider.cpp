@@ -18,16 +18,6 @@ constexpr std::chrono::milliseconds pause_without_instances{1'000};
 constexpr std::chrono::milliseconds at_once{0};
 constexpr std::size_t name_shown_max = 128;
 
-/// Checks entering or leaving these states may put an instance in or out of the pool.
-std::vector<std::string> states_that_matter(const std::set<model::CheckStatus>& served) {
-    using model::CheckStatus;
-    std::vector<std::string> states;
-    if (served.size() < 3) states.emplace_back("critical");
-    if (served.count(CheckStatus::warning) != served.count(CheckStatus::passing))
-        states.emplace_back("warning");
-    return states;
-}
-
 bool same_servers(const config::Inventory& a, const config::Inventory& b) {
     return std::equal(a.units.begin(),
                       a.units.end(),
@@ -52,6 +42,10 @@ ConsulProvider::ConsulProvider(const model::ConsulCatalogProvider& settings,
              [this](const std::string& name) {
                  services_.find(name)->second.query->read_after(at_once);
              }),
+      bells_(settings_,
+             surroundings_,
+             pace_,
+             {[this](const ConsulCheck& check) { hear(check); }, [this] { sweep_all(); }}),
       catalog_(settings_,
                surroundings_,
                pace_,
@@ -67,6 +61,11 @@ void ConsulProvider::begin() {
 }
 
 void ConsulProvider::take_catalog(Result<http::Response> answer) {
+    if (catalog_.waited_long() || (answer && (catalog_.watched() || !settings_.watch)))
+        back_off_.reset();
+    // What cuts or refuses those that wait may let others pass.
+    if (!answer && catalog_.watched())
+        return catalog_.read_after(catalog_.waited_long() ? at_once : back_off_.next());
     if (!answer) return lose(answer.error());
     const auto catalog = read_consul_catalog(answer->body);
     if (!catalog) return lose(catalog.error());
@@ -84,7 +83,7 @@ void ConsulProvider::take_catalog(Result<http::Response> answer) {
 /// One probe is enough while the agent does not answer; what it said last stays.
 void ConsulProvider::lose(const Error& error) {
     sweep_.clear();
-    bells_.clear();
+    bells_.take_down();
     for (auto& [name, service] : services_) {
         service.query->stop();
         service.failures = 0;
@@ -105,7 +104,6 @@ void ConsulProvider::lose(const Error& error) {
 }
 
 void ConsulProvider::regain() {
-    back_off_.reset();
     if (std::exchange(state_.reachable, true)) return;
     known_ = true;
     state_.reason.clear();
@@ -123,7 +121,7 @@ void ConsulProvider::follow(const ConsulCatalog& catalog) {
         if (services_.count(name) == 0 && is_wanted(tags, settings_)) adopt(name);
     give_own_queries();
     wake_all();
-    ring_bells();
+    hang_bells();
 }
 
 void ConsulProvider::drop_unwanted(const ConsulCatalog& catalog) {
@@ -165,7 +163,7 @@ void ConsulProvider::give_own_queries() {
     surroundings_.log.warn(
         "provider_limited",
         "more services than mesh has connections to Consul for: changes of the others are seen "
-        "within seconds; let constraints take fewer, as Consul's "
+        "later; let constraints take fewer, as Consul's "
         "limits.http_max_conns_per_client (200) bounds connections",
         {{"provider", consul_provider_name},
          {"services", static_cast<std::uint64_t>(services_.size())},
@@ -183,34 +181,41 @@ void ConsulProvider::wake_all() {
     }
 }
 
-void ConsulProvider::ring_bells() {
-    if (!settings_.watch || services_.size() == own_queries_) return bells_.clear();
-    if (!bells_.empty()) return;
-    for (const std::string& state : states_that_matter(settings_.strict_checks)) {
-        const std::size_t place = bells_.size();
-        const auto rung = [this, place](const Result<http::Response>& answer) {
-            if (!answer) return bells_[place]->read_after(BackOff::last);
-            for (auto& [name, service] : services_)
-                if (!service.own) sweep_.add(name);
-            bells_[place]->watch_after(ConsulSweep::period);
-        };
-        bells_.push_back(
-            std::make_unique<ConsulQuery>(settings_,
-                                          surroundings_,
-                                          pace_,
-                                          ConsulQuery::About{"/v1/health/state/" + state, 0},
-                                          rung));
-        bells_.back()->read_after(at_once);
+void ConsulProvider::hang_bells() {
+    if (!settings_.watch || services_.size() == own_queries_) return bells_.take_down();
+    if (!bells_.hung()) bells_.hang();
+}
+
+void ConsulProvider::hear(const ConsulCheck& check) {
+    if (!check.service.empty()) {
+        const auto found = services_.find(check.service);
+        if (found != services_.end() && !found->second.own) sweep_.add_first(check.service);
+        return;
     }
+    for (auto& [name, service] : services_) {
+        const auto& all = service.instances;
+        if (!service.own && std::any_of(all.begin(), all.end(), [&](const ConsulInstance& one) {
+                return one.node == check.node;
+            }))
+            sweep_.add_first(name);
+    }
+}
+
+void ConsulProvider::sweep_all() {
+    for (auto& [name, service] : services_)
+        if (!service.own) sweep_.add(name);
 }
 
 void ConsulProvider::take_service(const std::string& name, Result<http::Response> answer) {
     Service& service = services_.find(name)->second;
+    if (service.query->waited_long() || (answer && service.query->watched()))
+        service.back_off.reset();
+    if (!answer && service.query->watched())
+        return service.query->read_after(service.back_off.next());
     auto instances = answer ? read_consul_instances(answer->body)
                             : Result<std::vector<ConsulInstance>>(answer.error());
     if (!instances) return fail_service(name, service, instances.error());
     service.failures = 0;
-    service.back_off.reset();
     if (!std::exchange(service.read, true) || *instances != service.instances)
         remake(name, service, std::move(*instances));
     settle(service);

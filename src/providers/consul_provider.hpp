@@ -3,6 +3,7 @@
 #include "config/inventory.hpp"
 #include "model/providers.hpp"
 #include "providers/back_off.hpp"
+#include "providers/consul_bells.hpp"
 #include "providers/consul_pace.hpp"
 #include "providers/consul_query.hpp"
 #include "providers/consul_sweep.hpp"
@@ -34,8 +35,8 @@ inline constexpr std::size_t consul_own_queries_max = 160;
 
 /// Follows a catalogue: one blocking query on the list of services, one on each service of
 /// interest. What one service does wakes that service alone. Services beyond
-/// `consul_own_queries_max` are swept when the list or the set of checks in some state changes.
-/// Without `watch` all are swept every `refresh_interval`.
+/// `consul_own_queries_max` are read when one of their checks changes state, and swept when the
+/// list changes. Without `watch` all are swept every `refresh_interval`.
 class ConsulProvider final : public Provider {
  public:
     ConsulProvider(const model::ConsulCatalogProvider& settings,
@@ -63,7 +64,9 @@ class ConsulProvider final : public Provider {
     void adopt(const std::string& name);
     void give_own_queries();
     void wake_all();
-    void ring_bells();
+    void hang_bells();
+    void hear(const ConsulCheck& check);
+    void sweep_all();
     void take_service(const std::string& name, Result<http::Response> answer);
     void fail_service(const std::string& name, Service& service, const Error& error);
     void remake(const std::string& name, Service& service, std::vector<ConsulInstance> instances);
@@ -93,7 +96,7 @@ class ConsulProvider final : public Provider {
     SteadyTime next_report_{};
     config::InventoryPtr reported_;
     ConsulSweep sweep_;
-    std::vector<std::unique_ptr<ConsulQuery>> bells_;
+    ConsulBells bells_;
     ConsulQuery catalog_;
     std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

@@ -172,6 +172,8 @@ void ConsulQuery::ask() {
 }
 
 void ConsulQuery::take(Result<http::Response> answer) {
+    waited_ = surroundings_.clock.steady_now() - asked_ >= soon;
+    answered_ = answer.has_value() || answer.error().code == Errc::limit;
     if (answer && answer->status != 200) answer = refusal_of(*answer, settings_);
     const std::uint64_t before = index_;
     if (answer) {
@@ -189,7 +191,7 @@ void ConsulQuery::judge(const Result<http::Response>& answer, std::uint64_t befo
     const std::size_t content = answer ? std::hash<std::string>{}(answer->body) : content_;
     const bool news = content != std::exchange(content_, content);
     if (!watching_) return;
-    if (surroundings_.clock.steady_now() - asked_ >= soon || (answer && !indexed_)) {
+    if (waited_ || (answer && !indexed_)) {
         own_pause_ = own_pause_first;
         in_vain_ = 0;
         return;

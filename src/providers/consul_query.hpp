@@ -70,6 +70,13 @@ class ConsulQuery {
     /// Neither a request nor a pause is under way.
     [[nodiscard]] bool idle() const { return !request_ && !pausing_; }
 
+    /// The answer taken last was to a question that waits for a change.
+    [[nodiscard]] bool watched() const { return watching_; }
+    /// ... and had waited for a second or more, be it in vain.
+    [[nodiscard]] bool waited_long() const { return watching_ && waited_; }
+    /// It was an HTTP answer, of whatever status.
+    [[nodiscard]] bool answered() const { return answered_; }
+
  private:
     void ask_after(std::chrono::milliseconds pause);
     void pause_for(std::chrono::milliseconds pause, void (ConsulQuery::*then)());
@@ -89,6 +96,8 @@ class ConsulQuery {
     std::optional<http::RequestId> request_;
     bool pausing_ = false;
     bool watching_ = false;  ///< what is under way, or was answered last, waits for a change
+    bool waited_ = false;
+    bool answered_ = false;
     SteadyTime asked_{};
     std::chrono::milliseconds own_pause_{0};  ///< before the next that waits for a change
     std::size_t content_ = 0;                 ///< hash of the body taken last

@@ -13,6 +13,13 @@ void ConsulSweep::add(const std::string& service) {
     plan();
 }
 
+void ConsulSweep::add_first(const std::string& service) {
+    wanted_.erase(service);
+    waiting_.erase(service);
+    first_.insert(service);
+    go_on();
+}
+
 void ConsulSweep::done(const std::string& service, bool good) {
     if (in_flight_.erase(service) == 0) return;
     if (!good) failed_.insert(service);
@@ -22,6 +29,7 @@ void ConsulSweep::done(const std::string& service, bool good) {
 void ConsulSweep::forget(const std::string& service) {
     wanted_.erase(service);
     waiting_.erase(service);
+    first_.erase(service);
     failed_.erase(service);
     if (in_flight_.erase(service) > 0) go_on();
 }
@@ -29,12 +37,13 @@ void ConsulSweep::forget(const std::string& service) {
 void ConsulSweep::clear() {
     wanted_.clear();
     waiting_.clear();
+    first_.clear();
     in_flight_.clear();
     failed_.clear();
 }
 
 void ConsulSweep::plan() {
-    const bool at_work = !waiting_.empty() || !in_flight_.empty();
+    const bool at_work = !waiting_.empty() || !first_.empty() || !in_flight_.empty();
     if (planned_ || at_work || wanted_.empty()) return;
     planned_ = true;
     const auto left =
@@ -44,14 +53,16 @@ void ConsulSweep::plan() {
 
 void ConsulSweep::begin() {
     planned_ = false;
-    next_begin_ = clock_.steady_now() + period;
     waiting_.merge(std::exchange(wanted_, {}));
+    next_begin_ =
+        clock_.steady_now() + std::max(period, static_cast<int>(waiting_.size()) * per_service);
     go_on();
 }
 
 void ConsulSweep::go_on() {
-    while (in_flight_.size() < in_flight_max && !waiting_.empty()) {
-        const std::string service = std::move(waiting_.extract(waiting_.begin()).value());
+    while (in_flight_.size() < in_flight_max && !(first_.empty() && waiting_.empty())) {
+        auto& from = first_.empty() ? waiting_ : first_;
+        const std::string service = std::move(from.extract(from.begin()).value());
         in_flight_.insert(service);
         read_(service);
     }

@@ -12,12 +12,14 @@
 
 namespace mesh::providers {
 
-/// Reads services that have no blocking query of their own: at most one sweep over them a second,
-/// a few requests at a time. Those that fail are read again after growing pauses.
+/// Reads services that have no blocking query of their own, a few requests at a time: those of
+/// which something is known at once, others in sweeps, one a second or as many as make 200 requests
+/// a second. Those that fail are read again after growing pauses.
 class ConsulSweep {
  public:
     static constexpr std::size_t in_flight_max = 8;
     static constexpr std::chrono::milliseconds period{1'000};
+    static constexpr std::chrono::milliseconds per_service{5};
 
     /// Begins to read a service; done() or forget() says that it is over.
     using Read = std::function<void(const std::string& service)>;
@@ -26,6 +28,8 @@ class ConsulSweep {
 
     /// Something may have changed for this service.
     void add(const std::string& service);
+    /// Something has changed: it does not wait for the others.
+    void add_first(const std::string& service);
     /// It has been read, or could not be. Nothing happens if it was not being read.
     void done(const std::string& service, bool good);
     /// It is no affair of the sweep any more.
@@ -45,6 +49,7 @@ class ConsulSweep {
     Read read_;
     std::set<std::string> wanted_;   ///< for the next sweep
     std::set<std::string> waiting_;  ///< of this one
+    std::set<std::string> first_;    ///< before those
     std::set<std::string> in_flight_;
     std::set<std::string> failed_;
     SteadyTime next_begin_{};

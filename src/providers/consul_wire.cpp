@@ -112,6 +112,19 @@ ConsulInstance wire_instance(const Json& entry) {
     return instance;
 }
 
+ConsulCheck wire_check(const Json& entry) {
+    if (!entry.is_object()) wrong_type("a check", "an object");
+    ConsulCheck check;
+    check.node = wire_text(entry, "Node", "Node");
+    check.id = wire_text(entry, "CheckID", "CheckID");
+    check.service = wire_text(entry, "ServiceName", "ServiceName");
+    if (const Json* index = wire_member(entry, "ModifyIndex")) {
+        if (!index->is_number_unsigned()) wrong_type("ModifyIndex", "a whole number");
+        check.index = index->get<std::uint64_t>();
+    }
+    return check;
+}
+
 template <class Read>
 auto read_wire(std::string_view what, const Read& read) -> Result<decltype(read())> {
     try {
@@ -149,6 +162,17 @@ Result<std::vector<ConsulInstance>> read_consul_instances(std::string_view json)
             return std::tie(a.node, a.id) < std::tie(b.node, b.id);
         });
         return instances;
+    });
+}
+
+Result<std::set<ConsulCheck>> read_consul_checks(std::string_view json) {
+    return read_wire("checks", [&] {
+        const Json root = parse_wire(json);
+        if (!root.is_array()) wrong_type("the list of checks", "a list");
+        keep_below(root.size(), consul_checks_in_state_max, "checks in one state");
+        std::set<ConsulCheck> checks;
+        for (const Json& entry : root) checks.insert(wire_check(entry));
+        return checks;
     });
 }
 

@@ -2,9 +2,11 @@
 #include "base/result.hpp"
 #include "model/providers.hpp"
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,8 @@ inline constexpr std::size_t consul_services_max = 20'000;
 inline constexpr std::size_t consul_instances_max = 20'000;  ///< of one service
 inline constexpr std::size_t consul_tags_max = 50'000;       ///< of one service or instance
 inline constexpr std::size_t consul_checks_max = 10'000;     ///< of one instance
+
+inline constexpr std::size_t consul_checks_in_state_max = 50'000;
 
 /// Every service by name, with the tags of all its instances.
 using ConsulCatalog = std::map<std::string, std::vector<std::string>, std::less<>>;
@@ -35,6 +39,15 @@ struct ConsulInstance {
     bool operator==(const ConsulInstance&) const = default;
 };
 
+/// A check in the answer to /v1/health/state/STATE.
+struct ConsulCheck {
+    std::string node;
+    std::string id;
+    std::string service;      ///< name; empty: of the node
+    std::uint64_t index = 0;  ///< grows whenever the check changes
+    auto operator<=>(const ConsulCheck&) const = default;
+};
+
 /// The answer to /v1/catalog/services. Errors (invalid, limit): not such an answer; the message
 /// names the member at fault.
 [[nodiscard]] Result<ConsulCatalog> read_consul_catalog(std::string_view json);
@@ -42,5 +55,8 @@ struct ConsulInstance {
 /// The answer to /v1/health/service/NAME, sorted by node and ID. Errors as above. Members that
 /// nobody reads may be anything.
 [[nodiscard]] Result<std::vector<ConsulInstance>> read_consul_instances(std::string_view json);
+
+/// The answer to /v1/health/state/STATE. Errors as above.
+[[nodiscard]] Result<std::set<ConsulCheck>> read_consul_checks(std::string_view json);
 
 }  // namespace mesh::providers

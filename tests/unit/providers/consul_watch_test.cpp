@@ -270,6 +270,23 @@ TEST_CASE("not found is not empty: a service that is listed keeps its instances"
     CHECK(scene.unit("web") == "web: 2 on n1");
 }
 
+TEST_CASE("blocking queries that are refused while plain ones pass are no absence of the agent") {
+    ConsulScene scene;
+    scene.consul.put("web", label_tags, {{"1"}});
+    scene.consul.refuse_blocking = true;
+    scene.begin();
+    scene.run(1min);
+    CHECK(scene.log.count("provider_down") == 0);
+    CHECK(scene.log.count("provider_service_unread") == 0);
+    CHECK(scene.provider->state().reachable);
+    const std::size_t before = scene.consul.sent().size();
+    scene.run(1min);
+    CHECK(scene.consul.sent().size() - before <= 20);
+    scene.consul.put("web", label_tags, {{"2"}});
+    scene.run(16s);
+    CHECK(scene.unit("web") == "web: 2 on n1");
+}
+
 TEST_CASE("a token goes into the header and nowhere else") {
     ConsulScene scene;
     scene.settings.token = Secret("5ecret");

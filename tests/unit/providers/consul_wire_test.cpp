@@ -128,3 +128,15 @@ TEST_CASE("instances come in one order") {
     CHECK(instances[1].node + instances[1].id == "a2");
     CHECK(instances[2].node + instances[2].id == "b1");
 }
+
+TEST_CASE("checks in a state are told apart by node, ID, service and change") {
+    const std::string json =
+        R"([{"Node":"b","CheckID":"service:1","ServiceName":"web","ModifyIndex":7,"Output":"x"},
+            {"Node":"a","CheckID":"serfHealth","ServiceName":"","ModifyIndex":9}])";
+    const auto checks = providers::read_consul_checks(json).value();
+    CHECK(checks == std::set<providers::ConsulCheck>{{"a", "serfHealth", "", 9},
+                                                     {"b", "service:1", "web", 7}});
+    CHECK(!providers::read_consul_checks("{}").has_value());
+    CHECK(!providers::read_consul_checks("[1]").has_value());
+    CHECK(!providers::read_consul_checks(R"([{"ModifyIndex":"7"}])").has_value());
+}

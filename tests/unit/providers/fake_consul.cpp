@@ -58,6 +58,12 @@ void FakeConsul::wake_if_due(http::RequestId id) {
         return post(id, [] {
             return Error{Errc::io, Origin::upstream, "127.0.0.1:8500 refuses connections"};
         });
+    if (refuse_blocking && open.index != 0)
+        return post(id, [] {
+            http::Response response;
+            response.status = 429;
+            return response;
+        });
     const std::uint64_t index = index_of(open.path);
     if (blocks && open.index != 0 && open.index >= index) return;
     post(id, [this, path = open.path]() -> Result<http::Response> {
@@ -109,10 +115,31 @@ std::string FakeConsul::body_of(const std::string& path) const {
             body += (body.empty() ? "" : ",") + entry_of(instance, quoted_list(found->second.tags));
         return "[" + body + "]";
     }
-    if (path.find(state_path) == 0) return "[]";
+    if (path.find(state_path) == 0) return checks_in(path.substr(state_path.size()));
     for (const auto& [name, service] : services_)
         body += (body.empty() ? "\"" : ",\"") + name + "\":" + quoted_list(service.tags);
     return "{" + body + "}";
+}
+
+std::string FakeConsul::checks_in(const std::string& state) const {
+    std::string body;
+    for (const auto& [name, service] : services_)
+        for (const Instance& instance : service.instances)
+            if (instance.status == state)
+                body +=
+                    (body.empty() ? "" : ",") +
+                    (R"({"Node":"n1","CheckID":"service:)" + instance.id + R"(","ServiceName":")" +
+                     name + R"(","ModifyIndex":)" + std::to_string(service.index) + "}");
+    if (node_is(state))
+        body += std::string(body.empty() ? "" : ",") +
+                R"({"Node":"n1","CheckID":"serfHealth","ServiceName":"","ModifyIndex":7})";
+    return "[" + body + "]";
+}
+
+void FakeConsul::fail_node() {
+    node_failed_ = true;
+    state_index_["critical"] = ++index_;
+    wake();
 }
 
 void FakeConsul::put(const std::string& service,

@@ -31,6 +31,8 @@ class FakeConsul final : public http::Client {
              const std::vector<std::string>& tags,
              const std::vector<Instance>& instances);
     void remove(const std::string& service);
+    /// The check of the node itself turns critical.
+    void fail_node();
     /// The agent is gone: who waits is cut off, who asks finds nobody.
     void stop();
     void start() { is_up_ = true; }
@@ -43,6 +45,8 @@ class FakeConsul final : public http::Client {
     bool with_index = true;
     /// Whether queries with an index wait; otherwise all are answered at once.
     bool blocks = true;
+    /// Queries with an index get 429.
+    bool refuse_blocking = false;
     /// Answers come by turns from two servers whose indexes differ.
     bool index_shakes = false;
 
@@ -68,11 +72,16 @@ class FakeConsul final : public http::Client {
 
     [[nodiscard]] std::uint64_t index_of(const std::string& path) const;
     [[nodiscard]] std::string body_of(const std::string& path) const;
+    [[nodiscard]] std::string checks_in(const std::string& state) const;
+    [[nodiscard]] bool node_is(const std::string& state) const {
+        return node_failed_ && state == "critical";
+    }
     void post(http::RequestId id, std::function<Result<http::Response>()> answer);
     void wake();
     void wake_if_due(http::RequestId id);
 
     bool is_up_ = true;
+    bool node_failed_ = false;
     std::uint64_t index_ = 10;
     std::uint64_t catalog_index_ = 10;
     std::map<std::string, std::uint64_t> state_index_;
