@@ -16,6 +16,7 @@ constexpr int failures_to_settle = 3;
 /// A blocking query on a service without instances wakes whenever any service changes.
 constexpr std::chrono::milliseconds pause_without_instances{1'000};
 constexpr std::chrono::milliseconds at_once{0};
+constexpr std::chrono::milliseconds patience_at_start{5'000};
 constexpr std::size_t name_shown_max = 128;
 
 bool same_servers(const config::Inventory& a, const config::Inventory& b) {
@@ -72,12 +73,19 @@ void ConsulProvider::take_catalog(Result<http::Response> answer) {
     seen_ = catalog->size();
     regain();
     follow(*catalog);
-    catalog_read_ = true;
+    if (!std::exchange(catalog_read_, true))
+        later(patience_at_start, &ConsulProvider::lose_patience);
     touch();
     if (settings_.watch)
         catalog_.watch_after(pause());
     else
         catalog_.read_after(settings_.refresh_interval);
+}
+
+/// What is read by now counts; one that hangs must not hold up the others.
+void ConsulProvider::lose_patience() {
+    lost_patience_ = true;
+    touch();
 }
 
 /// One probe is enough while the agent does not answer; what it said last stays.
@@ -267,7 +275,7 @@ void ConsulProvider::settle(Service& service) {
 
 /// Something may have to be reported: at once, or when the pause since the last report is over.
 void ConsulProvider::touch() {
-    const bool complete = reported_ || (catalog_read_ && unsettled_ == 0);
+    const bool complete = reported_ || (catalog_read_ && (unsettled_ == 0 || lost_patience_));
     if (report_planned_ || !complete) return;
     report_planned_ = true;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(

@@ -57,6 +57,7 @@ class ConsulProvider final : public Provider {
     };
 
     void take_catalog(Result<http::Response> answer);
+    void lose_patience();
     void lose(const Error& error);
     void regain();
     void follow(const ConsulCatalog& catalog);
@@ -86,8 +87,9 @@ class ConsulProvider final : public Provider {
     bool known_ = false;  ///< whether the agent's state has been logged once
     bool limit_told_ = false;
     bool catalog_read_ = false;
-    std::size_t seen_ = 0;       ///< services in the catalogue
-    std::size_t unsettled_ = 0;  ///< of those followed
+    bool lost_patience_ = false;  ///< with services whose first reading does not end
+    std::size_t seen_ = 0;        ///< services in the catalogue
+    std::size_t unsettled_ = 0;   ///< of those followed
     std::size_t own_queries_ = 0;
     BackOff back_off_;
     std::map<std::string, Service, std::less<>> services_;

@@ -44,8 +44,10 @@ std::string url_encoded(std::string_view text) {
 std::string without_token(std::string text, const Secret& token) {
     const std::string_view secret = token.reveal();
     if (secret.empty()) return text;
-    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
-        text.replace(at, secret.size(), "...");
+    constexpr std::string_view instead = "...";
+    for (auto at = text.find(secret); at != std::string::npos;
+         at = text.find(secret, at + instead.size()))
+        text.replace(at, secret.size(), instead);
     return text;
 }
 

@@ -78,6 +78,9 @@ TEST_CASE("a refusal is told without the token") {
     CHECK(error.message == "Consul answered 500: rpc error for ... ...:? No cluster leader");
     response.body = std::string(100'000, 'x');
     CHECK(providers::refusal_of(response, settings).message.size() < 300);
+    settings.token = Secret(".");
+    response.body = "v1.2";
+    CHECK(providers::refusal_of(response, settings).message == "Consul answered 500: v1...2");
     response.status = 404;
     CHECK(providers::refusal_of(response, settings).code == Errc::io);
 }

@@ -27,7 +27,7 @@ TEST_CASE("the first inventory waits until every service of interest was read") 
     scene.consul.put("other", {"blue"}, {{"1"}});
     scene.consul.script("service/db", std::nullopt);
     scene.begin();
-    scene.run(10s);
+    scene.run(4s);
     CHECK(scene.reports.empty());
     scene.consul.unscript();
     scene.consul.put("db", label_tags, {{"1"}, {"2"}});
@@ -285,6 +285,21 @@ TEST_CASE("blocking queries that are refused while plain ones pass are no absenc
     scene.consul.put("web", label_tags, {{"2"}});
     scene.run(16s);
     CHECK(scene.unit("web") == "web: 2 on n1");
+}
+
+TEST_CASE("a service whose answer hangs at the start holds up the others for five seconds") {
+    ConsulScene scene;
+    scene.consul.put("web", label_tags, {{"1"}});
+    scene.consul.put("db", label_tags, {{"1"}});
+    scene.consul.script("service/db", std::nullopt);
+    scene.begin();
+    scene.run(5100ms);
+    REQUIRE(scene.reports.size() == 1);
+    CHECK(scene.unit("web") == "web: 1 on n1");
+    scene.consul.unscript();
+    scene.consul.put("db", label_tags, {{"1"}});
+    scene.run(1s);
+    CHECK(scene.unit("db") == "db: 1 on n1");
 }
 
 TEST_CASE("a token goes into the header and nowhere else") {
