@@ -14,7 +14,7 @@ namespace mesh::model {
 
 /// How the daemon behind a provider is reached.
 struct ProviderEndpoint {
-    std::string url;          ///< "http://…" or "https://…", without a path; set for sockets too
+    std::string url;  ///< "http://…" or "https://…", without a path; set for sockets too
     std::string unix_socket;  ///< absolute path; empty: TCP to the URL's host
     /// tls.ca: PEM files, absolute; empty: the system's pool.
     std::vector<std::string> ca_files;

@@ -50,8 +50,6 @@ using Report = std::function<void(config::InventoryPtr)>;
                                                     const Surroundings& surroundings,
                                                     Report report);
 [[nodiscard]] std::unique_ptr<Provider> make_consul_catalog(
-    const model::ConsulCatalogProvider& settings,
-    const Surroundings& surroundings,
-    Report report);
+    const model::ConsulCatalogProvider& settings, const Surroundings& surroundings, Report report);
 
 }  // namespace mesh::providers
