@@ -172,7 +172,8 @@ class Application final : private Controlled {
     WallTime applied_;
     std::optional<RefusedReload> refused_;
     std::optional<StandIn> stand_in_;
-    bool refused_asked_ = false;       ///< by somebody, not by a change of watched files
+    bool refused_asked_ = false;  ///< by somebody, not by a change of watched files
+    std::optional<RefusedReload> refused_for_providers_;  ///< told last
     bool refused_files_read_ = false;  ///< files had been read; else it was a provider's labels
     bool asked_ = false;               ///< by somebody, since the last reading began
     bool files_changed_ = false;       ///< that are watched, since the last reading began

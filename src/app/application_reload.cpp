@@ -224,6 +224,7 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
         note_kept(fresh.loaded.files);
         note_isolated(result);
         forget_refused(fresh);
+        providers_->applied(fresh.inventories);
         keep_configuration();
         return {true, std::move(result.findings), std::move(result.summary)};
     }
@@ -407,6 +408,7 @@ void Application::watch_files() {
 void Application::forget_refused(const FreshConfiguration& applied) {
     const bool is_over = !refused_asked_ && (applied.of_files || !refused_files_read_);
     if (applied.asked || is_over) refused_.reset();
+    refused_for_providers_.reset();
 }
 
 /// The store holds it from the last run, perhaps.
@@ -465,8 +467,12 @@ ReloadOutcome Application::refuse(FreshConfiguration fresh) {
         refused.errors.push_back(config::render(line));
     }
     // Files that changed, and nothing about the errors with them, are not worth the lines again.
-    const bool known = !asked && refused_ && refused_->summary == refused.summary &&
-                       refused_->errors == refused.errors;
+    const auto same = [&](const std::optional<RefusedReload>& before) {
+        return before && before->summary == refused.summary && before->errors == refused.errors;
+    };
+    const bool known =
+        !asked && (same(refused_) || (!fresh.of_files && same(refused_for_providers_)));
+    if (!fresh.of_files) refused_for_providers_ = refused;
     if (!known) tell_refused(refused, result);
     // Until somebody asks again, what was asked for and refused is what status has to tell; and
     // what files are wrong about, until they are read again.

@@ -15,7 +15,7 @@ struct FollowedProviders::Follower {
     config::InventoryPtr applied;
     SteadyTime may_read = SteadyTime::min();  ///< not before
     bool reads_later = false;
-    bool reads_anyway = false;  ///< whatever is reported until then
+    bool reads_anyway = false;  ///< until that is applied, whatever is reported meanwhile
 };
 
 FollowedProviders::FollowedProviders(Executor& executor,
@@ -87,7 +87,6 @@ void FollowedProviders::read_when_due(Follower& follower) {
     const SteadyTime now = clock_.steady_now();
     if (now >= follower.may_read) {
         follower.may_read = now + throttle_;
-        follower.reads_anyway = false;
         return wishes_.read();
     }
     follower.reads_later = true;
@@ -112,7 +111,8 @@ std::vector<config::InventoryPtr> FollowedProviders::freshest(
     std::vector<config::InventoryPtr> inventories) const {
     for (config::InventoryPtr& inventory : inventories)
         for (const Follower* follower : followers())
-            if (follower->latest && config::same_definitions(*follower->latest, *inventory))
+            if (follower->latest && config::same_definitions(*follower->latest, *inventory) &&
+                !config::differ_in_presence(*follower->latest, *inventory))
                 inventory = follower->latest;
     return inventories;
 }
@@ -137,6 +137,7 @@ void FollowedProviders::applied(const std::vector<config::InventoryPtr>& invento
     for (Follower* follower : followers()) {
         // What a reading had of one that it does away with is nothing any more.
         if (!follower->provider) continue;
+        follower->reads_anyway = false;
         for (const config::InventoryPtr& inventory : inventories)
             if (inventory->provider == follower->name) follower->applied = inventory;
         tell(*follower);
@@ -146,7 +147,8 @@ void FollowedProviders::applied(const std::vector<config::InventoryPtr>& invento
 bool FollowedProviders::has_news() const {
     const auto all = followers();
     return std::any_of(all.begin(), all.end(), [](const Follower* follower) {
-        return follower->latest && follower->latest != follower->applied;
+        return follower->reads_anyway ||
+               (follower->latest && follower->latest != follower->applied);
     });
 }
 

@@ -236,7 +236,9 @@ LabelIsolator::UnitFaults LabelIsolator::faults_in(const Unit& unit,
     std::optional<ConcernIndex> before;
     for (const Finding& error : found) {
         if (!is_label_error(error)) continue;
-        if (ConcernIndex::may_be_any(error.path)) return all_faulty(unit, objects, error);
+        // What is wrong may have been meant for the router that labels do not name.
+        if (objects.has_default_router || ConcernIndex::may_be_any(error.path))
+            return all_faulty(unit, objects, error);
         const auto concerned = own.of(error.path, unit.prefixes);
         faults.add(concerned, option_in_label(error.path, unit.prefixes), error, objects);
         if (!concerned.empty()) continue;
@@ -492,6 +494,7 @@ void LabelIsolator::merge_service(const std::string& key,
         return;
     }
     std::vector<Definition<ServiceDraft>> right;
+    right.reserve(parts.size());
     for (ServiceDraft& part : parts) right.push_back({std::move(part), nullptr, {}, false});
     if (const auto fault = fault_of("service", key, right)) return take_out_service(key, *fault);
     ServiceDraft service = right.front().object;

@@ -44,7 +44,7 @@ class LabelledObjects {
             option_in(tcp, "routers"), own.tcp.routers, [this](RouterDraft& router, auto node) {
                 if (!router.rule && node.kind() != NodeKind::scalar) fill_rule(router);
             });
-        if (!option_in(tcp, "routers")) add_default_router(own.tcp);
+        const bool by_default = !option_in(tcp, "routers") && add_default_router(own.tcp);
         for (auto& [name, router] : own.tcp.routers) {
             router.provider = unit_.provider;
             fill_service(router, own.tcp.services);
@@ -52,6 +52,7 @@ class LabelledObjects {
         if (own.tcp.services.empty()) add_own_service(own.tcp);
         note_written(own.tcp, tcp);
         UnitObjects out;
+        out.has_default_router = by_default;
         add_all(std::move(own.tcp.routers), out.tcp.routers);
         add_all(std::move(own.tcp.middlewares), out.tcp.middlewares);
         add_all(std::move(own.tcp.services), out.tcp.services);
@@ -85,12 +86,13 @@ class LabelledObjects {
     }
 
     /// What says of no router where it belongs goes where such units belong.
-    void add_default_router(TcpDraft& own) const {
-        if (unit_.default_rule.empty() || own.services.size() > 1 || problems_.errors() > 0) return;
+    bool add_default_router(TcpDraft& own) const {
+        if (unit_.default_rule.empty() || own.services.size() > 1) return false;
         RouterDraft& router = own.routers[unit_.name];
         router.at.file = unit_.source;
         router.written = unit_.default_rule;
         fill_rule(router);
+        return true;
     }
 
     void fill_servers(ServiceDraft& service) const {

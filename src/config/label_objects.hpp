@@ -13,6 +13,7 @@ namespace mesh::config {
 
 /// What the labels of one container or service define, under names qualified by its provider.
 struct UnitObjects {
+    bool has_default_router = false;  ///< one that no label names
     TcpDraft tcp;
     std::optional<GeneratedCertificateDraft> generated;
     std::size_t count = 0;  ///< labels that begin with a prefix

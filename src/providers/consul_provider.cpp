@@ -82,8 +82,13 @@ void ConsulProvider::take_catalog(Result<http::Response> answer) {
         catalog_.read_after(settings_.refresh_interval);
 }
 
-/// What is read by now counts; one that hangs must not hold up the others.
+/// What is read counts when nothing more comes: one that hangs must not hold up the others.
 void ConsulProvider::lose_patience() {
+    if (reported_) return;
+    const bool progresses = unsettled_ != unsettled_before_;
+    unsettled_before_ = unsettled_;
+    if (!state_.reachable || progresses)
+        return later(patience_at_start, &ConsulProvider::lose_patience);
     lost_patience_ = true;
     touch();
 }

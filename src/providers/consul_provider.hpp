@@ -87,9 +87,10 @@ class ConsulProvider final : public Provider {
     bool known_ = false;  ///< whether the agent's state has been logged once
     bool limit_told_ = false;
     bool catalog_read_ = false;
-    bool lost_patience_ = false;  ///< with services whose first reading does not end
-    std::size_t seen_ = 0;        ///< services in the catalogue
-    std::size_t unsettled_ = 0;   ///< of those followed
+    std::size_t unsettled_before_ = 0;  ///< when that was looked at last
+    bool lost_patience_ = false;        ///< with services whose first reading does not end
+    std::size_t seen_ = 0;              ///< services in the catalogue
+    std::size_t unsettled_ = 0;         ///< of those followed
     std::size_t own_queries_ = 0;
     BackOff back_off_;
     std::map<std::string, Service, std::less<>> services_;

@@ -148,6 +148,24 @@ TEST_CASE("providers: servers that changed during a reading are told after it") 
     CHECK(world.servers_changed.front() == freshest.front());
 }
 
+TEST_CASE("providers: units of one name that begin to serve during a reading are read after it") {
+    const auto twins = [](bool first_serves) {
+        config::Inventory made = *inventory("docker", "a", {"192.0.2.1"});
+        made.units.push_back(inventory("docker", "b", {"192.0.2.2"})->units.front());
+        if (!first_serves) made.units.front().instances->clear();
+        return std::make_shared<const config::Inventory>(std::move(made));
+    };
+    World world;
+    world.docker(twins(false));
+    const auto read = world.followed.inventories();
+    world.docker(twins(true));
+    CHECK(world.followed.freshest(read) == read);
+    world.followed.applied(read);
+    CHECK(world.followed.has_news());
+    world.executor.run_for(2s);
+    CHECK(world.readings == 2);
+}
+
 TEST_CASE("providers: labels that changed during a reading are read after it") {
     World world;
     world.docker(inventory("docker", "a", {"192.0.2.1"}));

@@ -192,6 +192,28 @@ TEST_CASE("inventory: the default rule is for routers without one", "[config][in
     CHECK(labelled_objects(mesh.load({unit})) == "");
 }
 
+TEST_CASE("label faults: a router by default does not vanish by them", "[config][inventory]") {
+    Running mesh(
+        "entryPoints: { web: { address: \":443\", tls: {} } }\nproviders: { docker: {} }\n");
+    LabelledUnit right = container("web", {});
+    right.default_rule = "HostSNI(`web.example`)";
+    const auto with = [&](const std::string& key, const std::string& value) {
+        LabelledUnit wrong = right;
+        wrong.labels = {{key, value, 0, 0}};
+        return wrong;
+    };
+    const std::string port = "mesh.tcp.services.web.loadBalancer.server.port";
+    CHECK_THAT(labelled_objects(mesh.load({with("mesh.wrong", "1")})),
+               ContainsSubstring("closed router web@docker: HostSNI(`web.example`)"));
+    const std::string good = labelled_objects(mesh.load({right}));
+    CHECK_THAT(good, StartsWith("router web@docker: HostSNI(`web.example`) -> web@docker, tls"));
+    for (const LabelledUnit& wrong : {with("mesh.wrong", "1"), with(port, "abc")}) {
+        const LoadResult& result = mesh.load({wrong});
+        CHECK(labelled_objects(result) == good);
+        CHECK_THAT(isolated_objects(result), ContainsSubstring("tcp.routers.web@docker stale"));
+    }
+}
+
 TEST_CASE("label faults: only the object at fault, and no other container", "[config][inventory]") {
     Running mesh(docker_only);
     const LoadResult& result =
