@@ -1,5 +1,6 @@
 #include "acme/json.hpp"
 
+#include "base/json_depth.hpp"
 #include "base/time_text.hpp"
 #include "http/url.hpp"
 
@@ -10,26 +11,6 @@ namespace {
 constexpr std::size_t size_max = 1 << 20;
 constexpr int depth_max = 32;
 
-/// Nesting of brackets outside strings. Exact for valid JSON; for anything else the parser says no.
-bool too_deep(std::string_view text) {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > depth_max) return true;
-        } else if (c == '}' || c == ']') {
-            --depth;
-        }
-    }
-    return false;
-}
-
 Error unreadable(std::string message) {
     return Error{Errc::invalid, Origin::ca, std::move(message)};
 }
@@ -38,7 +19,7 @@ Error unreadable(std::string message) {
 
 Result<Document> parse_object(std::string_view text) {
     if (text.size() > size_max) return unreadable("more than 1 MiB of JSON");
-    if (too_deep(text)) return unreadable("JSON nested deeper than 32 levels");
+    if (json_nests_deeper(text, depth_max)) return unreadable("JSON nested deeper than 32 levels");
     Json value = Json::parse(text, nullptr, false);
     if (value.is_discarded()) return unreadable("not JSON");
     if (!value.is_object()) return unreadable("not a JSON object");

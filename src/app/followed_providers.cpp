@@ -55,6 +55,7 @@ bool FollowedProviders::follow_one(Follower& follower,
     if (!settings) {
         follower.latest.reset();
         follower.applied.reset();
+        follower.reads_anyway = false;
         return false;
     }
     follower.provider = make(*settings, [this, &follower](config::InventoryPtr inventory) {

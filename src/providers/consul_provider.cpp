@@ -2,6 +2,7 @@
 
 #include "config/quote.hpp"
 #include "providers/endpoint.hpp"
+#include "providers/same_instances.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,16 +19,6 @@ constexpr std::chrono::milliseconds pause_without_instances{1'000};
 constexpr std::chrono::milliseconds at_once{0};
 constexpr std::chrono::milliseconds patience_at_start{5'000};
 constexpr std::size_t name_shown_max = 128;
-
-bool same_servers(const config::Inventory& a, const config::Inventory& b) {
-    return std::equal(a.units.begin(),
-                      a.units.end(),
-                      b.units.begin(),
-                      b.units.end(),
-                      [](const config::LabelledUnit& x, const config::LabelledUnit& y) {
-                          return x.instances == y.instances;
-                      });
-}
 
 }  // namespace
 
@@ -292,7 +283,7 @@ void ConsulProvider::report() {
     report_planned_ = false;
     const auto now = inventory();
     next_report_ = surroundings_.clock.steady_now() + pause();
-    if (reported_ && config::same_definitions(*reported_, *now) && same_servers(*reported_, *now))
+    if (reported_ && config::same_definitions(*reported_, *now) && same_instances(*reported_, *now))
         return;
     reported_ = now;
     state_.units = now->units.size();

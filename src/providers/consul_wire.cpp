@@ -1,6 +1,6 @@
 #include "providers/consul_wire.hpp"
 
-#include "providers/json_depth.hpp"
+#include "base/json_depth.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,7 +1,7 @@
 #include "providers/docker_json.hpp"
 
+#include "base/json_depth.hpp"
 #include "config/quote.hpp"
-#include "providers/json_depth.hpp"
 
 namespace mesh::providers {
 namespace {

@@ -4,6 +4,7 @@
 #include "providers/docker_event.hpp"
 #include "providers/docker_units.hpp"
 #include "providers/endpoint.hpp"
+#include "providers/same_instances.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -23,16 +24,6 @@ constexpr std::size_t reason_shown_max = 300;
 /// {"type":["container","network"]}.
 constexpr const char* events_path =
     "/events?filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D";
-
-bool same_instances(const config::Inventory& a, const config::Inventory& b) {
-    return std::equal(a.units.begin(),
-                      a.units.end(),
-                      b.units.begin(),
-                      b.units.end(),
-                      [](const config::LabelledUnit& x, const config::LabelledUnit& y) {
-                          return x.instances == y.instances;
-                      });
-}
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace mesh::providers {
+namespace mesh {
 
 /// Whether brackets outside strings nest deeper than `depth_max`: looked at before a parser is let
 /// loose on bytes from a network, for whom depth costs more than length. Exact for valid JSON; for
@@ -26,4 +26,4 @@ namespace mesh::providers {
     return false;
 }
 
-}  // namespace mesh::providers
+}  // namespace mesh
