@@ -5,6 +5,6 @@ option(MESH_BATCHES "Compile several sources of a target at a time" OFF)
 
 function(mesh_compile_in_batches target)
   if(MESH_BATCHES)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 24)
   endif()
 endfunction()

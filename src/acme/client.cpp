@@ -11,9 +11,9 @@ namespace mesh::acme {
 
 namespace {
 
-std::string join(const std::vector<std::string>& words) {
+std::string named(const std::vector<std::string>& profiles) {
     std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    for (const std::string& profile : profiles) text += (text.empty() ? "" : ", ") + profile;
     return text.empty() ? "none" : text;
 }
 
@@ -209,7 +209,7 @@ void CourierClient::new_order(const Account& account,
             return failure(FailureClass::config,
                            {Step::new_order, directory.new_order},
                            "has no certificate profile '" + profile +
-                               "' (profiles offered: " + join(directory.profiles) + ")");
+                               "' (profiles offered: " + named(directory.profiles) + ")");
         }
         return Letter{directory.new_order, order_payload(names, profile)};
     };

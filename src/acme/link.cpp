@@ -11,12 +11,6 @@ namespace {
 
 constexpr std::size_t links_max = 16;
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
 /// Where the part that begins at the front ends: at `stop`, unless inside a quoted string.
 std::size_t end_of_part(std::string_view text, std::string_view stop) {
     bool quoted = false;
@@ -36,17 +30,17 @@ std::size_t end_of_part(std::string_view text, std::string_view stop) {
 bool names_relation(std::string_view parameter, std::string_view relation) {
     const std::size_t equals = parameter.find('=');
     if (equals == std::string_view::npos ||
-        !equal_ignoring_case(trim(parameter.substr(0, equals)), "rel")) {
+        !equal_ignoring_case(trimmed(parameter.substr(0, equals)), "rel")) {
         return false;
     }
-    std::string_view words = trim(parameter.substr(equals + 1));
+    std::string_view words = trimmed(parameter.substr(equals + 1));
     if (words.size() >= 2 && words.front() == '"' && words.back() == '"') {
         words = words.substr(1, words.size() - 2);
     }
     while (!words.empty()) {
         const std::size_t space = std::min(words.find(' '), words.size());
         if (equal_ignoring_case(words.substr(0, space), relation)) return true;
-        words = trim(words.substr(space));
+        words = trimmed(words.substr(space));
     }
     return false;
 }

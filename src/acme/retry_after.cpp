@@ -1,5 +1,6 @@
 #include "acme/retry_after.hpp"
 
+#include "base/ascii.hpp"
 #include "base/time_text.hpp"
 
 #include <algorithm>
@@ -20,16 +21,10 @@ RetryAfter clamped(milliseconds delay, WallTime now) {
     return {now + std::clamp(delay, shortest, longest), odd};
 }
 
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    return text;
-}
-
 }  // namespace
 
 RetryAfter read_retry_after(std::string_view value, std::optional<WallTime> ca_date, WallTime now) {
-    value = trim(value);
+    value = trimmed(value);
     if (value.empty()) return {};
     std::int64_t number = 0;
     const char* end = value.data() + value.size();

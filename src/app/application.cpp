@@ -18,6 +18,10 @@ namespace {
 constexpr std::chrono::milliseconds grace{30'000};
 constexpr std::chrono::milliseconds store_retry = std::chrono::seconds{10};
 constexpr std::chrono::milliseconds look_interval = std::chrono::hours{1};
+/// Servers written as names have an address when this process takes another one's place.
+constexpr std::chrono::seconds names_patience_at_start{5};
+/// It is killed, or told to serve already: either is a matter of moments.
+constexpr std::chrono::seconds patience_for_successor{5};
 
 LogLevel threshold(const model::Configuration& configuration) {
     return configuration.log.level;
@@ -29,11 +33,15 @@ unsigned worker_count(const model::Configuration& configuration) {
 
 proxy::Limits limits_of_this_process() {
     proxy::Limits limits;
-    const std::size_t descriptors = raise_descriptor_limit();
-    // Two per connection, and a reserve for the store, the CA and the log.
-    const std::size_t possible = descriptors > 66 ? (descriptors - 64) / 2 : 1;
+    const DescriptorShares shares = share_out(raise_descriptor_limit());
+    const std::size_t possible = shares.connections;
+    limits.pipes_max = shares.pipes;
     limits.connections_max = std::min(limits.connections_max, possible);
     return limits;
+}
+
+proxy::HealthChecks::Settings check_settings() {
+    return {share_out(raise_descriptor_limit()).checks, std::random_device{}()};
 }
 
 std::unique_ptr<acme::Client> make_acme_client(const model::CertResolver& resolver,
@@ -81,6 +89,9 @@ Application::Application(const std::string& path,
 }
 
 Application::~Application() {
+    ending_ = true;
+    offer_.reset();
+    takeover_.reset();
     (void)end_reading();
     if (reconciler_) reconciler_->stop();
     if (data_plane_) data_plane_->stop();
@@ -96,25 +107,25 @@ std::optional<int> Application::start() {
         log_.warn("running_as_root",
                   "mesh runs as root; a user of its own with "
                   "CAP_NET_BIND_SERVICE is enough");
+    serves_ = takeover_ == nullptr;
     if (const auto failed = open_store()) return failed;
     if (const auto failed = listen()) return failed;
     give_certificates();
     data_plane_->start();
+    checks_ = std::make_unique<proxy::HealthChecks>(log_, check_settings());
     names_ = std::make_unique<NameResolution>(
         host_names(configuration_),
-        [this](const std::string& host, auto literals) {
-            data_plane_->set_addresses(host, std::move(literals));
+        [this](const std::string& host, const auto& literals) {
+            data_plane_->set_addresses(host, literals);
+            checks_->set_addresses(host, literals);
         },
         resolve);
-    open_control_socket();
-    log_.info("ready",
-              "listening",
-              {{"version", version()},
-               {"entry_points", std::uint64_t{configuration_.entry_points.size()}},
-               {"routers", std::uint64_t{configuration_.routers.size()}},
-               {"workers", std::uint64_t{worker_count(configuration_)}},
-               {"stored_certificates", std::uint64_t{stored_.size()}}});
-    report_ready();
+    check_servers();
+    prepare_reload();
+    if (serves_) {
+        announce();
+        report_ready();
+    }
     start_certificate_side();
     watch_expiry();
     begin_to_watch();
@@ -122,7 +133,30 @@ std::optional<int> Application::start() {
     find_kept_configuration();
     keep_configuration();
     remind_of_stand_in();
+    if (!serves_) {
+        (void)names_->ahead().resolve(host_names(configuration_),
+                                      affordable(names_patience_at_start, takeover_->time_left()));
+        look_whether_ready(clock_.steady_now(), takeover_->time_left());
+    }
     return std::nullopt;
+}
+
+/// For commands and people: from here on they find this process.
+void Application::announce() {
+    listen_for_commands();
+    log_.info("ready",
+              "listening",
+              {{"version", version()},
+               {"entry_points", std::uint64_t{configuration_.entry_points.size()}},
+               {"routers", std::uint64_t{configuration_.routers.size()}},
+               {"workers", std::uint64_t{worker_count(configuration_)}},
+               {"stored_certificates", std::uint64_t{stored_.size()}}});
+}
+
+/// The process that is to be replaced, if there is one, is told why it is not.
+int Application::cannot_start(int code, std::string why) {
+    if (takeover_) takeover_->fail(why);
+    return code;
 }
 
 void Application::report_ready() {
@@ -156,12 +190,13 @@ std::string Application::what_is_served() const {
 
 std::optional<int> Application::open_store() {
     if (configuration_.resolvers.empty()) return std::nullopt;
+    if (takeover_) takeover_->obtain_store();
     auto opened = store::open(configuration_.storage, store::Access::own, log_);
     if (!opened) {
         log_.error("store_failed",
                    "the certificate store cannot be used",
                    {{"path", configuration_.storage}, {"error", opened.error().message}});
-        return exit_code::store;
+        return cannot_start(exit_code::store, opened.error().message);
     }
     store_ = std::move(*opened);
     store_path_ = configuration_.storage;
@@ -170,19 +205,20 @@ std::optional<int> Application::open_store() {
         log_.error("store_failed",
                    "the certificate store cannot be read",
                    {{"path", configuration_.storage}, {"error", certificates.error().message}});
-        return exit_code::store;
+        return cannot_start(exit_code::store, certificates.error().message);
     }
     stored_ = std::move(*certificates);
     return std::nullopt;
 }
 
 std::optional<int> Application::listen() {
-    const auto snapshot = proxy::make_snapshot(configuration_, files_.client_ca_pem, nullptr);
+    const auto snapshot =
+        proxy::make_snapshot(configuration_, files_.client_ca_pem, nullptr, files_.upstream);
     if (!snapshot) {
         log_.error("configuration_refused",
                    "the TLS library refuses a setting",
                    {{"error", snapshot.error().message}});
-        return exit_code::configuration;
+        return cannot_start(exit_code::configuration, snapshot.error().message);
     }
     credentials_ = std::make_unique<CredentialSource>(
         store_.get(),
@@ -207,14 +243,48 @@ std::optional<int> Application::listen() {
     settings.load_credential = [this](const certs::CertificateEntry& entry) {
         return credentials_->load(entry);
     };
+    const int backlog = settings.limits.backlog;
+    if (takeover_) settings.ticket_keys = takeover_->take_ticket_keys();
     data_plane_ = std::make_unique<proxy::DataPlane>(std::move(settings));
+    auto sockets = usable(std::exchange(passed_, {}), backlog, log_);
+    if (takeover_) sockets = takeover_->take_sockets(backlog, log_);
+    data_plane_->inherit(std::move(sockets));
 
+    if (const auto failed = open_access_log()) return failed;
     snapshot_ = *snapshot;
     const auto failures = data_plane_->listen(snapshot_);
     for (const proxy::BindFailure& failure : failures)
         log_.error("bind_failed", failure.message, {{"address", failure.address.text()}});
-    if (!failures.empty()) return exit_code::bind;
+    if (!failures.empty()) return cannot_start(exit_code::bind, failures.front().message);
+    close_unclaimed();
+    if (takeover_) data_plane_->hold();
     return std::nullopt;
+}
+
+std::optional<int> Application::open_access_log() {
+    access_log_ = std::make_unique<AccessLog>(worker_count(configuration_), clock_);
+    if (!configuration_.access_log) return std::nullopt;
+    auto opened = AccessLog::open(*configuration_.access_log);
+    if (!opened) {
+        log_.error("configuration_refused",
+                   "the log of connections cannot be opened",
+                   {{"error", "accessLog.filePath: " + opened.error().message}});
+        return cannot_start(exit_code::configuration,
+                            "accessLog.filePath: " + opened.error().message);
+    }
+    access_log_->use(configuration_.access_log, std::move(*opened), *data_plane_);
+    return std::nullopt;
+}
+
+void Application::close_unclaimed() {
+    for (const proxy::InheritedSocket& socket : data_plane_->take_unclaimed()) {
+        // Of another process that listens there still: the configuration has changed meanwhile.
+        if (takeover_) continue;
+        log_.warn("passed_socket_unused",
+                  "no entry point has the address of a socket passed by the service manager; who "
+                  "connects there is not heard",
+                  {{"name", socket.name}, {"address", socket.bound.text()}});
+    }
 }
 
 void Application::give_certificates() {
@@ -236,19 +306,21 @@ void Application::make_default_credential() {
 
 void Application::start_certificate_side() {
     if (!store_) return;
-    http_ = http::make_curl_client("mesh/" + version());
-    publisher_ = std::make_unique<DataPlanePublisher>(*data_plane_, loop_);
+    if (!http_) http_ = http::make_curl_client("mesh/" + version());
+    if (!publisher_) publisher_ = std::make_unique<DataPlanePublisher>(*data_plane_, loop_);
     auto settings = reconciler_settings();
     settings.make_client = [this](const model::CertResolver& resolver) {
         return make_acme_client(resolver, *http_, loop_, clock_, log_);
     };
     reconciler_ = std::make_unique<control::Reconciler>(
         std::move(settings), *store_, *publisher_, loop_, clock_, log_);
+    // The CA looks at whoever serves: what that one answers is not known here.
+    if (!serves_) reconciler_->hold();
     begin_ordering();
 }
 
 void Application::begin_ordering() {
-    if (draining_) return;
+    if (draining_ || orders_ || challenges_left_) return;
     const Status loaded = reconciler_->load();
     if (!loaded) {
         if (!std::exchange(store_unread_, true))
@@ -268,7 +340,7 @@ void Application::begin_ordering() {
 }
 
 void Application::want_certificates() {
-    if (draining_ || !orders_ || awaits_providers()) return;
+    if (draining_ || !orders_ || challenges_left_ || awaits_providers()) return;
     covered_ = files_.valid_names(clock_.now());
     reconciler_->want(model::wanted_certificates(configuration_, *covered_),
                       configuration_.resolvers);
@@ -313,23 +385,33 @@ void Application::watch_expiry() {
     expiry_.watch(std::move(watched));
 }
 
-void Application::open_control_socket() {
+void Application::prepare_reload() {
     reload_ = std::make_unique<Reload>(
         loop_,
         log_,
         [this] { return prepare_reading(); },
         [this](FreshConfiguration fresh) { return apply(std::move(fresh)); });
-    listen_for_commands();
 }
 
 /// Where commands that read the configuration look for this process.
 void Application::listen_for_commands() {
+    if (!serves_) return;
     const ControlPaths paths = control_paths(configuration_.storage, runtime_directory());
     std::unique_ptr<ControlEndpoint>& endpoint = endpoints_[paths.socket];
+    // Whoever found it before is answered there.
+    if (endpoint && endpoint->is_lost()) lost_endpoints_.push_back(std::move(endpoint));
     if (endpoint && endpoint->listens()) return;
     endpoint.reset();
     Controlled& process = *this;
-    endpoint = std::make_unique<ControlEndpoint>(paths, process, loop_, clock_, log_);
+    const auto place = takeover_ ? ControlEndpoint::Place::replaced : ControlEndpoint::Place::free;
+    endpoint = std::make_unique<ControlEndpoint>(paths, place, process, loop_, clock_, log_);
+}
+
+bool Application::is_found_by_commands() const {
+    const ControlPaths paths = control_paths(configuration_.storage, runtime_directory());
+    const auto found = endpoints_.find(paths.socket);
+    return found != endpoints_.end() && found->second && found->second->listens() &&
+           !found->second->is_lost();
 }
 
 void Application::wait() {
@@ -341,16 +423,28 @@ void Application::request_stop() {
 }
 
 void Application::drain() {
-    if (draining_) return;
+    if (draining_ && !replaced_) return;
     draining_ = true;
+    replaced_ = false;
     log_.info("draining",
-              "no new connections; waiting for the open ones",
-              {{"open", data_plane_->counters().open}, {"grace", describe(grace)}});
+              "going down; waiting for the open connections",
+              {{"open", data_plane_->counters().open}});
     supervisor_.stopping("draining " + std::to_string(data_plane_->counters().open) +
                          " open connections");
     if (reconciler_) reconciler_->stop();
     if (providers_) providers_->stop();
-    data_plane_->drain(grace, [this](std::size_t cut) {
+    if (!offer_) return wind_down();
+    // The process on its way listens on the same sockets and accepts nothing: who comes to them
+    // when only that one has them waits for nobody. So it goes first, or serves: upgrade_ended()
+    // goes on.
+    offer_->abandon();
+    loop_.post_after(patience_for_successor, [this] { wind_down(); });
+}
+
+void Application::wind_down() {
+    if (std::exchange(winds_down_, true)) return;
+    if (checks_) checks_->stop();
+    data_plane_->wind_down(grace, [this](std::size_t cut) {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{cut}}});
         loop_.stop();
     });
@@ -358,6 +452,7 @@ void Application::drain() {
 
 void Application::reopen_log() {
     writer_.reopen();
+    loop_.post([this] { access_log_->reopen(); });
 }
 
 }  // namespace mesh::app

@@ -1,13 +1,18 @@
 #pragma once
+#include "app/access_log.hpp"
 #include "app/control_endpoint.hpp"
 #include "app/controlled.hpp"
 #include "app/data_plane_publisher.hpp"
 #include "app/followed_providers.hpp"
 #include "app/loaded_configuration.hpp"
 #include "app/name_resolution.hpp"
+#include "app/process.hpp"
 #include "app/reload.hpp"
+#include "app/socket_activation.hpp"
 #include "app/stored_certificates.hpp"
 #include "app/supervisor.hpp"
+#include "app/upgrade_offer.hpp"
+#include "app/upgrade_takeover.hpp"
 #include "app/watchdog.hpp"
 #include "app/watched_files.hpp"
 #include "base/clock.hpp"
@@ -18,13 +23,16 @@
 #include "model/configuration.hpp"
 #include "observe/log_writer.hpp"
 #include "proxy/data_plane.hpp"
+#include "proxy/health_checks.hpp"
 #include "store/store.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mesh::app {
@@ -50,6 +58,13 @@ class Application final : private Controlled {
     Application(const Application&) = delete;
     Application& operator=(const Application&) = delete;
 
+    /// What the service manager passed: used instead of binding the address. Before start().
+    void take(std::vector<PassedDescriptor> passed) { passed_ = std::move(passed); }
+    /// How the process was started, which is how one that replaces it is. Before start().
+    void remember(CommandLine command_line) { command_line_ = std::move(command_line); }
+    /// Takes the place of another process: it serves until this one can, and says so. Before
+    /// start().
+    void replace(std::unique_ptr<UpgradeTakeover> takeover) { takeover_ = std::move(takeover); }
     /// Opens the store, binds, starts serving, then the certificate side. Returns the exit code
     /// of the step that failed, after logging why; nothing when all is up.
     [[nodiscard]] std::optional<int> start();
@@ -70,6 +85,9 @@ class Application final : private Controlled {
  private:
     [[nodiscard]] std::optional<int> open_store();
     [[nodiscard]] std::optional<int> listen();
+    [[nodiscard]] std::optional<int> open_access_log();
+    /// Warns of those passed that no entry point wants, and closes them.
+    void close_unclaimed();
     void give_certificates();
     /// The service manager hears that mesh is up, and from now on that it is alive.
     void report_ready();
@@ -78,10 +96,18 @@ class Application final : private Controlled {
     void start_certificate_side();
     /// Reads the store's schedules and orders what is due; tried again while it cannot be read.
     void begin_ordering();
-    void open_control_socket();
+    void prepare_reload();
     void listen_for_commands();
+    [[nodiscard]] bool is_found_by_commands() const;
+    void announce();
+    [[nodiscard]] int cannot_start(int code, std::string why);
     // Controlled
     [[nodiscard]] ProcessStatus status() const override;
+    [[nodiscard]] ServerLines servers(std::size_t lines_max) const override {
+        return server_lines(configuration_, *snapshot_, clock_, lines_max);
+    }
+    void upgrade(const UpgradeRequest& request,
+                 std::function<void(const UpgradeOutcome&)> done) override;
     void reload(Reload::Done done) override;
     [[nodiscard]] control::Reconciler* reconciler() override;
     [[nodiscard]] const model::Configuration& configuration() const override {
@@ -93,6 +119,7 @@ class Application final : private Controlled {
     [[nodiscard]] Reload::Read prepare_reading();
     [[nodiscard]] static FreshConfiguration read_configuration(const ReadingFrom& from);
     [[nodiscard]] ReloadOutcome apply(FreshConfiguration fresh);
+    void when_followed(std::function<void()> then);
     [[nodiscard]] ReloadOutcome refuse(FreshConfiguration fresh);
     [[nodiscard]] std::vector<config::Finding> switch_to(FreshConfiguration& fresh);
     void put_file_certificates(const TlsFiles& files);
@@ -118,7 +145,27 @@ class Application final : private Controlled {
     void change_servers(const config::InventoryPtr& inventory);
     void give_servers(const model::Configuration& configuration, const proxy::Snapshot& snapshot);
     void resolve_server_names();
+    void check_servers();
     [[nodiscard]] bool awaits_providers();
+
+    // Being replaced, and replacing another (application_upgrade.cpp).
+    [[nodiscard]] std::string objection_to_upgrade(const std::string& program) const;
+    [[nodiscard]] UpgradeOffer::Surroundings offer_surroundings();
+    [[nodiscard]] Status expect_copies();
+    [[nodiscard]] Result<std::vector<proxy::InheritedSocket>> sockets_to_pass();
+    [[nodiscard]] Status give_up(store::Store* store);
+    void upgrade_ended(const UpgradeOutcome& outcome);
+    void tell_outcome(const UpgradeOutcome& outcome);
+    void leave_to(const UpgradeOutcome& outcome);
+    void order_again();
+    [[nodiscard]] Status on_control(std::function<void()> task);
+    void look_whether_ready(SteadyTime since, std::chrono::milliseconds left);
+    [[nodiscard]] bool is_ready_to_take_over(std::chrono::nanoseconds waited,
+                                             std::chrono::milliseconds left) const;
+    [[nodiscard]] Status serve_in_place();
+    void take_over();
+    void listen_again();
+    void give_up_taking_over(const Error& why);
 
     /// Wants what the configuration names and no valid certificate from a file has; again when
     /// one of these begins or ends to be valid.
@@ -127,6 +174,7 @@ class Application final : private Controlled {
     /// The ends of certificates that no order renews are spoken of.
     void watch_expiry();
     void drain();
+    void wind_down();
 
     /// Shared with readings: a store that one of them opens writes to it, and a disk may keep that
     /// one longer than the rest of this lives.
@@ -152,13 +200,19 @@ class Application final : private Controlled {
     std::shared_ptr<OwnLog> own_log_;
     SharedRingLog& log_;
     Supervisor supervisor_;
+    std::vector<PassedDescriptor> passed_;
+    CommandLine command_line_;
+    std::atomic<bool> ending_{false};            ///< no thread waits for another any more
+    std::unique_ptr<UpgradeTakeover> takeover_;  ///< of another process, until this one serves
     std::vector<std::unique_ptr<RingLog>> worker_logs_;
+    std::unique_ptr<AccessLog> access_log_;
     TaskLoop loop_;
     std::unique_ptr<store::Store> store_;
     std::string store_path_;  ///< of the store that is open; empty: none is
     std::vector<store::StoredCertificate> stored_;
     std::unique_ptr<CredentialSource> credentials_;
     std::unique_ptr<proxy::DataPlane> data_plane_;
+    std::unique_ptr<proxy::HealthChecks> checks_;
     std::unique_ptr<NameResolution> names_;
     std::unique_ptr<http::Client> http_;
     std::unique_ptr<DataPlanePublisher> publisher_;
@@ -176,10 +230,18 @@ class Application final : private Controlled {
     std::optional<RefusedReload> refused_for_providers_;  ///< told last
     bool refused_files_read_ = false;  ///< files had been read; else it was a provider's labels
     bool asked_ = false;               ///< by somebody, since the last reading began
+    bool read_whole_ = false;          ///< next, as if somebody had asked: --config as well
     bool files_changed_ = false;       ///< that are watched, since the last reading began
     control::ExpiryWatch expiry_{loop_, clock_, log_};
     std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;
+    bool winds_down_ = false;  ///< takes nobody more, which may be a little after draining_
+    bool serves_ = false;      ///< false while another process does whose place this one takes
+    bool replaced_ = false;    ///< by a process that serves; this one drains without haste
+    /// Names whose challenges are left to a process that may go on with their orders; set while
+    /// nothing is ordered here for its sake.
+    std::optional<std::vector<Hostname>> challenges_left_;
+    std::vector<std::function<void(const UpgradeOutcome&)>> upgrade_done_;
     bool store_unread_ = false;
     std::unique_ptr<Reload> reload_;
     std::unique_ptr<watch::FileWatcher> watcher_;
@@ -190,6 +252,8 @@ class Application final : private Controlled {
     bool reads_again_ = false;                             ///< likewise
     /// By the socket's path: the store may come to be elsewhere than commands first looked.
     std::map<std::string, std::unique_ptr<ControlEndpoint>> endpoints_;
+    std::vector<std::unique_ptr<ControlEndpoint>> lost_endpoints_;
+    std::unique_ptr<UpgradeOffer> offer_;
 };
 
 }  // namespace mesh::app

@@ -72,6 +72,7 @@ void Application::change_servers(const config::InventoryPtr& inventory) {
     if (changed.empty()) return;
     give_servers(configuration_, *snapshot_);
     resolve_server_names();
+    check_servers();
     log_.debug("servers_changed",
                "servers come or go as their provider says",
                {{"provider", inventory->provider},
@@ -93,6 +94,30 @@ void Application::resolve_server_names() {
         log_.error("names_unresolved",
                    "servers written as host names keep the addresses they have",
                    {{"reason", resolving.error().message}});
+}
+
+/// Those that connections may go to, or may again after the next reload, as long as their services
+/// want it.
+void Application::check_servers() {
+    std::vector<proxy::CheckedServer> servers;
+    const auto add = [&](const std::string& name, const proxy::Service& service) {
+        const auto definition = configuration_.services.find(name);
+        if (definition == configuration_.services.end()) return;
+        const model::Service& wanted = definition->second;
+        if (!wanted.health_check) return;
+        for (const model::Server& server : wanted.servers)
+            servers.push_back({name,
+                               server,
+                               *wanted.health_check,
+                               wanted.proxy_protocol,
+                               service.states->of(server.host, server.port)});
+    };
+    for (const auto& [name, service] : snapshot_->services) add(name, *service);
+    for (const auto& [name, rested] : snapshot_->resting) add(name, *rested.service);
+    if (const Status checking = checks_->set_servers(std::move(servers)); !checking)
+        log_.error("checks_stopped",
+                   "health checks cannot begin: servers count as up",
+                   {{"reason", checking.error().message}});
 }
 
 /// Whether what is wanted may lack what providers have not said yet.

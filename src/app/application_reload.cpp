@@ -81,6 +81,19 @@ void prepare_log(FreshConfiguration& fresh, const model::LogSettings& now) {
         add_error(result, config::codes::log_file, "log.filePath: " + opened.error().message);
 }
 
+void prepare_access_log(FreshConfiguration& fresh,
+                        const std::optional<model::AccessLogSettings>& now) {
+    config::LoadResult& result = fresh.loaded.result;
+    if (!result.configuration) return;
+    const auto& log = result.configuration->access_log;
+    if (!log || AccessLog::same_output(log, now)) return;
+    auto opened = AccessLog::open(*log);
+    if (opened)
+        fresh.access_output.emplace(std::move(*opened));
+    else
+        add_error(result, config::codes::log_file, "accessLog.filePath: " + opened.error().message);
+}
+
 /// The first resolver brings the store with it.
 void prepare_store(FreshConfiguration& fresh, Log& log) {
     config::LoadResult& result = fresh.loaded.result;
@@ -119,9 +132,18 @@ void Application::reload(Reload::Done done) {
     if (!draining_) supervisor_.reloading();
     asked_ = true;
     reload_->request([this, done = std::move(done)](const ReloadOutcome& outcome) {
-        if (!draining_) supervisor_.ready(what_is_served());
-        done(outcome);
+        const auto answer = [this, done, outcome] {
+            if (!draining_) supervisor_.ready(what_is_served());
+            done(outcome);
+        };
+        outcome.applied ? when_followed(answer) : answer();
     });
+}
+
+/// Runs `then` when no worker goes by an earlier configuration any more: who connects once that was
+/// told meets this one.
+void Application::when_followed(std::function<void()> then) {
+    data_plane_->when_all_turned([this, then = std::move(then)] { loop_.post(then); });
 }
 
 /// What a reading uses, none of it the application's own: that may be gone before a disk answers.
@@ -137,6 +159,7 @@ struct Application::ReadingFrom {
     std::shared_ptr<const config::Draft> last_good;
     model::Configuration running;  ///< what a restart is needed for
     model::LogSettings log_output;
+    std::optional<model::AccessLogSettings> access_log;
     std::string store;  ///< the path of the one that is open; empty: none is
     std::shared_ptr<const proxy::Snapshot> snapshot;
     NameResolution::Ahead names;
@@ -146,21 +169,23 @@ struct Application::ReadingFrom {
 /// All who have asked until now share it.
 Reload::Read Application::prepare_reading() {
     const bool asked = std::exchange(asked_, false);
-    const bool of_files = std::exchange(files_changed_, false) || asked;
+    const bool whole = std::exchange(read_whole_, false) || asked;
+    const bool of_files = std::exchange(files_changed_, false) || whole;
     const auto& provider = configuration_.file_provider;
     // What stands in for an invalid file is the configuration of one moment.
-    const bool follows = asked || (of_files && !stand_in_ && (!provider || provider->watch));
+    const bool follows = whole || (of_files && !stand_in_ && (!provider || provider->watch));
     return [from = std::make_shared<const ReadingFrom>(
                 ReadingFrom{path_,
                             asked,
                             of_files,
-                            asked ? std::nullopt : std::optional(texts_.main),
+                            whole ? std::nullopt : std::optional(texts_.main),
                             follows ? std::nullopt : std::optional(texts_.provider_files),
                             files_,
                             providers_->inventories(),
                             draft_,
                             restart_options(configuration_),
                             configuration_.log,
+                            configuration_.access_log,
                             store_path_,
                             snapshot_,
                             names_->ahead(),
@@ -192,14 +217,17 @@ FreshConfiguration Application::read_configuration(const ReadingFrom& from) {
         result.summary = result.file + ": not applied: " + cannot_continue(count);
         return fresh;
     }
-    auto snapshot = proxy::make_snapshot(
-        *result.configuration, fresh.loaded.files.client_ca_pem, from.snapshot);
+    auto snapshot = proxy::make_snapshot(*result.configuration,
+                                         fresh.loaded.files.client_ca_pem,
+                                         from.snapshot,
+                                         fresh.loaded.files.upstream);
     if (!snapshot) {
         add_error(result, config::codes::bad_value, snapshot.error().message);
         return fresh;
     }
     fresh.snapshot = std::move(*snapshot);
     prepare_log(fresh, from.log_output);
+    prepare_access_log(fresh, from.access_log);
     if (from.store.empty()) prepare_store(fresh, from.log->log);
     if (!result.configuration) return fresh;
     add_unresolved(fresh.loaded,
@@ -248,6 +276,7 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     forget_refused(fresh);
     if (fresh.asked) stand_in_.reset();
     resolve_server_names();
+    check_servers();
     follow_providers();
     providers_->applied(fresh.inventories);
     if (store_ && !reconciler_) start_certificate_side();
@@ -256,16 +285,21 @@ ReloadOutcome Application::apply(FreshConfiguration fresh) {
     watch_expiry();
     watch_files();
     keep_configuration();
-    log_.info("reload_applied",
-              "another configuration is in force; connections and orders go on",
-              {{"file", path_},
-               {"sha256", sha256_},
-               {"because",
-                fresh.asked      ? "asked"
-                : fresh.of_files ? "files changed"
-                                 : "a provider's labels changed"},
-               {"routers", std::uint64_t{configuration_.routers.size()}},
-               {"warnings", std::uint64_t{result.warnings}}});
+    when_followed([this,
+                   sha256 = sha256_,
+                   because = fresh.asked      ? "asked"
+                             : fresh.of_files ? "files changed"
+                                              : "a provider's labels changed",
+                   routers = std::uint64_t{configuration_.routers.size()},
+                   warnings = std::uint64_t{result.warnings}] {
+        log_.info("reload_applied",
+                  "another configuration is in force; connections and orders go on",
+                  {{"file", path_},
+                   {"sha256", sha256},
+                   {"because", because},
+                   {"routers", routers},
+                   {"warnings", warnings}});
+    });
     return {true, std::move(result.findings), std::move(result.summary)};
 }
 
@@ -334,6 +368,9 @@ void Application::adopt_log(FreshConfiguration& fresh) {
     if (fresh.log_output) writer_.use(log_settings(log), std::move(*fresh.log_output));
     log_.set_threshold(log.level);
     for (const auto& worker_log : worker_logs_) worker_log->set_threshold(log.level);
+    access_log_->use(fresh.loaded.result.configuration->access_log,
+                     std::move(fresh.access_output),
+                     *data_plane_);
 }
 
 void Application::adopt_store(FreshConfiguration& fresh) {
@@ -423,7 +460,9 @@ void Application::find_kept_configuration() {
 void Application::keep_configuration() {
     const bool is_whole = std::all_of(
         isolated_.begin(), isolated_.end(), [](const auto& object) { return object.of_labels; });
-    if (!store_ || stand_in_ || !is_whole || kept_sha256_ == sha256_) return;
+    if (!store_ || !serves_ || challenges_left_ || stand_in_ || !is_whole ||
+        kept_sha256_ == sha256_)
+        return;
     kept_sha256_ = sha256_;
     auto record = record_of(path_, texts_, applied_);
     if (!record) {
@@ -514,16 +553,13 @@ ProcessStatus Application::status() const {
         status.storage = store_path_;
         status.storage_writable = store_->writable();
     }
-    const proxy::Counters counters = data_plane_->counters();
-    status.connections = counters.open;
-    status.accepted = counters.accepted;
-    status.handshakes = counters.handshakes;
+    status.connections = data_plane_->counters();
     status.file_certificates = files_.certificates;
     return status;
 }
 
 control::Reconciler* Application::reconciler() {
-    return orders_ && !draining_ ? reconciler_.get() : nullptr;
+    return orders_ && !draining_ && !challenges_left_ ? reconciler_.get() : nullptr;
 }
 
 }  // namespace mesh::app

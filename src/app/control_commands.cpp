@@ -141,6 +141,46 @@ Json followed_services_json(const model::Configuration& configuration) {
     return list;
 }
 
+std::string_view text_of(proxy::ServerState::Standing standing) {
+    using Standing = proxy::ServerState::Standing;
+    if (standing == Standing::in) return "in";
+    return standing == Standing::down ? "down" : "out";
+}
+
+/// Those that are not in first; bounded, for one answer.
+Json servers_json(const ServerLines& servers) {
+    Json list = Json::array();
+    for (const ServerLine& line : servers.lines)
+        list.push_back({{"service", line.service},
+                        {"server", line.server},
+                        {"state", text_of(line.standing)},
+                        {"since", time_or_null(line.since)},
+                        {"reason", text_or_null(line.reason)},
+                        {"connections", line.connections},
+                        {"weight", line.weight}});
+    return {{"count", servers.servers},
+            {"out", servers.out},
+            {"down", servers.down},
+            {"list", std::move(list)}};
+}
+
+Json connections_json(const proxy::Counters& counters) {
+    Json ended = Json::object();
+    for (std::size_t i = 0; i < proxy::causes; ++i)
+        ended[std::string(to_string(static_cast<proxy::Cause>(i)))] = counters.ended[i];
+    return {{"open", counters.open},
+            {"accepted", counters.accepted},
+            {"crowded_out", counters.crowded_out},
+            {"challenges_answered", counters.challenges_answered},
+            {"handshakes", counters.handshakes},
+            {"handshakes_resumed", counters.handshakes_resumed},
+            {"dials_failed", counters.dials_failed},
+            {"established", counters.established},
+            {"bytes_up", counters.bytes_up},
+            {"bytes_down", counters.bytes_down},
+            {"ended", std::move(ended)}};
+}
+
 Json status_json(Controlled& process) {
     const ProcessStatus status = process.status();
     const auto seconds = [&](WallTime since) {
@@ -171,12 +211,10 @@ Json status_json(Controlled& process) {
                                            {"orders", reconciler != nullptr}}},
             {"providers", providers_json(status.providers)},
             {"services", followed_services_json(process.configuration())},
+            {"servers", servers_json(process.servers(page_max))},
             {"certificates", certificates_json(reconciler)},
             {"authorities", authorities_json(reconciler)},
-            {"connections",
-             {{"open", status.connections},
-              {"accepted", status.accepted},
-              {"handshakes", status.handshakes}}}};
+            {"connections", connections_json(status.connections)}};
 }
 
 Json files_json(const std::vector<FileCertificate>& files) {
@@ -280,6 +318,21 @@ void answer_reload(Controlled& process, const ipc::Reply& reply) {
     });
 }
 
+void answer_upgrade(Controlled& process, const Json& request, const ipc::Reply& reply) {
+    UpgradeRequest wanted;
+    wanted.program = string_of(request, "program");
+    if (const auto time = request.find("ready_within_ms"); time != request.end())
+        wanted.ready_within =
+            std::min(wanted.ready_within, std::chrono::milliseconds(time->get<std::uint32_t>()));
+    process.upgrade(wanted, [reply](const UpgradeOutcome& outcome) {
+        reply(text_of({{"version", 1},
+                       {"serving", outcome.serving},
+                       {"pid", outcome.serving ? outcome.pid : ::getpid()},
+                       {"summary", outcome.summary},
+                       {"findings", outcome.findings}}));
+    });
+}
+
 void dispatch(Controlled& process, const std::string& text, const ipc::Reply& reply) {
     const Json request = Json::parse(text, nullptr, false);
     if (!request.is_object()) throw Refusal{"bad_request", "a request is one JSON object"};
@@ -296,8 +349,9 @@ void dispatch(Controlled& process, const std::string& text, const ipc::Reply& re
     if (command == "renew") return reply(text_of(renew_json(process, request)));
     if (command == "import") return answer_import(process, request, reply);
     if (command == "reload") return answer_reload(process, reply);
+    if (command == "upgrade") return answer_upgrade(process, request, reply);
     throw Refusal{"unknown_command",
-                  "commands: certificates, hello, import, reload, renew, status"};
+                  "commands: certificates, hello, import, reload, renew, status, upgrade"};
 }
 
 }  // namespace

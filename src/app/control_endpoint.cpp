@@ -11,10 +11,15 @@ constexpr int backlog = 64;
 
 }  // namespace
 
-ControlEndpoint::ControlEndpoint(
-    const ControlPaths& paths, Controlled& process, Executor& control, const Clock& clock, Log& log)
+ControlEndpoint::ControlEndpoint(const ControlPaths& paths,
+                                 Place place,
+                                 Controlled& process,
+                                 Executor& control,
+                                 const Clock& clock,
+                                 Log& log)
     : commands_(process) {
-    auto bound = ipc::BoundSocket::bind(paths.socket, backlog);
+    auto bound = place == Place::free ? ipc::BoundSocket::bind(paths.socket, backlog)
+                                      : ipc::BoundSocket::take_over(paths.socket, backlog);
     if (!bound) {
         log.warn("control_socket_failed",
                  "commands cannot reach this process; signals still do",

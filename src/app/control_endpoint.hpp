@@ -14,13 +14,21 @@ namespace mesh::app {
 /// without: SIGHUP and SIGTERM still work.
 class ControlEndpoint {
  public:
+    enum class Place {
+        free,      ///< nobody listens there, or somebody who is not to be disturbed
+        replaced,  ///< of the process that this one replaces
+    };
+
     /// Listens at once; requests are run on `control`, whose tasks must not outlive this object.
     ControlEndpoint(const ControlPaths& paths,
+                    Place place,
                     Controlled& process,
                     Executor& control,
                     const Clock& clock,
                     Log& log);
     [[nodiscard]] bool listens() const { return server_.has_value(); }
+    /// It listens, and nobody who comes now finds it: the file is gone, or another process's.
+    [[nodiscard]] bool is_lost() const { return server_ && !server_->is_found(); }
 
  private:
     ControlCommands commands_;

@@ -1,9 +1,12 @@
 #pragma once
 #include "app/followed_providers.hpp"
 #include "app/reload.hpp"
+#include "app/server_lines.hpp"
+#include "app/upgrade_offer.hpp"
 #include "base/clock.hpp"
 #include "control/reconciler.hpp"
 #include "model/configuration.hpp"
+#include "proxy/data_plane.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -36,10 +39,13 @@ struct ProcessStatus {
     std::map<std::string, std::string> kept_files;  ///< as in TlsFiles
     std::string storage;                            ///< empty: no store is open
     bool storage_writable = false;
-    std::uint64_t connections = 0;
-    std::uint64_t accepted = 0;
-    std::uint64_t handshakes = 0;
+    proxy::Counters connections;
     std::vector<FileCertificate> file_certificates;
+};
+
+struct UpgradeRequest {
+    std::string program;  ///< an absolute path; empty: the one this process was started from
+    std::chrono::milliseconds ready_within = UpgradeOffer::ready_within;
 };
 
 /// A running mesh as commands see it. All on the control thread.
@@ -47,8 +53,12 @@ class Controlled {
  public:
     virtual ~Controlled() = default;
     [[nodiscard]] virtual ProcessStatus status() const = 0;
+    [[nodiscard]] virtual ServerLines servers(std::size_t lines_max) const = 0;
     /// `done` runs once, later.
     virtual void reload(Reload::Done done) = 0;
+    /// Lets another process take this one's place. `done` runs once, later.
+    virtual void upgrade(const UpgradeRequest& request,
+                         std::function<void(const UpgradeOutcome&)> done) = 0;
     /// Null where nothing is ordered: no resolvers, or a store that cannot be read.
     [[nodiscard]] virtual control::Reconciler* reconciler() = 0;
     [[nodiscard]] virtual const model::Configuration& configuration() const = 0;

@@ -2,6 +2,7 @@
 #include "certs/certificate_index.hpp"
 #include "config/load.hpp"
 #include "model/configuration.hpp"
+#include "proxy/snapshot.hpp"
 
 #include <map>
 #include <optional>
@@ -20,6 +21,12 @@ struct FileCertificate {
     std::string key_file = {};
 };
 
+/// Where TLS to servers comes from, as one of tcp.serversTransports names it.
+struct UpstreamFiles {
+    std::vector<std::string> root_cas;
+    std::vector<std::string> pair;  ///< certFile and keyFile, or nothing
+};
+
 /// Everything the TLS side reads from files named in the configuration.
 struct TlsFiles {
     std::vector<FileCertificate> certificates;                        ///< tls.certificates
@@ -29,6 +36,9 @@ struct TlsFiles {
     std::string default_key_file;                                     ///< keyFile
     std::map<std::string, std::string> client_ca_pem;                 ///< by tls.options name
     std::map<std::string, std::vector<std::string>> client_ca_files;  ///< likewise
+    /// What servers are spoken to with, by tcp.serversTransports name, and the files it came from.
+    proxy::UpstreamPolicies upstream;
+    std::map<std::string, UpstreamFiles> upstream_files;
     std::vector<config::Finding> findings;  ///< an error for each file or option not usable
     std::vector<std::string> paths;         ///< of all files named, readable or not
     /// Why files are not followed although they changed, by the file: what they held before is
@@ -52,7 +62,7 @@ struct TlsFiles {
 /// An expired certificate is a warning, not an error. Pairs whose content `before` has are not
 /// parsed again. With `keep`, files that cannot be used now (a certificate whose key has not come
 /// yet, say) are no error where `before` has what these same files held: that goes on, and `kept`
-/// says so.
+/// says so. The CAs of servers and mesh's certificate towards them are kept one without the other.
 [[nodiscard]] TlsFiles load_tls_files(const model::Configuration& configuration,
                                       WallTime now,
                                       const TlsFiles& before = {},

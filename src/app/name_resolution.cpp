@@ -65,8 +65,9 @@ std::vector<std::string> resolve(const std::string& host) {
 
 struct NameResolution::State {
     struct Host {
-        bool is_set = false;    ///< by set_hosts, not only asked for ahead of it
-        bool answered = false;  ///< once at least, with addresses or without
+        bool is_set = false;                 ///< by set_hosts, not only asked for ahead of it
+        bool answered = false;               ///< once at least, with addresses or without
+        std::chrono::milliseconds retry{0};  ///< the last pause without an address; 0: none yet
         std::vector<std::string> last;
     };
 
@@ -76,6 +77,7 @@ struct NameResolution::State {
     void add(const std::string& name);
     void look_later(const std::string& name, std::chrono::milliseconds pause);
     void answer(const std::string& name, std::vector<std::string> literals);
+    [[nodiscard]] std::chrono::milliseconds pause_after(Host& host) const;
     void forget(const std::string& name);
     [[nodiscard]] bool all_answered(const std::set<std::string>& names) const;
 
@@ -232,9 +234,16 @@ void NameResolution::State::answer(const std::string& name, std::vector<std::str
         host.last = literals;
         publish(name, std::move(literals));
     }
-    look_later(name, host.is_set ? pace.refresh : pace.linger);
+    look_later(name, host.is_set ? pause_after(host) : pace.linger);
     wake.notify_one();
     news.notify_all();
+}
+
+/// A server that starts together with mesh is not to wait for its turn.
+std::chrono::milliseconds NameResolution::State::pause_after(Host& host) const {
+    if (!host.last.empty()) return pace.refresh;
+    host.retry = std::min(pace.refresh, std::max(pace.retry, 2 * host.retry));
+    return host.retry;
 }
 
 void NameResolution::State::forget(const std::string& name) {

@@ -17,6 +17,9 @@ struct ResolutionPace {
     /// How long the addresses stay of a host that is none any more: connections that were routed
     /// before may still dial it.
     std::chrono::milliseconds linger = std::chrono::seconds{30};
+    /// The first pause after which a name that never had an address is asked for again; then twice
+    /// as long each time, up to `refresh`.
+    std::chrono::milliseconds retry = std::chrono::seconds{1};
 };
 
 /// Keeps the addresses of servers that are written as host names up to date, off the data path:

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sched.h>
 #include <sstream>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace mesh::app {
@@ -46,6 +48,17 @@ std::size_t raise_descriptor_limit() {
     return limit.rlim_cur;
 }
 
+DescriptorShares share_out(std::size_t descriptors) {
+    constexpr std::size_t store_and_such = 64;
+    constexpr std::size_t checks_most = 128;
+    DescriptorShares shares;
+    shares.checks = std::clamp<std::size_t>(descriptors / 16, 1, checks_most);
+    shares.pipes = std::min<std::size_t>(descriptors / 128, 128);
+    const std::size_t reserve = store_and_such + shares.checks + 2 * shares.pipes;
+    if (descriptors >= reserve + 2) shares.connections = (descriptors - reserve) / 2;
+    return shares;
+}
+
 unsigned cpus_of_quota(const std::string& cpu_max) {
     std::istringstream words(cpu_max);
     unsigned long quota = 0;
@@ -67,6 +80,38 @@ unsigned default_worker_count() {
         path.resize(path.rfind('/'));
     }
     return std::max(1U, count);
+}
+
+CommandLine own_command_line() {
+    CommandLine own;
+    std::ifstream file("/proc/self/cmdline", std::ios::binary);
+    for (std::string argument; std::getline(file, argument, '\0');)
+        own.arguments.push_back(std::move(argument));
+    std::error_code failed;
+    const bool has_path =
+        !own.arguments.empty() && own.arguments.front().find('/') != std::string::npos;
+    own.program = has_path ? std::filesystem::absolute(own.arguments.front(), failed).string()
+                           : std::filesystem::read_symlink("/proc/self/exe", failed).string();
+    return own;
+}
+
+bool follows_one_child(std::string_view init) {
+    return init != "systemd" && init != "init";
+}
+
+std::string init_that_follows_one_child() {
+    if (::getppid() != 1) return {};
+    std::ifstream file("/proc/1/comm");
+    std::string name;
+    if (!std::getline(file, name)) name = "unknown";
+    return follows_one_child(name) ? name : std::string();
+}
+
+std::vector<std::string> own_environment() {
+    std::vector<std::string> variables;
+    for (char** variable = ::environ; variable != nullptr && *variable != nullptr; ++variable)
+        variables.emplace_back(*variable);
+    return variables;
 }
 
 bool running_as_root() {

@@ -26,6 +26,7 @@ struct FreshConfiguration {
     std::vector<config::InventoryPtr> inventories;    ///< of providers, as they were read
     std::shared_ptr<const proxy::Snapshot> snapshot;  ///< set if there is no error
     std::optional<observe::LogOutput> log_output;     ///< set if the log goes elsewhere
+    std::optional<observe::LogOutput> access_output;  ///< likewise of the log of connections
     std::unique_ptr<store::Store> store;              ///< set if the first resolver came
     std::vector<store::StoredCertificate> stored;     ///< in it
 };

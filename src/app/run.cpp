@@ -5,6 +5,7 @@
 #include "app/log_settings.hpp"
 #include "app/process.hpp"
 #include "app/signals.hpp"
+#include "app/socket_activation.hpp"
 #include "app/supervisor.hpp"
 #include "config/load.hpp"
 
@@ -21,6 +22,14 @@ void print(const std::string& text) {
 
 void print_findings(const std::vector<config::Finding>& findings) {
     for (const config::Finding& finding : findings) print(config::render(finding) + "\n");
+}
+
+/// Errors, as `mesh upgrade` shows them.
+std::vector<std::string> rendered(const std::vector<config::Finding>& findings) {
+    std::vector<std::string> lines;
+    for (const config::Finding& finding : findings)
+        if (finding.severity == config::Severity::error) lines.push_back(config::render(finding));
+    return lines;
 }
 
 /// The first stop signal drains; the second ends the process where it stands, also while what
@@ -68,6 +77,13 @@ class Reachable {
 int run(const std::string& config_path, bool last_good) {
     protect_secrets();
     SupervisorSettings supervisor = take_supervisor_settings();
+    std::vector<PassedDescriptor> passed = take_passed_descriptors();
+    CommandLine command_line = own_command_line();
+    auto takeover = UpgradeTakeover::begin();
+    if (!takeover) {
+        print(takeover.error().message + "\n");
+        return exit_code::usage;
+    }
     SignalTarget target;
     SignalThread signals;
 
@@ -76,7 +92,8 @@ int run(const std::string& config_path, bool last_good) {
     std::optional<StandIn> stand_in;
     if (!loaded.result.configuration) {
         print(loaded.result.summary + "\n");
-        if (!last_good) return exit_code::configuration;
+        if (*takeover) (*takeover)->fail(loaded.result.summary, rendered(loaded.result.findings));
+        if (*takeover || !last_good) return exit_code::configuration;
         auto kept = load_last_good(config_path, loaded.result.storage);
         if (!kept) {
             print(kept.error().message + "\n");
@@ -89,12 +106,16 @@ int run(const std::string& config_path, bool last_good) {
     auto writer = observe::LogWriter::start(log_settings(loaded.result.configuration->log));
     if (!writer) {
         print("log.filePath: " + writer.error().message + "\n");
+        if (*takeover) (*takeover)->fail("log.filePath: " + writer.error().message);
         return exit_code::configuration;
     }
     bool reading_ended = false;
     {
         Application application(
             config_path, std::move(loaded), std::move(stand_in), **writer, std::move(supervisor));
+        application.take(std::move(passed));
+        application.remember(std::move(command_line));
+        application.replace(std::move(*takeover));
         if (const auto failed = application.start()) return *failed;
         const Reachable reachable(target, application);
         signals.start([&target](int number) { target.deliver(number); });

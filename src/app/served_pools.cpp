@@ -8,11 +8,8 @@
 namespace mesh::app {
 namespace {
 
-bool same_addresses(const std::vector<model::Server>& a, const std::vector<model::Server>& b) {
-    return std::equal(
-        a.begin(), a.end(), b.begin(), b.end(), [](const auto& one, const auto& other) {
-            return one.host == other.host && one.port == other.port;
-        });
+bool same_servers(const std::vector<model::Server>& a, const std::vector<model::Server>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), model::same_server);
 }
 
 }  // namespace
@@ -23,7 +20,7 @@ std::vector<std::string> set_servers(model::Configuration& configuration,
     for (auto& [name, service] : configuration.services) {
         if (service.sources.empty() || !name.ends_with('@' + inventory.provider)) continue;
         std::vector<model::Server> servers = config::servers_of(service, inventory);
-        if (same_addresses(service.servers, servers)) continue;
+        if (same_servers(service.servers, servers)) continue;
         service.servers = std::move(servers);
         changed.push_back(name);
     }

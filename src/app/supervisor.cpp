@@ -95,6 +95,19 @@ void Supervisor::alive() {
     tell("WATCHDOG=1");
 }
 
+void Supervisor::hand_over(pid_t successor) {
+    tell("MAINPID=" + std::to_string(successor));
+    settings_ = {};
+}
+
+std::vector<std::string> Supervisor::environment() const {
+    std::vector<std::string> variables;
+    if (!settings_.socket.empty()) variables.push_back("NOTIFY_SOCKET=" + settings_.socket);
+    if (settings_.watchdog)
+        variables.push_back("WATCHDOG_USEC=" + std::to_string(settings_.watchdog->count()));
+    return variables;
+}
+
 void Supervisor::tell(std::string_view text) {
     if (settings_.socket.empty()) return;
     const auto address = address_of(settings_.socket);

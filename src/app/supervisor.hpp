@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <vector>
 
 namespace mesh::app {
 
@@ -35,7 +37,14 @@ class Supervisor {
     void status(std::string_view text);
     /// Feeds the watchdog.
     void alive();
+    /// Another process is the service from here on; nothing is told any more, which is its affair.
+    void hand_over(pid_t successor);
 
+    /// What that other process finds in its environment to be watched as this one is: NAME=value.
+    [[nodiscard]] std::vector<std::string> environment() const;
+
+    /// Whether a service manager hears who the service is.
+    [[nodiscard]] bool is_watched() const { return !settings_.socket.empty(); }
     [[nodiscard]] std::optional<std::chrono::microseconds> watchdog() const {
         return settings_.watchdog;
     }

@@ -17,7 +17,7 @@ struct Unit {
 constexpr Unit units[] = {
     {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
 
-Error bad(std::string_view text) {
+Error not_a_duration(std::string_view text) {
     return {Errc::invalid,
             Origin::config,
             "not a duration: \"" + std::string(text.substr(0, 40)) +
@@ -27,7 +27,7 @@ Error bad(std::string_view text) {
 }  // namespace
 
 Result<milliseconds> parse_duration(std::string_view text) {
-    if (text.empty()) return bad(text);
+    if (text.empty()) return not_a_duration(text);
     double total = 0;
     const char* at = text.data();
     const char* const end = at + text.size();
@@ -36,7 +36,7 @@ Result<milliseconds> parse_duration(std::string_view text) {
         const auto parsed = std::from_chars(at, end, number, std::chars_format::fixed);
         // Signs, "inf" and "nan" are numbers to from_chars and none here.
         const bool starts_as_number = (*at >= '0' && *at <= '9') || *at == '.';
-        if (parsed.ec != std::errc{} || !starts_as_number) return bad(text);
+        if (parsed.ec != std::errc{} || !starts_as_number) return not_a_duration(text);
         const char* const name_begin = parsed.ptr;
         const char* name_end = name_begin;
         while (name_end != end && *name_end >= 'a' && *name_end <= 'z') ++name_end;
@@ -45,14 +45,14 @@ Result<milliseconds> parse_duration(std::string_view text) {
         std::int64_t factor = bare_seconds ? 1'000 : 0;
         for (const Unit& unit : units)
             if (unit.name == name) factor = unit.ms;
-        if (factor == 0) return bad(text);
+        if (factor == 0) return not_a_duration(text);
         total += number * static_cast<double>(factor);
-        if (total > static_cast<double>(limit.count())) return bad(text);
+        if (total > static_cast<double>(limit.count())) return not_a_duration(text);
         at = name_end;
     }
     // 1.001 s is 1000.999... in binary; and what is too short to count must not become "off".
     const std::int64_t rounded = std::llround(total);
-    if (rounded == 0 && total > 0) return bad(text);
+    if (rounded == 0 && total > 0) return not_a_duration(text);
     return milliseconds{rounded};
 }
 

@@ -8,6 +8,9 @@ namespace mesh {
 namespace {
 
 constexpr std::size_t length_size = sizeof(std::uint16_t);
+/// Set in the length of a value that is a number, true or false; no slot holds texts so long.
+constexpr std::uint16_t literal_mark = 0x8000;
+static_assert(LogRing::slot_size < literal_mark);
 
 /// Appends length-prefixed strings to a slot until it is full.
 class SlotWriter {
@@ -16,10 +19,12 @@ class SlotWriter {
 
     /// Cuts `value` to what fits and leaves `reserve` bytes free. The caller has seen to it that
     /// its length fits, which takes `length_size`.
-    void append(std::string_view value, std::size_t reserve = 0) {
+    void append(std::string_view value, std::size_t reserve = 0, std::uint16_t mark = 0) {
         const std::size_t fits = room() - length_size - reserve;
         const auto size = static_cast<std::uint16_t>(std::min(value.size(), fits));
-        std::memcpy(text_.data() + used_, &size, length_size);
+        // A number that was cut would be another one.
+        const auto stored = static_cast<std::uint16_t>(size | (size == value.size() ? mark : 0U));
+        std::memcpy(text_.data() + used_, &stored, length_size);
         if (size != 0) std::memcpy(text_.data() + used_ + length_size, value.data(), size);
         used_ += length_size + size;
     }
@@ -31,12 +36,22 @@ class SlotWriter {
     std::size_t used_ = 0;
 };
 
-std::string_view read_string(std::string_view& rest) {
-    std::uint16_t size = 0;
-    std::memcpy(&size, rest.data(), length_size);
-    const std::string_view value = rest.substr(length_size, size);
+struct ReadString {
+    std::string_view text;
+    bool is_literal;
+};
+
+ReadString read_marked(std::string_view& rest) {
+    std::uint16_t stored = 0;
+    std::memcpy(&stored, rest.data(), length_size);
+    const std::size_t size = stored & ~std::uint32_t{literal_mark};
+    const std::string_view text = rest.substr(length_size, size);
     rest.remove_prefix(length_size + size);
-    return value;
+    return {text, (stored & literal_mark) != 0};
+}
+
+std::string_view read_string(std::string_view& rest) {
+    return read_marked(rest).text;
 }
 
 }  // namespace
@@ -56,17 +71,17 @@ std::string_view to_string(LogLevel level) {
 }
 
 LogField::LogField(const LogField& other)
-    : key(other.key), value(other.value), digits_(other.digits_) {
+    : key(other.key), value(other.value), is_literal(other.is_literal), digits_(other.digits_) {
     // A number's text is in the object itself.
     if (other.value.data() == other.digits_.data()) value = {digits_.data(), other.value.size()};
 }
 
-LogField::LogField(std::string_view k, std::int64_t v) : key(k) {
+LogField::LogField(std::string_view k, std::int64_t v) : key(k), is_literal(true) {
     const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), v).ptr;
     value = {digits_.data(), static_cast<std::size_t>(end - digits_.data())};
 }
 
-LogField::LogField(std::string_view k, std::uint64_t v) : key(k) {
+LogField::LogField(std::string_view k, std::uint64_t v) : key(k), is_literal(true) {
     const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), v).ptr;
     value = {digits_.data(), static_cast<std::size_t>(end - digits_.data())};
 }
@@ -92,7 +107,7 @@ bool LogRing::push(WallTime time,
     for (const LogField& field : fields) {
         if (field.key.size() + 2 * length_size > writer.room()) break;
         writer.append(field.key);
-        writer.append(field.value);
+        writer.append(field.value, 0, field.is_literal ? literal_mark : 0);
     }
     slot.size = static_cast<std::uint16_t>(writer.used());
     head_.store(head + 1, std::memory_order_release);
@@ -108,7 +123,8 @@ LogRecord LogRing::decode(const Slot& slot) {
     record.message = read_string(rest);
     while (!rest.empty()) {
         const std::string_view key = read_string(rest);
-        record.fields.emplace_back(key, read_string(rest));
+        const ReadString value = read_marked(rest);
+        record.fields.push_back({key, value.text, value.is_literal});
     }
     return record;
 }
@@ -117,8 +133,15 @@ void RingLog::write(LogLevel level,
                     std::string_view event,
                     std::string_view message,
                     std::initializer_list<LogField> fields) {
+    write(level, event, message, std::span(fields.begin(), fields.size()));
+}
+
+void RingLog::write(LogLevel level,
+                    std::string_view event,
+                    std::string_view message,
+                    std::span<const LogField> fields) {
     if (!enabled(level)) return;
-    ring_.push(clock_.now(), level, event, message, {fields.begin(), fields.size()});
+    ring_.push(clock_.now(), level, event, message, fields);
 }
 
 void SharedRingLog::write(LogLevel level,

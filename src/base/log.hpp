@@ -18,7 +18,8 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
 [[nodiscard]] std::string_view to_string(LogLevel level);
 
-/// One `key=value` of a log line. Refers to its texts; numbers are converted on the spot.
+/// One `key=value` of a log line. Refers to its texts; numbers are converted on the spot, and stay
+/// numbers where the format has such.
 struct LogField {
     LogField(std::string_view k, std::string_view v) : key(k), value(v) {}
     LogField(std::string_view k, const std::string& v) : key(k), value(v) {}
@@ -26,13 +27,14 @@ struct LogField {
     LogField(std::string_view k, std::int64_t v);
     LogField(std::string_view k, std::uint64_t v);
     LogField(std::string_view k, int v) : LogField(k, static_cast<std::int64_t>(v)) {}
-    LogField(std::string_view k, bool v) : key(k), value(v ? "true" : "false") {}
+    LogField(std::string_view k, bool v) : key(k), value(v ? "true" : "false"), is_literal(true) {}
     LogField(const LogField& other);
     LogField& operator=(const LogField&) = delete;
     ~LogField() = default;
 
     std::string_view key;
     std::string_view value;
+    bool is_literal = false;  ///< a number, true or false
 
  private:
     std::array<char, 24> digits_{};
@@ -44,7 +46,12 @@ struct LogRecord {
     LogLevel level = LogLevel::info;
     std::string_view event;    ///< stable name for scripts, may be empty
     std::string_view message;  ///< constant text for people
-    std::vector<std::pair<std::string_view, std::string_view>> fields;
+    struct Field {
+        std::string_view key;
+        std::string_view value;
+        bool is_literal = false;  ///< a number, true or false
+    };
+    std::vector<Field> fields;
 };
 
 /// A bounded queue of log records with one producer and one consumer; neither ever waits. A full
@@ -123,6 +130,11 @@ class RingLog final : public Log {
                std::string_view event,
                std::string_view message,
                std::initializer_list<LogField> fields) override;
+    /// The same for fields that are put together one by one.
+    void write(LogLevel level,
+               std::string_view event,
+               std::string_view message,
+               std::span<const LogField> fields);
     [[nodiscard]] bool enabled(LogLevel level) const override {
         return level >= threshold_.load(std::memory_order_relaxed);
     }

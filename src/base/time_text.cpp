@@ -25,7 +25,7 @@ Civil civil(WallTime time) {
             static_cast<int>(clock.seconds().count())};
 }
 
-Error bad(std::string_view text) {
+Error not_a_date(std::string_view text) {
     return {
         Errc::invalid, Origin::client, "not a date: \"" + std::string(text.substr(0, 40)) + "\""};
 }
@@ -80,13 +80,13 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
         (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || !digits(text, 11, 2, c.hour) ||
         text[13] != ':' || !digits(text, 14, 2, c.minute) || text[16] != ':' ||
         !digits(text, 17, 2, c.second))
-        return bad(text);
+        return not_a_date(text);
     WallTime time;
-    if (!make(c, time)) return bad(text);
+    if (!make(c, time)) return not_a_date(text);
 
     std::size_t position = 19;
     if (text[position] == '.') {
-        if (int first = 0; !digits(text, position + 1, 1, first)) return bad(text);
+        if (int first = 0; !digits(text, position + 1, 1, first)) return not_a_date(text);
         int scale = 100;
         for (++position; position < text.size() && text[position] >= '0' && text[position] <= '9';
              ++position) {
@@ -100,7 +100,7 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
     int minute = 0;
     if (zone.size() != 6 || (zone[0] != '+' && zone[0] != '-') || !digits(zone, 1, 2, hour) ||
         zone[3] != ':' || !digits(zone, 4, 2, minute) || hour > 23 || minute > 59)
-        return bad(text);
+        return not_a_date(text);
     const auto offset = hours{hour} + minutes{minute};
     return zone[0] == '+' ? time - offset : time + offset;
 }
@@ -112,12 +112,12 @@ Result<WallTime> parse_http_date(std::string_view text) {
         text[7] != ' ' || text[11] != ' ' || !digits(text, 12, 4, c.year) || text[16] != ' ' ||
         !digits(text, 17, 2, c.hour) || text[19] != ':' || !digits(text, 20, 2, c.minute) ||
         text[22] != ':' || !digits(text, 23, 2, c.second) || text.substr(25) != " GMT")
-        return bad(text);
+        return not_a_date(text);
     const std::size_t month = months.find(text.substr(8, 3));
-    if (month == std::string_view::npos || month % 3 != 0) return bad(text);
+    if (month == std::string_view::npos || month % 3 != 0) return not_a_date(text);
     c.month = static_cast<int>(month / 3) + 1;
     WallTime time;
-    if (!make(c, time)) return bad(text);
+    if (!make(c, time)) return not_a_date(text);
     return time;
 }
 

@@ -27,7 +27,6 @@ std::string default_config() {
 }
 
 /// Commands of later versions: named, so that nobody mistakes them for a typo.
-constexpr const char* planned[] = {"upgrade"};
 constexpr const char* planned_certs[] = {"history", "export", "revoke", "rollback"};
 
 class CommandLine {
@@ -44,7 +43,6 @@ class CommandLine {
         add_process();
         add_certs();
         add_store();
-        for (const char* const name : planned) add_planned(app_, name);
     }
 
     int run(int argc, char** argv) {
@@ -153,6 +151,8 @@ class CommandLine {
             "Example:\n  mesh check && mesh reload");
         reload_command->callback([this] { command_ = [this] { return reload(common_); }; });
 
+        add_upgrade();
+
         auto* const status_command =
             app_.add_subcommand("status", "The running mesh, its configuration and certificates");
         take_config(*status_command);
@@ -169,6 +169,32 @@ class CommandLine {
             "Exit codes: 0 it runs, answers and takes connections, 1 not. Certificates are the\n"
             "affair of mesh certs check.\n\nExample:\n  mesh health --config mesh.yaml");
         health_command->callback([this] { command_ = [this] { return health(common_); }; });
+    }
+
+    void add_upgrade() {
+        auto* const command = app_.add_subcommand(
+            "upgrade",
+            "Let another process take the running mesh's place, without losing a connection");
+        take_config(*command);
+        take_json(*command);
+        command
+            ->add_option("--binary",
+                         upgrade_.binary,
+                         "The program (default: the file that the running mesh was started from)")
+            ->type_name("PATH");
+        command
+            ->add_option("--timeout",
+                         upgrade_.timeout_seconds,
+                         "Seconds that the new process has to get ready; else the old one goes on")
+            ->check(CLI::Range(1, 45))
+            ->capture_default_str()
+            ->type_name("SECONDS");
+        command->footer(
+            "The running process stays until its last connection ends. Where the new one does not\n"
+            "get ready, nothing changes. Exit codes: 0 upgraded, 1 not, and why, 3 no running "
+            "process.\n\n"
+            "Example:\n  mesh upgrade --binary /usr/local/bin/mesh");
+        command->callback([this] { command_ = [this] { return upgrade(common_, upgrade_); }; });
     }
 
     void add_certs() {
@@ -318,6 +344,7 @@ class CommandLine {
     ImportOptions import_;
     RenewOptions renew_;
     CertsCheckOptions certs_check_;
+    UpgradeOptions upgrade_;
     std::string name_;
     std::string backup_file_;
     std::function<int()> command_;

@@ -37,6 +37,11 @@ struct CertsCheckOptions {
     std::string crit = "10%";
 };
 
+struct UpgradeOptions {
+    std::string binary;  ///< empty: the file the running mesh was started from
+    unsigned timeout_seconds = 45;
+};
+
 [[nodiscard]] int check(const Common& common, const CheckOptions& options);
 [[nodiscard]] int plan(const Common& common);
 [[nodiscard]] int certs_list(const Common& common);
@@ -46,6 +51,7 @@ struct CertsCheckOptions {
 [[nodiscard]] int status(const Common& common);
 [[nodiscard]] int health(const Common& common);
 [[nodiscard]] int reload(const Common& common);
+[[nodiscard]] int upgrade(const Common& common, const UpgradeOptions& options);
 [[nodiscard]] int certs_import(const Common& common, const ImportOptions& options);
 
 [[nodiscard]] int store_check(const Common& common);

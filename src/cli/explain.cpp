@@ -48,12 +48,21 @@ void fill_in(std::map<std::string, T>& defined, const std::string& name) {
 /// Everything that routers name, and nothing that takes a file which may not be at hand.
 void fill_in_what_secrets_hide(model::Configuration& configuration) {
     for (auto& [name, options] : configuration.tls_options) options.client_auth = {};
+    for (auto& [name, transport] : configuration.servers_transports) {
+        transport.tls = {};
+        transport.tls.insecure_skip_verify = true;  // nobody is spoken to here
+    }
     for (auto& [name, router] : configuration.routers) {
         fill_in(configuration.services, router.service.value);
         for (const std::string& used : router.entry_points)
             fill_in(configuration.entry_points, used);
         for (const std::string& used : router.middlewares) fill_in(configuration.middlewares, used);
     }
+    std::vector<std::string> parts;
+    for (const auto& [name, service] : configuration.services)
+        for (const model::WeightedService& part : service.services)
+            parts.push_back(part.service.value);
+    for (const std::string& part : parts) fill_in(configuration.services, part);
 }
 
 /// Chooses as a worker does: by its index, in the order of its fallbacks.
@@ -149,11 +158,22 @@ class Explainer {
         const model::Router& router = router_of(route);
         out.router = &router;
         out.service = &deciding_.configuration.services.at(router.service.value);
+        out.parts = parts_of(*out.service);
         if (!router.tls) return;
         if (!router.tls->passthrough)
             out.options = router.tls->options ? router.tls->options->value : "default";
         out.certificate = certificates_.choose(route, name_);
         out.certificate->wanted = wanted_for(deciding_, router, name_);
+    }
+
+    /// The configuration has no rings, and not too many levels.
+    std::vector<ExplainedPart> parts_of(const model::Service& service) const {
+        std::vector<ExplainedPart> out;
+        for (const model::WeightedService& part : service.services) {
+            const model::Service& found = deciding_.configuration.services.at(part.service.value);
+            out.push_back({&found, part.weight, parts_of(found)});
+        }
+        return out;
     }
 
     void take_rivals(const std::vector<proxy::RoutePtr>& candidates, Explanation& out) const {
@@ -209,7 +229,8 @@ Result<Deciding> look_at_what_decides(model::Configuration configuration,
                                       WallTime now) {
     if (no_secrets) fill_in_what_secrets_hide(configuration);
     app::TlsFiles files = app::load_tls_files(configuration, now);
-    auto snapshot = proxy::make_snapshot(configuration, files.client_ca_pem, nullptr);
+    auto snapshot =
+        proxy::make_snapshot(configuration, files.client_ca_pem, nullptr, files.upstream);
     if (!snapshot) return snapshot.error();
     model::WantedSet wanted = model::wanted_certificates(configuration, files.valid_names(now));
     std::vector<certs::EntryPtr> stored = read_stored(configuration.storage);

@@ -67,6 +67,13 @@ struct PresentedCertificate {
 };
 [[nodiscard]] std::string_view to_string(PresentedCertificate::Source source);
 
+/// A service that another one is made of.
+struct ExplainedPart {
+    const model::Service* service = nullptr;
+    unsigned weight = 1;
+    std::vector<ExplainedPart> parts;
+};
+
 /// What one entry point does. Pointers lead into the Deciding.
 struct Explanation {
     const model::EntryPoint* entry_point = nullptr;
@@ -79,6 +86,7 @@ struct Explanation {
     std::string options;                 ///< of `tls.options`; empty: TLS is not terminated
     std::optional<PresentedCertificate> certificate;  ///< nothing: without TLS
     const model::Service* service = nullptr;
+    std::vector<ExplainedPart> parts;  ///< of the service, down to those that have servers
 };
 
 /// One for each entry point that is asked about, by name. For a client whose address and protocols

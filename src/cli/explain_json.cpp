@@ -39,9 +39,67 @@ ExplainedJson certificate_json(const PresentedCertificate& certificate) {
     return out;
 }
 
+std::string_view word_for(model::ServerTls tls) {
+    switch (tls) {
+        case model::ServerTls::none:
+            return "none";
+        case model::ServerTls::direct:
+            return "tls";
+        case model::ServerTls::postgres:
+            return "postgres";
+    }
+    return "none";
+}
+
+ExplainedJson proxies_json(const model::ProxyProtocol& proxies) {
+    ExplainedJson out = {{"insecure", proxies.insecure}, {"trusted", ExplainedJson::array()}};
+    for (const IpNetwork& network : proxies.trusted) out["trusted"].push_back(network.text());
+    return out;
+}
+
+ExplainedJson health_json(const model::HealthCheck& health) {
+    return {{"port", health.port ? ExplainedJson(*health.port) : ExplainedJson(nullptr)},
+            {"interval_ms", health.interval.count()},
+            {"unhealthy_interval_ms", health.unhealthy_interval.value_or(health.interval).count()},
+            {"timeout_ms", health.timeout.count()}};
+}
+
+void tell_service(ExplainedJson& out,
+                  const model::Service& service,
+                  const std::vector<ExplainedPart>& parts);
+
+ExplainedJson part_json(const ExplainedPart& part) {
+    ExplainedJson out = {{"name", part.service->name}, {"weight", part.weight}};
+    tell_service(out, *part.service, part.parts);
+    return out;
+}
+
+/// The keys that a service has, be it a router's or a part of another one.
+void tell_service(ExplainedJson& out,
+                  const model::Service& service,
+                  const std::vector<ExplainedPart>& parts) {
+    for (const char* const list : {"servers", "weights", "server_tls"})
+        out[list] = ExplainedJson::array();
+    for (const model::Server& server : service.servers) {
+        out["servers"].push_back(server.text());
+        out["weights"].push_back(server.weight);
+        out["server_tls"].push_back(word_for(server.tls));
+    }
+    out["strategy"] = nullptr;
+    if (parts.empty()) out["strategy"] = to_string(service.strategy);
+    out["services"] = ExplainedJson::array();
+    for (const ExplainedPart& part : parts) out["services"].push_back(part_json(part));
+    out["health_check"] = nullptr;
+    if (service.health_check) out["health_check"] = health_json(*service.health_check);
+    out["sent_proxy_version"] = nullptr;
+    if (service.proxy_protocol)
+        out["sent_proxy_version"] = static_cast<int>(*service.proxy_protocol);
+}
+
 ExplainedJson explanation_json(const Explanation& explanation) {
     ExplainedJson out = {{"entry_point", explanation.entry_point->name},
                          {"address", explanation.entry_point->address.text()},
+                         {"proxy_protocol", proxies_json(explanation.entry_point->proxy_protocol)},
                          {"router", nullptr},
                          {"unless", ExplainedJson::array()},
                          {"nearest", nullptr},
@@ -49,7 +107,13 @@ ExplainedJson explanation_json(const Explanation& explanation) {
                          {"options", nullptr},
                          {"certificate", nullptr},
                          {"service", nullptr},
-                         {"servers", ExplainedJson::array()}};
+                         {"servers", ExplainedJson::array()},
+                         {"weights", ExplainedJson::array()},
+                         {"server_tls", ExplainedJson::array()},
+                         {"strategy", nullptr},
+                         {"services", ExplainedJson::array()},
+                         {"health_check", nullptr},
+                         {"sent_proxy_version", nullptr}};
     for (const model::Router* const rival : explanation.unless)
         out["unless"].push_back(router_json(*rival));
     if (explanation.nearest) out["nearest"] = *explanation.nearest;
@@ -59,8 +123,7 @@ ExplainedJson explanation_json(const Explanation& explanation) {
     if (!explanation.options.empty()) out["options"] = explanation.options;
     if (explanation.certificate) out["certificate"] = certificate_json(*explanation.certificate);
     out["service"] = explanation.service->name;
-    for (const model::Server& server : explanation.service->servers)
-        out["servers"].push_back(server.text());
+    tell_service(out, *explanation.service, explanation.parts);
     return out;
 }
 

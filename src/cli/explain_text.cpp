@@ -1,3 +1,4 @@
+#include "base/duration.hpp"
 #include "base/time_text.hpp"
 #include "cli/explain.hpp"
 #include "config/quote.hpp"
@@ -16,6 +17,7 @@ using Shown = PresentedCertificate::Source;
 constexpr std::size_t rule_shown = 200;
 /// More of them than anybody reads; --json has them all.
 constexpr std::size_t rivals_shown = 20;
+constexpr std::size_t parts_shown = 20;
 
 std::string row(std::string_view what, std::string_view text) {
     return fmt::format("    {:<11}  {}\n", what, text);
@@ -63,11 +65,88 @@ std::string wanted_text(const model::WantedCertificate& wanted) {
     return fmt::format("{}, by {}", fmt::join(names, ", "), wanted.resolver);
 }
 
+/// In front of what is sent: "PROXY v2 to ".
+std::string header_text(const model::Service& service) {
+    if (!service.proxy_protocol) return {};
+    return fmt::format("PROXY v{} to ", static_cast<int>(*service.proxy_protocol));
+}
+
+/// Empty where no PROXY header is looked for.
+std::string proxies_text(const model::ProxyProtocol& proxies) {
+    if (proxies.insecure) return "PROXY headers of everybody are believed";
+    std::vector<std::string> networks;
+    for (const IpNetwork& network : proxies.trusted) networks.push_back(network.text());
+    if (networks.empty()) return {};
+    return fmt::format("PROXY headers are taken from {}", fmt::join(networks, ", "));
+}
+
+std::string server_text(const model::Server& server) {
+    switch (server.tls) {
+        case model::ServerTls::none:
+            break;
+        case model::ServerTls::direct:
+            return server.text() + " in TLS";
+        case model::ServerTls::postgres:
+            return server.text() + " in TLS, asked for as Postgres does";
+    }
+    return server.text();
+}
+
+/// Weights are shown where they tell servers apart.
+std::string servers_text(const std::vector<model::Server>& servers) {
+    const bool weigh_alike = std::all_of(servers.begin(), servers.end(), [&](const auto& server) {
+        return server.weight == servers.front().weight;
+    });
+    std::vector<std::string> out;
+    for (const model::Server& server : servers) {
+        const std::string text = server_text(server);
+        out.push_back(server.weight == 0 ? text + " (drained)"
+                      : weigh_alike      ? text
+                                         : fmt::format("{} (weight {})", text, server.weight));
+    }
+    return fmt::format("{}", fmt::join(out, ", "));
+}
+
+std::string services_text(const std::vector<model::WeightedService>& services) {
+    std::vector<std::string> out;
+    for (const model::WeightedService& part : services)
+        out.push_back(fmt::format("{} (weight {})", part.service.value, part.weight));
+    return fmt::format("{}", fmt::join(out, ", "));
+}
+
 std::string service_text(const model::Service& service) {
+    if (!service.services.empty()) return service.name + ": " + services_text(service.services);
     if (service.servers.empty()) return service.name + ": its servers are not known here";
-    std::vector<std::string> servers;
-    for (const model::Server& server : service.servers) servers.push_back(server.text());
-    return fmt::format("{}: {}", service.name, fmt::join(servers, ", "));
+    const bool by_count = service.strategy == model::Strategy::least_conn;
+    const auto& health = service.health_check;
+    return fmt::format("{}: {}{}{}{}",
+                       service.name,
+                       header_text(service),
+                       by_count ? "the least loaded of " : "",
+                       servers_text(service.servers),
+                       health ? "; looked at every " + describe(health->interval) : "");
+}
+
+/// Every part, each once, where it comes first.
+void collect_parts(const std::vector<ExplainedPart>& parts,
+                   std::vector<const model::Service*>& out) {
+    for (const ExplainedPart& part : parts) {
+        if (std::find(out.begin(), out.end(), part.service) != out.end()) continue;
+        out.push_back(part.service);
+        collect_parts(part.parts, out);
+    }
+}
+
+/// The services that the router's is made of, one a line.
+std::string parts_text(const std::vector<ExplainedPart>& parts) {
+    std::vector<const model::Service*> services;
+    collect_parts(parts, services);
+    std::string out;
+    const std::size_t shown = std::min(parts_shown, services.size());
+    for (std::size_t i = 0; i < shown; ++i) out += row("", service_text(*services[i]));
+    if (shown < services.size())
+        out += row("", fmt::format("and {} more", services.size() - shown));
+    return out;
 }
 
 std::string address_text(const model::EntryPoint& entry_point) {
@@ -103,6 +182,8 @@ std::string describe_explanation(const Explanation& explanation, const ExplainTa
                                   target.name.text(),
                                   explanation.entry_point->name,
                                   address_text(*explanation.entry_point));
+    const std::string proxies = proxies_text(explanation.entry_point->proxy_protocol);
+    if (!proxies.empty()) out += row("client", proxies);
     if (explanation.plain_only) out += row("", "no router here has tls: the name is not looked at");
     const model::Router* const router = explanation.router;
     if (router == nullptr)
@@ -116,7 +197,7 @@ std::string describe_explanation(const Explanation& explanation, const ExplainTa
         if (explanation.certificate->wanted != nullptr)
             out += row("ordered", wanted_text(*explanation.certificate->wanted));
     }
-    return out + row("service", service_text(*explanation.service));
+    return out + row("service", service_text(*explanation.service)) + parts_text(explanation.parts);
 }
 
 }  // namespace mesh::cli

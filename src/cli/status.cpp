@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -72,6 +73,44 @@ void print_authority(const Json& authority) {
     fmt::print("CA             {}\n", text);
 }
 
+/// Those that are not in; with --json all of them.
+void print_servers(const Json& status) {
+    if (!status.contains("servers")) return;  // a process of before
+    constexpr std::size_t lines_max = 20;
+    const Json& servers = status.at("servers");
+    const auto away = servers.at("out").get<std::size_t>() + servers.at("down").get<std::size_t>();
+    fmt::print("servers        {}, {} left out, {} down\n",
+               servers.at("count").dump(),
+               servers.at("out").dump(),
+               servers.at("down").dump());
+    std::size_t lines = 0;
+    for (const Json& server : servers.at("list")) {
+        if (lines == std::min(away, lines_max)) break;
+        ++lines;
+        std::string text = server.at("service").get<std::string>() + ' ' +
+                           server.at("server").get<std::string>() + ": " +
+                           server.at("state").get<std::string>();
+        if (!server.at("since").is_null())
+            text += " since " + server.at("since").get<std::string>();
+        if (!server.at("reason").is_null()) text += ": " + server.at("reason").get<std::string>();
+        fmt::print("               {}\n", text);
+    }
+    if (away > lines) fmt::print("               and {} more\n", away - lines);
+}
+
+void print_connections(const Json& connections) {
+    fmt::print("connections    {} open, {} accepted, {} handshakes\n",
+               connections.at("open").dump(),
+               connections.at("accepted").dump(),
+               connections.at("handshakes").dump());
+    std::string ended;
+    for (const auto& [cause, count] : connections.at("ended").items()) {
+        if (count == 0) continue;
+        ended += (ended.empty() ? "" : ", ") + count.dump() + ' ' + cause;
+    }
+    if (!ended.empty()) fmt::print("ended, by whom {}\n", ended);
+}
+
 void print_text(const Json& status) {
     const Json& configuration = status.at("configuration");
     const Json& sha256 = configuration.at("sha256");
@@ -93,13 +132,10 @@ void print_text(const Json& status) {
                    store.at("writable").get<bool>() ? "" : ", can only be read",
                    store.at("orders").get<bool>() ? "" : ", nothing is ordered");
     for (const Json& provider : status.at("providers")) print_provider(provider);
+    print_servers(status);
     fmt::print("certificates   {}\n", counts_text(status.at("certificates")));
     for (const Json& authority : status.at("authorities")) print_authority(authority);
-    const Json& connections = status.at("connections");
-    fmt::print("connections    {} open, {} accepted, {} handshakes\n",
-               connections.at("open").dump(),
-               connections.at("accepted").dump(),
-               connections.at("handshakes").dump());
+    print_connections(status.at("connections"));
 }
 
 /// Nobody listens: what can be told from the files.

@@ -14,7 +14,7 @@
 namespace mesh::cli {
 namespace {
 
-void complain(const std::string& text) {
+void warn_of(const std::string& text) {
     std::fprintf(stderr, "mesh: %s\n", text.c_str());
 }
 
@@ -33,7 +33,7 @@ void ask_process(World& world, const std::string& config, const std::string& sto
         world.live = std::move(all->lines);
         world.files = std::move(all->files);
     } else if (all.error().code != Errc::not_found) {
-        complain("the running process cannot be asked: " + all.error().message);
+        warn_of("the running process cannot be asked: " + all.error().message);
     }
 }
 
@@ -103,7 +103,7 @@ void StderrLog::write(LogLevel level,
         line += ' ';
         line.append(field.key).append("=").append(field.value);
     }
-    complain(line);
+    warn_of(line);
 }
 
 config::LoadResult load(const std::string& path, bool no_secrets) {
@@ -179,14 +179,14 @@ std::optional<World> look(const std::string& config_path, int& exit_code, Need n
     } else if (!enough) {
         for (const config::Finding& finding : result.findings)
             std::fprintf(stderr, "%s\n", config::render(finding).c_str());
-        complain(result.summary);
+        warn_of(result.summary);
         exit_code = app::exit_code::configuration;
         return std::nullopt;
     } else {
         world.configuration.storage = result.storage;
     }
     if (const Status read = read_store(world); !read && !enough) {
-        complain(read.error().message);
+        warn_of(read.error().message);
         exit_code = app::exit_code::store;
         return std::nullopt;
     }

@@ -80,8 +80,17 @@ constexpr Code table[] = {
      "is "
      "not heard"},
     {challenge_port, "warning: a public CA validates on port 443, where no entry point listens"},
+    {proxy_trust, "warning: `proxyProtocol` trusts nobody, or everybody beside a list"},
     {clear_text,
      "warning: a Docker daemon on another host is asked, or a token for Consul sent, without TLS"},
+    {upstream_unverified, "warning: TLS to servers whose certificates are not verified"},
+    {upstream_tls_unused,
+     "warning: a service names TLS parameters for its servers, and speaks TLS to none or not to "
+     "all"},
+    {upstream_name,
+     "warning: the certificate of a container in TLS has to hold its address, since no "
+     "`serverName` "
+     "says another name"},
     {traefik_store, "warning: `storage` is a store of Traefik, on which mesh does not start"},
     {stale,
      "warning, of labels and with `onError: partial`: what stands there cannot be applied; the "

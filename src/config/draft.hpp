@@ -64,6 +64,19 @@ struct RouterDraft {
     bool closed = false;
 };
 
+struct ProxyProtocolDraft {
+    model::Location at;
+    std::vector<Text> trusted_ips;
+    bool insecure = false;
+};
+
+struct DetectionDraft {
+    model::Location at;
+    bool postgres = true;
+    std::optional<std::chrono::milliseconds> server_first_timeout;
+    model::Location server_first_at;
+};
+
 struct EntryPointDraft {
     model::Location at;
     std::optional<Text> address;
@@ -73,11 +86,22 @@ struct EntryPointDraft {
     model::EntryPointLimits limits;
     std::optional<RouterTlsDraft> tls;  ///< never passes through
     model::OnRemove on_remove = model::OnRemove::keep;
+    std::optional<ProxyProtocolDraft> proxy_protocol;
+    std::optional<DetectionDraft> detect;
+};
+
+/// How TLS to a server was asked for.
+struct ServerTlsDraft {
+    std::optional<bool> tls;
+    bool start_tls_postgres = false;
+    model::Location start_tls_at;
 };
 
 struct ServerDraft {
     model::Location at;
     std::optional<Text> address;
+    unsigned weight = 1;
+    ServerTlsDraft security = {};
 };
 
 /// The container that the labels belong to, as the server of a service.
@@ -87,6 +111,19 @@ struct ContainerServerDraft {
     std::optional<std::uint16_t> port;
     InventoryPtr inventory = nullptr;  ///< that has it; null: the labels are from a file
     std::size_t unit = 0;              ///< in the inventory
+    unsigned weight = 1;               ///< of each of its instances
+    ServerTlsDraft security = {};      ///< likewise
+};
+
+/// The PROXY header that servers get.
+struct SentProxyDraft {
+    model::Location at;
+    model::ProxyVersion version = model::ProxyVersion::v2;
+};
+
+struct HealthCheckDraft {
+    model::Location at;
+    model::HealthCheck check;
 };
 
 struct LoadBalancerDraft {
@@ -94,11 +131,32 @@ struct LoadBalancerDraft {
     std::vector<ContainerServerDraft> containers;
     std::vector<ServerDraft> servers;
     bool servers_given = false;
+    std::optional<SentProxyDraft> proxy_protocol;
+    model::Strategy strategy = model::Strategy::wrr;
+    std::optional<HealthCheckDraft> health_check;
+    std::optional<Text> servers_transport;
+    std::optional<std::chrono::milliseconds> termination_delay;
+    model::Location termination_at;
 };
 
+/// A service as a part of another.
+struct WeightedServiceDraft {
+    model::Location at;
+    std::optional<Text> name;
+    unsigned weight = 1;
+};
+
+struct WeightedDraft {
+    model::Location at;
+    std::vector<WeightedServiceDraft> services;
+};
+
+/// One of the two.
 struct ServiceDraft {
     model::Location at;
     std::optional<LoadBalancerDraft> load_balancer;
+    std::optional<WeightedDraft> weighted = {};
+    bool is_given = false;                ///< either, however wrong
     std::vector<std::string> units = {};  ///< of labels: whose they are
 };
 
@@ -121,10 +179,34 @@ struct MiddlewareDraft {
     std::vector<std::string> units = {};  ///< of labels: whose they are
 };
 
+struct CertificateDraft {
+    model::Location at;
+    std::optional<Text> cert_file;
+    std::optional<Text> key_file;
+};
+
+struct UpstreamTlsDraft {
+    model::Location at;
+    std::optional<Text> server_name;
+    bool insecure_skip_verify = false;
+    std::vector<Text> root_cas;
+    std::vector<CertificateDraft> certificates;
+};
+
+struct ServersTransportDraft {
+    model::Location at;
+    std::optional<std::chrono::milliseconds> dial_timeout;
+    std::optional<std::chrono::milliseconds> dial_keep_alive;
+    std::optional<std::chrono::milliseconds> termination_delay;
+    std::optional<SentProxyDraft> proxy_protocol;
+    std::optional<UpstreamTlsDraft> tls;
+};
+
 struct TcpDraft {
     std::map<std::string, MiddlewareDraft> middlewares;
     std::map<std::string, RouterDraft> routers;
     std::map<std::string, ServiceDraft> services;
+    std::map<std::string, ServersTransportDraft> servers_transports;  ///< of files only
 };
 
 /// Names that are labels' own though what they stand for may not be there, so that files' objects
@@ -162,12 +244,6 @@ struct TlsOptionsDraft {
     ClientAuthDraft client_auth;
 };
 
-struct CertificateDraft {
-    model::Location at;
-    std::optional<Text> cert_file;
-    std::optional<Text> key_file;
-};
-
 struct GeneratedCertificateDraft {
     model::Location at;
     std::optional<Text> resolver;
@@ -195,6 +271,13 @@ struct LogDraft {
     LogLevel level = LogLevel::info;
     model::LogFormat format = model::LogFormat::common;
     std::optional<Text> file_path;
+};
+
+struct AccessLogDraft {
+    model::LogFormat format = model::LogFormat::common;
+    std::optional<Text> file_path;
+    std::chrono::milliseconds min_duration{0};
+    model::Location at;
 };
 
 struct FileProviderDraft {
@@ -265,6 +348,7 @@ struct Draft {
     TlsDraft tls;
     std::optional<unsigned> workers;
     LogDraft log;
+    std::optional<AccessLogDraft> access_log;
     ProvidersDraft providers;
 };
 

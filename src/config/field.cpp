@@ -295,6 +295,17 @@ std::chrono::milliseconds Field::duration(std::chrono::milliseconds max) const {
     return max;
 }
 
+std::chrono::milliseconds Field::duration_or_zero(std::chrono::milliseconds max) const {
+    const Text given = text();
+    if (given.unknown) return {};
+    const auto parsed = parse_duration(given.value);
+    if (parsed && *parsed >= std::chrono::milliseconds{0} && *parsed <= max) return *parsed;
+    bad_value(given,
+              parsed ? "a duration of at most " + describe(max) : "a duration",
+              parsed ? std::string() : "write it like 10s, 1h30m or 250ms");
+    return {};
+}
+
 std::size_t Field::chosen(const std::vector<std::string>& words,
                           std::span<const RefusedWord> refused) const {
     const Text given = text();

@@ -106,6 +106,8 @@ class Field {
     [[nodiscard]] std::int64_t integer(std::int64_t min, std::int64_t max) const;
     /// More than nothing, at most `max`.
     [[nodiscard]] std::chrono::milliseconds duration(std::chrono::milliseconds max) const;
+    /// The same where nothing is a value too.
+    [[nodiscard]] std::chrono::milliseconds duration_or_zero(std::chrono::milliseconds max) const;
     /// One of the words, in any case.
     template <class T, std::size_t N>
     [[nodiscard]] T choice(const Choice<T> (&choices)[N],

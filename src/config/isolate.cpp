@@ -71,7 +71,9 @@ bool is_decoded(const Draft& draft, const std::string& file) {
     const auto& certificates = draft.tls.certificates;
     const StoreDraft& store = draft.tls.stores.default_store;
     return any_stands_in(draft.tcp.routers, file) || any_stands_in(draft.tcp.services, file) ||
-           any_stands_in(draft.tcp.middlewares, file) || any_stands_in(draft.tls.options, file) ||
+           any_stands_in(draft.tcp.middlewares, file) ||
+           any_stands_in(draft.tcp.servers_transports, file) ||
+           any_stands_in(draft.tls.options, file) ||
            std::any_of(certificates.begin(),
                        certificates.end(),
                        [&](const CertificateDraft& one) { return stands_in(one.at, file); }) ||
@@ -140,6 +142,7 @@ void Isolator::list_objects() {
     list_objects(Kind::router, "tcp.routers.", draft_.tcp.routers);
     list_objects(Kind::service, "tcp.services.", draft_.tcp.services);
     list_objects(Kind::middleware, "tcp.middlewares.", draft_.tcp.middlewares);
+    list_objects(Kind::servers_transport, "tcp.serversTransports.", draft_.tcp.servers_transports);
     list_objects(Kind::tls_options, "tls.options.", draft_.tls.options);
 }
 
@@ -206,6 +209,12 @@ bool Isolator::take_out(const Finding& error) {
                            *concern,
                            error);
             break;
+        case Kind::servers_transport:
+            take_out_named(draft_.tcp.servers_transports,
+                           before != nullptr ? &before->tcp.servers_transports : nullptr,
+                           *concern,
+                           error);
+            break;
         case Kind::tls_options:
             take_out_named(draft_.tls.options,
                            before != nullptr ? &before->tls.options : nullptr,
@@ -243,6 +252,8 @@ bool Isolator::replace_file(const Finding& error) {
     bool any = bring_back(error.file, last_good_->tcp.routers, draft_.tcp.routers);
     any |= bring_back(error.file, last_good_->tcp.services, draft_.tcp.services);
     any |= bring_back(error.file, last_good_->tcp.middlewares, draft_.tcp.middlewares);
+    any |=
+        bring_back(error.file, last_good_->tcp.servers_transports, draft_.tcp.servers_transports);
     any |= bring_back(error.file, last_good_->tls.options, draft_.tls.options);
     for (const CertificateDraft& certificate : last_good_->tls.certificates) {
         if (!stands_in(certificate.at, error.file)) continue;

@@ -33,7 +33,7 @@ class Isolator {
     [[nodiscard]] const std::vector<Isolated>& isolated() const { return isolated_; }
 
  private:
-    enum class Kind { router, service, middleware, tls_options };
+    enum class Kind { router, service, middleware, servers_transport, tls_options };
     struct Object {
         Kind kind;
         std::string name;

@@ -51,11 +51,55 @@ std::optional<rules::Rule> readable_rule(const RouterDraft& router) {
     return std::move(*rule);
 }
 
-std::string servers_written(const ServiceDraft& service) {
-    if (!service.load_balancer || !service.load_balancer->servers_given) return {};
-    std::string out = "servers";
+std::string_view tls_written(const ServerTlsDraft& security) {
+    if (security.start_tls_postgres) return "postgres";
+    return security.tls.value_or(false) ? "tls" : "plain";
+}
+
+/// The keys of the services that one of labels of `provider` is made of.
+std::vector<std::string> parts_named(const ServiceDraft& service, const std::string& provider) {
+    std::vector<std::string> keys;
+    if (!service.weighted) return keys;
+    for (const WeightedServiceDraft& part : service.weighted->services)
+        if (part.name) keys.push_back(qualified_name(part.name->value, provider));
+    return keys;
+}
+
+std::string check_written(const model::HealthCheck& check) {
+    std::string out = "check";
+    for (const auto number :
+         {std::int64_t{check.port.value_or(0)},
+          std::int64_t{check.interval.count()},
+          std::int64_t{check.unhealthy_interval.value_or(check.interval).count()},
+          std::int64_t{check.timeout.count()},
+          static_cast<std::int64_t>(check.send.size())})
+        out += ' ' + std::to_string(number);
+    return out + ' ' + check.send + check.expect;
+}
+
+std::string service_written(const ServiceDraft& service) {
+    if (service.weighted) {
+        std::string out = "weighted";
+        for (const WeightedServiceDraft& part : service.weighted->services)
+            out += '\n' + std::to_string(part.weight) + ' ' +
+                   (part.name ? part.name->value : std::string());
+        return out;
+    }
+    if (!service.load_balancer) return {};
+    std::string out(to_string(service.load_balancer->strategy));
+    if (const auto& sent = service.load_balancer->proxy_protocol)
+        out += " proxy " + std::to_string(static_cast<int>(sent->version));
+    if (const auto& health = service.load_balancer->health_check)
+        out += '\n' + check_written(health->check) + '\n';
+    if (const auto& transport = service.load_balancer->servers_transport)
+        out += " transport " + transport->value;
+    if (const auto& delay = service.load_balancer->termination_delay)
+        out += " delay " + std::to_string(delay->count());
+    if (!service.load_balancer->servers_given) return out;
     for (const ServerDraft& server : service.load_balancer->servers)
-        out += '\n' + (server.address ? server.address->value : std::string());
+        out += '\n' + std::to_string(server.weight) + ' ' +
+               std::string(tls_written(server.security)) + ' ' +
+               (server.address ? server.address->value : std::string());
     return out;
 }
 
@@ -74,7 +118,7 @@ std::string written_form(const MiddlewareDraft& middleware) {
     return middleware.written;
 }
 std::string written_form(const ServiceDraft& service) {
-    return servers_written(service);
+    return service_written(service);
 }
 std::string written_form(const GeneratedCertificateDraft& generated) {
     return generated_written(generated);
@@ -195,7 +239,7 @@ void LabelIsolator::claim_last_names(const ClaimedNames::Names& before,
     }
 }
 
-/// What routers of labels name, those of before too.
+/// What routers and services of labels name, those of before too.
 std::set<std::string> LabelIsolator::names_meant() const {
     std::set<std::string> names;
     const auto add = [&](const RouterDraft& router) {
@@ -203,11 +247,21 @@ std::set<std::string> LabelIsolator::names_meant() const {
         for (const Text& name : router.middlewares)
             names.insert(qualified_name(name.value, router.provider));
     };
+    const auto add_parts = [&](const ServiceDraft& service, const std::string& key) {
+        for (std::string& part : parts_named(service, provider_in(key)))
+            names.insert(std::move(part));
+    };
     for (const auto& [ignored, all] : routers_)
         for (const auto& one : all) add(one.object);
-    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept})
+    for (const auto& [key, all] : services_)
+        for (const auto& one : all) add_parts(one.object, key);
+    for (const TcpDraft* before : {&last_good_->tcp, &last_good_->kept}) {
         for (const auto& [key, router] : before->routers)
             if (!router.units.empty() && !alive(router.units, key).empty()) add(router);
+        for (const auto& [key, service] : before->services)
+            if (!service.units.empty() && !alive(service.units, key).empty())
+                add_parts(service, key);
+    }
     return names;
 }
 
@@ -569,10 +623,12 @@ void LabelIsolator::take_out_service(const std::string& key, const Finding& erro
     auto before = stages_.contains(path) ? std::nullopt : last_service(key);
     stages_[path] = before ? Stage::restored : Stage::gone;
     note(path, before ? Isolated::State::stale : Isolated::State::left_out, error);
-    if (before)
-        draft_.tcp.services.insert_or_assign(key, std::move(*before));
-    else
+    if (!before) {
         draft_.tcp.services.erase(key);
+        return;
+    }
+    draft_.tcp.services.insert_or_assign(key, std::move(*before));
+    bring_parts(key);
 }
 
 void LabelIsolator::take_out_middleware(const std::string& key, const Finding& error) {
@@ -650,12 +706,7 @@ bool LabelIsolator::restore_router(const std::string& key) {
 
 /// The service and the middlewares that a form of before names may be gone from the labels.
 void LabelIsolator::bring_along(const RouterDraft& router) {
-    if (router.service) {
-        const std::string key = qualified_name(router.service->value, router.provider);
-        if (!draft_.tcp.services.contains(key) && !stages_.contains("tcp.services." + key))
-            if (auto service = last_service(key))
-                draft_.tcp.services.emplace(key, std::move(*service));
-    }
+    if (router.service) bring_service(qualified_name(router.service->value, router.provider));
     for (const Text& name : router.middlewares) {
         const std::string key = qualified_name(name.value, router.provider);
         if (draft_.tcp.middlewares.contains(key) || stages_.contains("tcp.middlewares." + key))
@@ -663,6 +714,20 @@ void LabelIsolator::bring_along(const RouterDraft& router) {
         if (auto middleware = last_form(&TcpDraft::middlewares, key))
             draft_.tcp.middlewares.emplace(key, std::move(*middleware));
     }
+}
+
+void LabelIsolator::bring_service(const std::string& key) {
+    if (draft_.tcp.services.contains(key) || stages_.contains("tcp.services." + key)) return;
+    auto service = last_service(key);
+    if (!service) return;
+    draft_.tcp.services.emplace(key, std::move(*service));
+    bring_parts(key);
+}
+
+/// The same of the services that a form of before is made of.
+void LabelIsolator::bring_parts(const std::string& key) {
+    for (const std::string& part : parts_named(draft_.tcp.services.at(key), provider_in(key)))
+        bring_service(part);
 }
 
 /// Whatever it matched or was meant to match is refused. Where that is in doubt: a host everywhere,
@@ -717,11 +782,8 @@ void LabelIsolator::keep_last_forms() {
         if (now != draft_.tcp.routers.end() && !now->second.closed) continue;
         if (auto before = last_form(&TcpDraft::routers, key)) {
             // It comes back with what it needs.
-            if (before->service) {
-                const std::string service =
-                    qualified_name(before->service->value, before->provider);
-                keep_last_form(&TcpDraft::services, service);
-            }
+            if (before->service)
+                keep_last_service(qualified_name(before->service->value, before->provider));
             for (const Text& name : before->middlewares) {
                 const std::string middleware = qualified_name(name.value, before->provider);
                 keep_last_form(&TcpDraft::middlewares, middleware);
@@ -733,10 +795,21 @@ void LabelIsolator::keep_last_forms() {
         constexpr std::string_view of_services = "tcp.services.";
         constexpr std::string_view of_middlewares = "tcp.middlewares.";
         if (path.starts_with(of_services))
-            keep_last_form(&TcpDraft::services, path.substr(of_services.size()));
+            keep_last_service(path.substr(of_services.size()));
         else if (path.starts_with(of_middlewares))
             keep_last_form(&TcpDraft::middlewares, path.substr(of_middlewares.size()));
     }
+}
+
+/// With those it is made of.
+void LabelIsolator::keep_last_service(const std::string& key) {
+    auto& kept = draft_.kept.services;
+    if (kept.contains(key)) return;
+    keep_last_form(&TcpDraft::services, key);
+    const auto service = kept.find(key);
+    if (service == kept.end()) return;
+    for (const std::string& part : parts_named(service->second, provider_in(key)))
+        keep_last_service(part);
 }
 
 template <class T>

@@ -122,6 +122,9 @@ class LabelIsolator {
     /// True if it was put back.
     bool restore_router(const std::string& key);
     void bring_along(const RouterDraft& router);
+    void bring_service(const std::string& key);
+    void bring_parts(const std::string& key);
+    void keep_last_service(const std::string& key);
     template <class T>
     void keep_last_form(std::map<std::string, T> TcpDraft::*objects, const std::string& key);
     void close_router(const std::string& key, const Finding& error);

@@ -133,6 +133,10 @@ void lint_server_first(Resolution& resolution, const Tables& tables) {
     for (const auto& [key, plain] : tables) {
         const auto& [entry_point, is_tls] = key;
         if (is_tls || !tables.contains({entry_point, true})) continue;
+        const auto defined = resolution.out.entry_points.find(entry_point);
+        if (defined != resolution.out.entry_points.end() &&
+            defined->second.detect.server_first_timeout)
+            continue;
         if (!told.insert(plain.routers.front()).second) continue;
         resolution.problems().warning(
             codes::server_first,
@@ -140,7 +144,7 @@ void lint_server_first(Resolution& resolution, const Tables& tables) {
             "entry point \"" + entry_point +
                 "\" has routers with TLS too, so the client has to speak first: a server that does "
                 "(SMTP, MySQL, SSH) is not heard",
-            "give such a server an entry point of its own");
+            "give such a server an entry point of its own, or set detect.serverFirstTimeout");
     }
 }
 

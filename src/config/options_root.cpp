@@ -7,24 +7,6 @@ namespace {
 /// More workers than any machine has cores; each costs a thread and its own copies.
 constexpr std::int64_t workers_max = 1024;
 
-constexpr Choice<LogLevel> log_levels[] = {
-    {"DEBUG", LogLevel::debug},
-    {"INFO", LogLevel::info},
-    {"WARN", LogLevel::warn},
-    {"ERROR", LogLevel::error},
-};
-
-constexpr RefusedWord other_levels[] = {
-    {"TRACE", "mesh has no log level below DEBUG", "write DEBUG"},
-    {"FATAL", "mesh has no log level above ERROR", "write ERROR"},
-    {"PANIC", "mesh has no log level above ERROR", "write ERROR"},
-};
-
-constexpr Choice<model::LogFormat> log_formats[] = {
-    {"common", model::LogFormat::common},
-    {"json", model::LogFormat::json},
-};
-
 /// Nothing in it, as against something that was refused.
 bool is_empty(NodeKind kind, std::size_t size) {
     return kind == NodeKind::null || (kind == NodeKind::map && size == 0);
@@ -78,7 +60,13 @@ constexpr Option<Draft> root_options[] = {
                   [](const Field& field, Draft& out) {
                       decode_section(field, providers_section(), out.providers);
                   }),
-    later<Draft>("accessLog"),
+    option<Draft>("accessLog",
+                  "section",
+                  "no such log",
+                  "One line for each connection when it ends; `accessLog: {}` is enough.",
+                  [](const Field& field, Draft& out) {
+                      read_section(field, access_log_section(), out.access_log);
+                  }),
     foreign<Draft>("api"),
     foreign<Draft>("core"),
     foreign<Draft>("experimental"),
@@ -122,42 +110,10 @@ constexpr Option<Draft> dynamic_options[] = {
 };
 constexpr Section<Draft> dynamic_root_entry{"", dynamic_options};
 
-constexpr Option<LogDraft> log_options[] = {
-    option<LogDraft>("level",
-                     "DEBUG, INFO, WARN or ERROR",
-                     "INFO",
-                     "The least severe level that is logged.",
-                     [](const Field& field, LogDraft& out) {
-                         out.level = field.choice(log_levels, other_levels);
-                     }),
-    option<LogDraft>(
-        "format",
-        "common or json",
-        "common",
-        "`common` is `key=value`, `json` is one object per line.",
-        [](const Field& field, LogDraft& out) { out.format = field.choice(log_formats); }),
-    option<LogDraft>("filePath",
-                     "path",
-                     "stderr",
-                     "The file the log is appended to.",
-                     [](const Field& field, LogDraft& out) { out.file_path = field.text(); }),
-    foreign<LogDraft>("compress"),
-    foreign<LogDraft>("maxAge"),
-    foreign<LogDraft>("maxBackups"),
-    foreign<LogDraft>("maxSize"),
-    foreign<LogDraft>("noColor"),
-    foreign<LogDraft>("otlp"),
-};
-constexpr Section<LogDraft> log_entry{"log", log_options};
-
 }  // namespace
 
 const Section<Draft>& root_section() {
     return root_entry;
-}
-
-const Section<LogDraft>& log_section() {
-    return log_entry;
 }
 
 Draft decode(const Source& source, TreeNode node) {
@@ -174,9 +130,11 @@ void decode_dynamic(const Source& source, TreeNode node, Draft& draft) {
 std::vector<SectionText> all_sections() {
     return {text_of(root_section()),
             text_of(entry_point_section()),
+            text_of(detection_section()),
             text_of(transport_section()),
             text_of(life_cycle_section()),
             text_of(responding_timeouts_section()),
+            text_of(proxy_protocol_section()),
             text_of(entry_point_tls_section()),
             text_of(providers_section()),
             text_of(file_provider_section()),
@@ -194,9 +152,15 @@ std::vector<SectionText> all_sections() {
             text_of(allow_list_section()),
             text_of(in_flight_section()),
             text_of(service_section()),
+            text_of(weighted_section()),
+            text_of(weighted_service_section()),
             text_of(load_balancer_section()),
+            text_of(sent_proxy_section()),
+            text_of(health_check_section()),
             text_of(server_section()),
             text_of(container_server_section()),
+            text_of(servers_transport_section()),
+            text_of(upstream_tls_section()),
             text_of(tls_section()),
             text_of(tls_options_section()),
             text_of(client_auth_section()),
@@ -204,7 +168,9 @@ std::vector<SectionText> all_sections() {
             text_of(stores_section()),
             text_of(store_section()),
             text_of(generated_certificate_section()),
-            text_of(log_section())};
+            text_of(log_section()),
+            text_of(access_log_section()),
+            text_of(access_log_filters_section())};
 }
 
 }  // namespace mesh::config

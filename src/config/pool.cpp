@@ -37,12 +37,14 @@ Unusable why_unusable(const Instance& instance, const model::ServerSource& sourc
 }
 
 std::vector<model::Server> servers_of(const LabelledUnit& unit, const model::ServerSource& source) {
-    if (!unit.instances) return {{unit.name, source.port.value_or(0), source.at}};
+    if (!unit.instances)
+        return {{unit.name, source.port.value_or(0), source.at, source.weight, source.tls}};
     std::vector<model::Server> servers;
     for (const Instance& instance : *unit.instances) {
         Reach reach = reach_of(instance, source);
         if (reach.host && reach.port != 0)
-            servers.push_back({std::move(*reach.host), reach.port, source.at});
+            servers.push_back(
+                {std::move(*reach.host), reach.port, source.at, source.weight, source.tls});
     }
     return servers;
 }

@@ -18,7 +18,14 @@ namespace mesh::config {
 [[nodiscard]] model::OnRemove read_on_remove(const Field& field);
 inline constexpr std::string_view on_remove_help =
     "What becomes of established connections when this is removed from the configuration: `keep` "
-    "lets them go on, `drain` gives them 30 s, `close` ends them at once.";
+    "lets them go on, `drain` gives them the `graceTimeOut` of the entry point, `close` ends them "
+    "at once.";
+
+/// How long a half-closed connection may go without a byte. Refuses what Traefik understands
+/// otherwise: less than nothing, which is for ever there.
+[[nodiscard]] std::chrono::milliseconds read_termination_delay(const Field& field);
+/// The same in a service, where Traefik counts milliseconds: a bare number is refused.
+[[nodiscard]] std::chrono::milliseconds read_service_termination_delay(const Field& field);
 
 /// Reports a name that another file has given already, at `first`.
 void report_twice(const Field& named, std::string_view what, const model::Location& first);

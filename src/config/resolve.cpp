@@ -89,14 +89,19 @@ void Resolution::report_unknown(const Text& reference,
                      std::move(hint));
 }
 
-void resolve_log(Resolution& resolution) {
-    const LogDraft& draft = resolution.draft().log;
-    model::LogSettings& log = resolution.out.log;
-    log.level = draft.level;
-    log.format = draft.format;
-    if (draft.file_path && !draft.file_path->unknown && !draft.file_path->value.empty())
-        log.file_path =
-            absolute_path(draft.file_path->value, resolution.folder_of(*draft.file_path));
+std::string log_path(const Resolution& resolution, const std::optional<Text>& path) {
+    if (!path || path->unknown || path->value.empty()) return {};
+    return absolute_path(path->value, resolution.folder_of(*path));
+}
+
+void resolve_logs(Resolution& resolution) {
+    const Draft& draft = resolution.draft();
+    resolution.out.log = {
+        draft.log.level, draft.log.format, log_path(resolution, draft.log.file_path)};
+    if (!draft.access_log) return;
+    resolution.out.access_log = {draft.access_log->format,
+                                 log_path(resolution, draft.access_log->file_path),
+                                 draft.access_log->min_duration};
 }
 
 model::Configuration resolve(const Source& source, Draft draft, NamedFiles& files, Lint when) {
@@ -104,10 +109,11 @@ model::Configuration resolve(const Source& source, Draft draft, NamedFiles& file
     Resolution resolution(source, draft, files);
     resolve_entry_points(resolution);
     resolve_resolvers(resolution);
+    resolve_servers_transports(resolution);
     resolve_services(resolution);
     resolve_middlewares(resolution);
     resolve_tls(resolution);
-    resolve_log(resolution);
+    resolve_logs(resolution);
     resolve_providers(resolution);
     resolution.out.workers = draft.workers;
     resolve_routers(resolution);

@@ -87,9 +87,20 @@ class Resolution {
     std::size_t comparisons_left_ = 200'000;
 };
 
+/// Reports what is none.
+[[nodiscard]] std::vector<IpNetwork> resolve_networks(Resolution& resolution,
+                                                      const std::vector<Text>& texts);
+
 void resolve_entry_points(Resolution& resolution);
 void resolve_resolvers(Resolution& resolution);
+void resolve_servers_transports(Resolution& resolution);
+/// After the transports.
 void resolve_services(Resolution& resolution);
+/// Shares are exact over one round of the servers, so a round must have an end: reports one that is
+/// too long. (Of servers that come and go it is cut short instead.)
+void check_weights(Resolution& resolution, const model::Service& service);
+/// Those made of other services.
+void resolve_weighted_services(Resolution& resolution);
 void resolve_middlewares(Resolution& resolution);
 void resolve_tls(Resolution& resolution);
 void resolve_log(Resolution& resolution);

@@ -1,3 +1,4 @@
+#include "base/duration.hpp"
 #include "base/idn.hpp"
 #include "config/address.hpp"
 #include "config/codes.hpp"
@@ -10,6 +11,9 @@ namespace {
 
 constexpr const char* how_to_write_listener =
     "write it like \":443\", \"192.0.2.1:443\" or \"[2001:db8::1]:443\"";
+
+/// What `handshakeTimeout` is where nothing is said (docs/configuration.md).
+constexpr std::chrono::milliseconds default_handshake_timeout = std::chrono::seconds{10};
 
 /// Which sockets a wildcard address takes: ":443" is both families.
 bool takes_all_ipv4(const std::string& host) {
@@ -51,6 +55,37 @@ std::optional<Hostname> server_name_of(Resolution& resolution, const EntryPointD
     return std::nullopt;
 }
 
+model::ProxyProtocol proxy_protocol_of(Resolution& resolution, const EntryPointDraft& draft) {
+    if (!draft.proxy_protocol) return {};
+    const ProxyProtocolDraft& written = *draft.proxy_protocol;
+    model::ProxyProtocol out{written.insecure, resolve_networks(resolution, written.trusted_ips)};
+    if (!written.insecure && written.trusted_ips.empty())
+        resolution.problems().warning(codes::proxy_trust,
+                                      written.at,
+                                      "no proxy is trusted, so no PROXY header is looked for",
+                                      "name the proxies: trustedIPs: [\"192.0.2.0/24\"]");
+    if (written.insecure && !written.trusted_ips.empty())
+        resolution.problems().warning(codes::proxy_trust,
+                                      written.at,
+                                      "insecure believes everybody, whatever trustedIPs lists",
+                                      "leave insecure out");
+    return out;
+}
+
+model::Detection detection_of(Resolution& resolution, const EntryPointDraft& draft) {
+    if (!draft.detect) return {};
+    model::Detection out{draft.detect->postgres, draft.detect->server_first_timeout};
+    const auto handshake = draft.limits.handshake_timeout.value_or(default_handshake_timeout);
+    if (out.server_first_timeout && *out.server_first_timeout >= handshake)
+        resolution.problems().error(codes::bad_value,
+                                    draft.detect->server_first_at,
+                                    "a client is closed before it has been silent for so long: "
+                                    "handshakeTimeout is " +
+                                        describe(handshake),
+                                    "write less, like 2s, or raise handshakeTimeout");
+    return out;
+}
+
 }  // namespace
 
 void resolve_entry_points(Resolution& resolution) {
@@ -71,6 +106,8 @@ void resolve_entry_points(Resolution& resolution) {
         entry_point.limits = draft.limits;
         entry_point.default_server_name = server_name_of(resolution, draft);
         entry_point.on_remove = draft.on_remove;
+        entry_point.proxy_protocol = proxy_protocol_of(resolution, draft);
+        entry_point.detect = detection_of(resolution, draft);
         report_conflicts(resolution, entry_point);
         resolution.out.entry_points.emplace(name, std::move(entry_point));
     }

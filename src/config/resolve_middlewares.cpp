@@ -6,22 +6,6 @@
 namespace mesh::config {
 namespace {
 
-std::vector<IpNetwork> resolve_ranges(Resolution& resolution, const AllowListDraft& draft) {
-    std::vector<IpNetwork> ranges;
-    for (const Text& text : draft.source_range) {
-        auto range = IpNetwork::parse(text.value);
-        if (range)
-            ranges.push_back(*range);
-        else
-            resolution.problems().error(
-                codes::bad_value,
-                text.at,
-                shown(text) + " is no address and no network: " + range.error().message,
-                "write it like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
-    }
-    return ranges;
-}
-
 int kinds_of(const MiddlewareDraft& draft) {
     return int{draft.allow_list.has_value()} + int{draft.white_list.has_value()} +
            int{draft.in_flight.has_value()};
@@ -46,13 +30,30 @@ std::optional<model::Middleware> resolve_middleware(Resolution& resolution,
         middleware.in_flight_per_source = draft.in_flight->amount;
         return middleware;
     }
-    middleware.source_range =
-        resolve_ranges(resolution, draft.allow_list ? *draft.allow_list : *draft.white_list);
+    middleware.source_range = resolve_networks(
+        resolution, (draft.allow_list ? draft.allow_list : draft.white_list)->source_range);
     if (middleware.source_range.empty()) return std::nullopt;
     return middleware;
 }
 
 }  // namespace
+
+std::vector<IpNetwork> resolve_networks(Resolution& resolution, const std::vector<Text>& texts) {
+    std::vector<IpNetwork> networks;
+    for (const Text& text : texts) {
+        if (text.unknown) continue;
+        auto network = IpNetwork::parse(text.value);
+        if (network)
+            networks.push_back(*network);
+        else
+            resolution.problems().error(
+                codes::bad_value,
+                text.at,
+                shown(text) + " is no address and no network: " + network.error().message,
+                "write it like 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32");
+    }
+    return networks;
+}
 
 void resolve_middlewares(Resolution& resolution) {
     for (const auto& [name, draft] : resolution.draft().tcp.middlewares) {

@@ -7,6 +7,7 @@
 #include "rules/rule.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace mesh::config {
@@ -29,6 +30,7 @@ class RouterResolution {
         auto tls = resolve_tls();
         if (rule) check_rule(*rule);
         if (rule && tls) check_names(*rule, *tls);
+        if (service && tls && tls->passthrough) check_passthrough(service->value);
         if (!rule) return;
         const bool is_complete = (service || awaits_) && !entry_points.empty();
         if (awaits_) {
@@ -296,6 +298,28 @@ class RouterResolution {
                 sets.back().push_back({std::move(name), &*draft_.rule, false});
         }
         for (const WantedNames& names : sets) check_orderable(shared_, names, resolver->second);
+    }
+
+    /// With the services that one is made of.
+    [[nodiscard]] bool speaks_tls(const std::string& name, std::set<std::string>& seen) const {
+        const auto found = shared_.out.services.find(name);
+        if (found == shared_.out.services.end() || !seen.insert(name).second) return false;
+        const auto& parts = found->second.services;
+        return found->second.speaks_tls() ||
+               std::any_of(parts.begin(), parts.end(), [&](const auto& part) {
+                   return speaks_tls(part.service.value, seen);
+               });
+    }
+
+    /// The client's TLS would go through another one, which its server hardly expects.
+    void check_passthrough(const std::string& service) {
+        std::set<std::string> seen;
+        if (!speaks_tls(service, seen)) return;
+        problems().error(codes::bad_value,
+                         draft_.service->at,
+                         "this router passes the client's TLS on, and the service wraps it in TLS "
+                         "of mesh's own",
+                         "give it a service whose servers have neither tls nor startTLS");
     }
 
     Resolution& shared_;

@@ -3,6 +3,7 @@
 #include "base/time_text.hpp"
 #include "control/back_off.hpp"
 #include "control/identity.hpp"
+#include "control/order_row.hpp"
 #include "control/schedule.hpp"
 
 #include <algorithm>
@@ -108,6 +109,15 @@ Status CertificateKeeper::load() {
     return {};
 }
 
+void CertificateKeeper::release() {
+    if (!std::exchange(held_, false) || stopped_) return;
+    // What goes on may end others.
+    std::vector<std::shared_ptr<OrderRun>> runs;
+    for (const auto& [id, item] : items_)
+        if (item.run) runs.push_back(item.run);
+    for (const auto& run : runs) run->advance();
+}
+
 void CertificateKeeper::stop() {
     running_ = false;
     stopped_ = true;
@@ -115,6 +125,21 @@ void CertificateKeeper::stop() {
     for (auto& [id, item] : items_) item.run.reset();
     board_.clear();
     cas_.clear();
+}
+
+std::vector<Hostname> CertificateKeeper::stop_for_another() {
+    auto published = board_.leave_published();
+    stop();
+    return published;
+}
+
+bool CertificateKeeper::answers_the_cas() const {
+    return std::all_of(items_.begin(), items_.end(), [](const auto& entry) {
+        const CertificateItem& item = entry.second;
+        if (!item.wanted) return true;
+        if (item.run) return item.run->answers_the_ca();
+        return !item.order || !may_be_looked_at(*item.order);
+    });
 }
 
 CertificateItem* CertificateKeeper::find(ItemId id) {

@@ -37,7 +37,11 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     void want(const model::WantedSet& wanted,
               const std::map<std::string, model::CertResolver>& resolvers);
     void order_again(std::int64_t certificate_id, std::int64_t version_id);
+    void hold() { held_ = true; }
+    void release();
     void stop();
+    [[nodiscard]] std::vector<Hostname> stop_for_another();
+    [[nodiscard]] bool answers_the_cas() const;
 
     // What people ask (keeper_commands.cpp, keeper_import.cpp).
     [[nodiscard]] LinePage lines(const LineQuery& query) const;
@@ -154,6 +158,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
 
     bool running_ = false;  ///< want() was called, stop() was not
     bool stopped_ = false;
+    bool held_ = false;  ///< runs begin nothing at a CA
     bool clock_before_build_ = false;
     std::chrono::milliseconds wall_offset_{0};
     std::optional<SteadyTime> armed_;

@@ -63,8 +63,16 @@ void ChallengeBoard::clear() {
     while (!held_.empty()) withdraw(held_.begin());
 }
 
+std::vector<Hostname> ChallengeBoard::leave_published() {
+    leaves_published_ = true;
+    std::vector<Hostname> names;
+    for (const auto& [name, hold] : held_)
+        if (hold.published) names.push_back(name);
+    return names;
+}
+
 void ChallengeBoard::withdraw(std::map<Hostname, Hold>::iterator hold) {
-    if (hold->second.published) publisher_.remove_challenge(hold->first);
+    if (hold->second.published && !leaves_published_) publisher_.remove_challenge(hold->first);
     held_.erase(hold);
 }
 

@@ -35,6 +35,8 @@ class ChallengeBoard {
     void release_all(Owner owner);
     /// Withdraws everything; nobody is told.
     void clear();
+    /// From now on what is published stays so, whoever releases it; returns the names.
+    [[nodiscard]] std::vector<Hostname> leave_published();
 
     [[nodiscard]] std::size_t size() const { return held_.size(); }
 
@@ -49,6 +51,7 @@ class ChallengeBoard {
 
     Publisher& publisher_;
     std::function<void(Owner)> retry_;
+    bool leaves_published_ = false;
     std::map<Hostname, Hold> held_;
     std::map<Owner, std::set<Hostname>> names_of_;
     std::map<Owner, Hostname> waits_for_;  ///< the first of its names that was held

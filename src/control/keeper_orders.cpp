@@ -57,7 +57,7 @@ Urgency CertificateKeeper::urgency(const CertificateItem& item) const {
 }
 
 OrderRun::Surroundings CertificateKeeper::surroundings(Ca& ca) {
-    return {*ca.authority, gate_, board_, heap_, keys_, executor_, clock_, log_, *this};
+    return {*ca.authority, gate_, board_, heap_, keys_, executor_, clock_, log_, *this, held_};
 }
 
 OrderRun::Subject CertificateKeeper::subject(const CertificateItem& item) const {

@@ -123,4 +123,12 @@ bool same_row(const acme::OrderState& a, const acme::OrderState& b) {
                       same);
 }
 
+bool may_be_looked_at(const store::OrderRecord& row) {
+    if (row.status != spell(order_spelling, OrderStatus::pending)) return false;
+    return std::any_of(row.authorizations.begin(), row.authorizations.end(), [](const auto& one) {
+        return one.responded &&
+               one.status == spell(authorization_spelling, AuthorizationStatus::pending);
+    });
+}
+
 }  // namespace mesh::control

@@ -15,4 +15,7 @@ namespace mesh::control {
 /// True if both would be the same row, so that nothing has to be committed.
 [[nodiscard]] bool same_row(const acme::OrderState& a, const acme::OrderState& b);
 
+/// Whether the CA was told to look for a challenge of this order, and may not have done so yet.
+[[nodiscard]] bool may_be_looked_at(const store::OrderRecord& row);
+
 }  // namespace mesh::control

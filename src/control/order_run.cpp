@@ -129,18 +129,28 @@ bool OrderRun::is_beyond_saving() const {
     return order_.expires && *order_.expires <= around_.clock.now();
 }
 
+bool OrderRun::answers_the_ca() const {
+    if (over_ || order_.status != acme::OrderStatus::pending) return true;
+    for (std::size_t i = 0; i < order_.authorizations.size(); ++i) {
+        const acme::AuthorizationState& one = order_.authorizations[i];
+        const bool is_published = i < presented_.size() && presented_[i];
+        if (one.responded && may_still_be_validated(one.status) && !is_published) return false;
+    }
+    return true;
+}
+
 void OrderRun::perform(const acme::Action& action) {
     struct Performer {
         OrderRun& run;
         void operator()(const acme::PlaceOrder&) const {
-            if (run.at_turn()) run.place();
+            if (run.may_begin() && run.at_turn()) run.place();
         }
         void operator()(const acme::FetchAuthorization& fetch) const {
             if (run.at_turn()) run.fetch_authorization(fetch.index);
         }
         void operator()(const acme::Present&) const { run.present(); }
         void operator()(const acme::Respond& respond) const {
-            if (run.at_turn()) run.respond(respond.index);
+            if (run.may_begin() && run.at_turn()) run.respond(respond.index);
         }
         void operator()(const acme::PollAuthorization& poll) const {
             if (run.poll_is_due() && run.at_turn()) run.fetch_authorization(poll.index);
@@ -168,6 +178,13 @@ void OrderRun::answer_lost() {
 }
 
 // ---- turns and waits ----------------------------------------------------------------------------
+
+/// What the CA does then, it does to whoever serves.
+bool OrderRun::may_begin() {
+    if (!around_.held) return true;
+    return_turn();
+    return false;
+}
 
 /// True with a turn in hand; else asks for one.
 bool OrderRun::at_turn() {

@@ -58,6 +58,7 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
         const Clock& clock;
         Log& log;
         OrderOwner& owner;
+        const bool& held;  ///< no order is placed, and no challenge answered: see Reconciler::hold
     };
     struct Subject {
         ItemId id = 0;
@@ -87,10 +88,12 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     void turn();
     /// The time this run waited for has come.
     void on_time() { advance(); }
-    /// Names this run waited for came free: decide anew.
+    /// Names this run waited for came free, or it is held no more: decide anew.
     void advance();
     /// The answer to its request will not come: decide anew.
     void answer_lost();
+    /// False while the CA may look for a challenge that is not published yet.
+    [[nodiscard]] bool answers_the_ca() const;
     /// The row as last committed.
     [[nodiscard]] store::OrderRecord row() const;
 
@@ -132,6 +135,7 @@ class OrderRun : public std::enable_shared_from_this<OrderRun> {
     enum class Step { place, order, authorization, respond, finalize, download };
     template <class T, class Fold>
     [[nodiscard]] acme::Handler<T> expect(Step step, std::size_t index, Fold fold);
+    [[nodiscard]] bool may_begin();
     [[nodiscard]] bool at_turn();
     void return_turn();
     [[nodiscard]] bool poll_is_due();

@@ -58,8 +58,24 @@ void Reconciler::import(const ImportTarget& target,
     state_->keeper.import(target, std::move(items), std::move(done));
 }
 
+void Reconciler::hold() {
+    state_->keeper.hold();
+}
+
+void Reconciler::release() {
+    state_->keeper.release();
+}
+
 void Reconciler::stop() {
     state_->keeper.stop();
+}
+
+std::vector<Hostname> Reconciler::stop_for_another() {
+    return state_->keeper.stop_for_another();
+}
+
+bool Reconciler::answers_the_cas() const {
+    return state_->keeper.answers_the_cas();
 }
 
 }  // namespace mesh::control

@@ -62,8 +62,18 @@ class Reconciler {
     /// disk. At most `import_batch_size` items.
     void import(const ImportTarget& target, std::vector<ImportItem> items, ImportDone done);
 
+    /// Challenges of orders under way are published, but the CA is asked for no order and told of
+    /// no challenge until release(): whom it looks at then, another process decides. Before want().
+    void hold();
+    void release();
     /// No new steps; what is in flight is dropped (its order is a row and goes on next time).
     void stop();
+    /// stop(), for another process that goes on with the orders: until it does, the challenges stay
+    /// published. Returns the names of those.
+    [[nodiscard]] std::vector<Hostname> stop_for_another();
+    /// Whether the challenges of all orders are published that a CA may be looking for now, having
+    /// been told to by an earlier process.
+    [[nodiscard]] bool answers_the_cas() const;
 
  private:
     struct State;

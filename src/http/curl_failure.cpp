@@ -40,8 +40,10 @@ Error no_connection(const FailedTransfer& failed) {
 Error out_of_time(const FailedTransfer& failed) {
     const auto reached = [&](CURLINFO phase) { return info<curl_off_t>(failed.easy, phase) != 0; };
     const std::string who(failed.authority);
-    // libcurl counts the TLS handshake as connecting; a local port means TCP was through.
-    if (!reached(CURLINFO_CONNECT_TIME_T) && info<long>(failed.easy, CURLINFO_LOCAL_PORT) == 0) {
+    // libcurl counts the TLS handshake as connecting, and a connection that is used again as none.
+    const bool through = reached(CURLINFO_CONNECT_TIME_T) || reached(CURLINFO_PRETRANSFER_TIME_T) ||
+                         failed.tls_begun;
+    if (!through) {
         const auto took = info<curl_off_t>(failed.easy, CURLINFO_TOTAL_TIME_T);
         const std::chrono::milliseconds waited{took / 1000};
         return upstream(Errc::timeout, "no connection to " + who + " within " + describe(waited));

@@ -22,6 +22,7 @@ struct FailedTransfer {
     std::chrono::milliseconds timeout{};      ///< zero: none
     std::chrono::milliseconds connect_timeout{};
     bool encrypted = false;
+    bool tls_begun = false;  ///< a hello has been sent, so TCP was through
 };
 
 /// One sentence for an operator: who was asked, how far it got, what went wrong.

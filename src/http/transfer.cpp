@@ -1,5 +1,6 @@
 #include "http/transfer.hpp"
 
+#include "base/ascii.hpp"
 #include "base/duration.hpp"
 #include "http/curl_failure.hpp"
 #include "http/dead_peer.hpp"
@@ -13,13 +14,6 @@ namespace {
 
 constexpr std::size_t header_bytes_max = 64 * 1024;
 constexpr std::size_t header_count_max = 200;
-
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
-        text.remove_suffix(1);
-    return text;
-}
 
 // Every option used here exists in each libcurl the build accepts, and the values are ours: a
 // failure can only be memory, which curl_easy_perform reports again.
@@ -208,7 +202,7 @@ bool Transfer::take_header(std::string_view line) {
         return true;
     }
     const bool folded = line.starts_with(' ') || line.starts_with('\t');
-    const std::string_view text = trim(line);
+    const std::string_view text = trimmed(line, " \t\r\n");
     if (text.empty()) return true;
     if (++header_count_ > header_count_max) return refuse_header();
     if (folded && !response_.headers.empty()) {
@@ -217,7 +211,7 @@ bool Transfer::take_header(std::string_view line) {
     }
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos) return true;
-    response_.headers.emplace_back(trim(text.substr(0, colon)), trim(text.substr(colon + 1)));
+    response_.headers.emplace_back(trimmed(text.substr(0, colon)), trimmed(text.substr(colon + 1)));
     return true;
 }
 
@@ -265,6 +259,7 @@ int Transfer::on_socket(void*, curl_socket_t socket, curlsocktype) {
 }
 
 int Transfer::on_debug(CURL*, curl_infotype kind, char* data, std::size_t size, void* self) {
+    if (kind == CURLINFO_SSL_DATA_OUT) static_cast<Transfer*>(self)->tls_begun_ = true;
     if (kind != CURLINFO_SSL_DATA_IN) return 0;
     try {
         static_cast<Transfer*>(self)->take_handshake(as_bytes({data, size}));
@@ -289,7 +284,8 @@ Result<Response> Transfer::finish(CURLcode code) {
                            shown_ ? &*shown_ : nullptr,
                            request_.timeout,
                            request_.connect_timeout,
-                           target_.encrypted()});
+                           target_.encrypted(),
+                           tls_begun_});
     }
     long status = 0;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);

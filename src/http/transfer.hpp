@@ -80,6 +80,7 @@ class Transfer {
     std::unique_ptr<curl_slist, FreeList> fields_;
     std::array<char, CURL_ERROR_SIZE> detail_{};
     std::optional<ShownCertificate> shown_;
+    bool tls_begun_ = false;
     Response response_;
     std::size_t sent_ = 0;  ///< of the body
     std::size_t header_bytes_ = 0;

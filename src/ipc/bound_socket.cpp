@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
@@ -52,26 +53,51 @@ bool is_listened_on(const std::string& path) {
     return errno != ECONNREFUSED && errno != ENOENT && errno != ENOTSOCK;
 }
 
-Result<BoundSocket> BoundSocket::bind(const std::string& path, int backlog) {
+Result<BoundSocket> BoundSocket::make() {
     BoundSocket made;
-    auto address = UnixPath::make(path);
-    if (!address) return address.error();
     made.fd_ = Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!made.fd_) return system_error("socket", errno);
     // On Linux the file inherits the mode of the unbound socket: there is no moment in which
     // somebody else could open it.
     if (::fchmod(made.fd_.get(), 0600) != 0) return system_error("fchmod", errno);
+    return made;
+}
 
-    const Descriptor lock = lock_folder(path);
-    if (const Status removed = remove_abandoned(path); !removed) return removed.error();
-    if (::bind(made.fd_.get(), address->address(), address->size()) != 0)
+Status BoundSocket::bind_to(const std::string& path, int backlog) {
+    auto address = UnixPath::make(path);
+    if (!address) return address.error();
+    if (::bind(fd_.get(), address->address(), address->size()) != 0)
         return system_error("cannot make the socket " + path, errno);
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) return system_error(path, errno);
-    made.path_ = path;
-    made.device_ = status.st_dev;
-    made.inode_ = status.st_ino;
-    if (::listen(made.fd_.get(), backlog) != 0) return system_error("listen", errno);
+    path_ = path;
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
+    if (::listen(fd_.get(), backlog) != 0) return system_error("listen", errno);
+    return {};
+}
+
+Result<BoundSocket> BoundSocket::bind(const std::string& path, int backlog) {
+    auto made = make();
+    if (!made) return made;
+    const Descriptor lock = lock_folder(path);
+    if (const Status removed = remove_abandoned(path); !removed) return removed.error();
+    if (const Status bound = made->bind_to(path, backlog); !bound) return bound.error();
+    return made;
+}
+
+Result<BoundSocket> BoundSocket::take_over(const std::string& path, int backlog) {
+    auto made = make();
+    if (!made) return made;
+    const Descriptor lock = lock_folder(path);
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
+        return Error{Errc::conflict, Origin::config, path + " is there, and is no socket"};
+    const std::string draft = path + ".new";
+    if (::unlink(draft.c_str()) != 0 && errno != ENOENT) return system_error(draft, errno);
+    if (const Status bound = made->bind_to(draft, backlog); !bound) return bound.error();
+    if (::rename(draft.c_str(), path.c_str()) != 0) return system_error(path, errno);
+    made->path_ = path;
     return made;
 }
 
@@ -89,11 +115,14 @@ BoundSocket& BoundSocket::operator=(BoundSocket&& other) noexcept {
     return *this;
 }
 
-BoundSocket::~BoundSocket() {
-    if (path_.empty()) return;
+bool BoundSocket::is_there() const {
     struct stat status {};
-    if (::lstat(path_.c_str(), &status) != 0) return;
-    if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
+    return ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
+           status.st_ino == inode_;
+}
+
+BoundSocket::~BoundSocket() {
+    if (!path_.empty() && is_there()) ::unlink(path_.c_str());
 }
 
 Status point_to(const std::string& link, const std::string& target) {

@@ -15,6 +15,9 @@ class BoundSocket {
     /// is, nor is anything that is no socket. Errors: conflict (a process listens there, or
     /// something else has that name), permission, not_found (no such folder), io.
     [[nodiscard]] static Result<BoundSocket> bind(const std::string& path, int backlog);
+    /// The same, in place of a socket that another process of ours listens on: there is no moment
+    /// in which nobody does. Errors: as bind(), conflict for what is no socket.
+    [[nodiscard]] static Result<BoundSocket> take_over(const std::string& path, int backlog);
 
     BoundSocket(BoundSocket&& other) noexcept;
     BoundSocket& operator=(BoundSocket&& other) noexcept;
@@ -24,9 +27,14 @@ class BoundSocket {
 
     [[nodiscard]] int fd() const { return fd_.get(); }
     [[nodiscard]] const std::string& path() const { return path_; }
+    /// False when the file is gone, or another one's.
+    [[nodiscard]] bool is_there() const;
 
  private:
     BoundSocket() = default;
+    [[nodiscard]] static Result<BoundSocket> make();
+    /// Under `path`, where nothing is.
+    [[nodiscard]] Status bind_to(const std::string& path, int backlog);
 
     std::string path_;
     Descriptor fd_;

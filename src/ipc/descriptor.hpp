@@ -21,6 +21,8 @@ class Descriptor {
     }
     [[nodiscard]] int get() const { return fd_; }
     [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+    /// The caller closes it.
+    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
 
  private:
     int fd_ = -1;

@@ -97,7 +97,7 @@ bool Server::turn() {
     sweep();
     if (polled[1].revents != 0) accept();
     const std::lock_guard lock(mailbox_->mutex);
-    return !mailbox_->closed;
+    return !mailbox_->closed || !mailbox_->answers.empty();
 }
 
 int Server::wait_milliseconds() const {

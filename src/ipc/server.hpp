@@ -46,6 +46,8 @@ class Server {
     Server& operator=(const Server&) = delete;
 
     [[nodiscard]] const std::string& path() const { return socket_.path(); }
+    /// Whether the path still leads here.
+    [[nodiscard]] bool is_found() const { return socket_.is_there(); }
 
  private:
     struct Mailbox;

@@ -1,5 +1,7 @@
 #include "model/configuration.hpp"
 
+#include <algorithm>
+
 namespace mesh::model {
 namespace {
 
@@ -17,6 +19,26 @@ std::string ListenAddress::text() const {
 
 std::string Server::text() const {
     return host_and_port(host, port);
+}
+
+bool same_server(const Server& a, const Server& b) {
+    return a.host == b.host && a.port == b.port && a.weight == b.weight && a.tls == b.tls;
+}
+
+bool Service::speaks_tls() const {
+    const auto is_tls = [](const auto& one) { return one.tls != ServerTls::none; };
+    return std::any_of(servers.begin(), servers.end(), is_tls) ||
+           std::any_of(sources.begin(), sources.end(), is_tls);
+}
+
+std::string_view to_string(Strategy strategy) {
+    switch (strategy) {
+        case Strategy::wrr:
+            return "wrr";
+        case Strategy::least_conn:
+            return "leastConn";
+    }
+    return "";
 }
 
 std::string_view to_string(KeyType type) {

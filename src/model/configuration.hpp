@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "model/location.hpp"
 #include "model/providers.hpp"
+#include "model/servers_transport.hpp"
 #include "rules/rule.hpp"
 
 #include <chrono>
@@ -37,6 +38,21 @@ struct EntryPointLimits {
     bool operator==(const EntryPointLimits&) const = default;
 };
 
+/// entryPoints.<name>.proxyProtocol: whose PROXY headers are believed.
+struct ProxyProtocol {
+    bool insecure = false;           ///< everybody's
+    std::vector<IpNetwork> trusted;  ///< else those from here
+    bool operator==(const ProxyProtocol&) const = default;
+};
+
+/// entryPoints.<name>.detect: what the first bytes of a client may be besides TLS.
+struct Detection {
+    bool postgres = true;  ///< a Postgres client's, which asks for TLS in the clear
+    /// A client that has said nothing for so long is given to a plain router; absent: never.
+    std::optional<std::chrono::milliseconds> server_first_timeout;
+    bool operator==(const Detection&) const = default;
+};
+
 /// What becomes of the established connections of a router or entry point that is removed.
 enum class OnRemove {
     keep,   ///< they go on until they end by themselves
@@ -52,6 +68,8 @@ struct EntryPoint {
     EntryPointLimits limits = {};
     std::optional<Hostname> default_server_name = {};  ///< of TLS clients that name none
     OnRemove on_remove = OnRemove::keep;
+    ProxyProtocol proxy_protocol = {};
+    Detection detect = {};
 };
 
 enum class KeyType { ec256, ec384, rsa2048, rsa4096 };
@@ -106,22 +124,62 @@ struct Server {
     std::string host;  ///< IP literal or host name
     std::uint16_t port = 0;
     Location at;
+    unsigned weight = 1;  ///< its share among those of its service; 0: drained
+    ServerTls tls = ServerTls::none;
     [[nodiscard]] std::string text() const;
 };
+/// The same but for where it is written.
+[[nodiscard]] bool same_server(const Server& a, const Server& b);
+
+/// loadBalancer.strategy: which server the next connection goes to.
+enum class Strategy {
+    wrr,         ///< they take turns, by weight
+    least_conn,  ///< the one with the fewest connections for its weight
+};
+[[nodiscard]] std::string_view to_string(Strategy strategy);  ///< as configured: "wrr" …
 
 /// Where servers of a provider's service come from: `unit` counts in the provider's inventory.
 struct ServerSource {
     std::size_t unit = 0;
     std::optional<std::uint16_t> port;  ///< that the labels name
     Location at;
+    unsigned weight = 1;              ///< of each server
+    ServerTls tls = ServerTls::none;  ///< likewise
+};
+
+/// loadBalancer.healthCheck: how it is found out whether a server is up.
+struct HealthCheck {
+    std::optional<std::uint16_t> port;  ///< instead of the server's own
+    std::string send;                   ///< what the server is told; empty: nothing
+    std::string expect;                 ///< what it answers first; empty: that it accepts is enough
+    std::chrono::milliseconds interval{10'000};  ///< from the beginning of one check to the next
+    std::optional<std::chrono::milliseconds> unhealthy_interval;  ///< the same while it is down
+    std::chrono::milliseconds timeout{3'000};                     ///< of one check
+    bool operator==(const HealthCheck&) const = default;
+};
+
+/// weighted.services[]: a service as a part of another one.
+struct WeightedService {
+    Located<std::string> service;
+    unsigned weight = 1;  ///< its share among those beside it; 0: drained
 };
 
 struct Service {
     std::string name;
-    std::vector<Server> servers;  ///< never empty, unless a provider says what they are
+    /// Never empty, unless a provider says what they are, or it is made of services.
+    std::vector<Server> servers;
     Location at;
     /// Not empty: servers come and go without the configuration changing.
     std::vector<ServerSource> sources = {};
+    std::optional<ProxyVersion> proxy_protocol = {};  ///< its servers get this PROXY header
+    Strategy strategy = Strategy::wrr;
+    /// Not empty: it has no servers, those of these services are its own.
+    std::vector<WeightedService> services = {};
+    std::optional<HealthCheck> health_check = {};
+    std::string servers_transport = {};  ///< name of one; empty: mesh's defaults
+    /// How long a connection of which one side has ended may go without a byte.
+    std::optional<std::chrono::milliseconds> termination_delay = {};
+    [[nodiscard]] bool speaks_tls() const;  ///< to one of its servers, as far as they are known
 };
 
 enum class TlsVersion { tls12, tls13 };
@@ -154,13 +212,6 @@ struct TlsOptions {
     Location at;
 };
 
-/// tls.certificates[], tls.stores.default.defaultCertificate
-struct CertificateFile {
-    std::string cert_file;  ///< absolute path, PEM chain
-    std::string key_file;   ///< absolute path, PEM
-    Location at;
-};
-
 /// tls.stores.default.defaultGeneratedCert
 struct GeneratedCertificate {
     std::string resolver;
@@ -184,6 +235,14 @@ struct LogSettings {
     std::string file_path;  ///< empty: stderr
 };
 
+/// accessLog: one line for each connection, when it has ended.
+struct AccessLogSettings {
+    LogFormat format = LogFormat::common;
+    std::string file_path;                      ///< empty: stdout
+    std::chrono::milliseconds min_duration{0};  ///< only those that lasted so long
+    bool operator==(const AccessLogSettings&) const = default;
+};
+
 /// providers.file: where dynamic configuration comes from besides the main file.
 struct FileProvider {
     std::string path;  ///< absolute
@@ -199,6 +258,7 @@ struct Configuration {
     std::map<std::string, Router> routers;
     std::map<std::string, Service> services;
     std::map<std::string, Middleware> middlewares;
+    std::map<std::string, ServersTransport> servers_transports;
     std::map<std::string, TlsOptions> tls_options;  ///< "default" is always present
     std::vector<CertificateFile> certificates;
     std::optional<CertificateFile> default_certificate;
@@ -206,6 +266,7 @@ struct Configuration {
     std::optional<GeneratedCertificate> generated_default;
     std::optional<unsigned> workers;  ///< absent: from affinity and cgroup quota
     LogSettings log;
+    std::optional<AccessLogSettings> access_log;
     std::optional<FileProvider> file_provider;
     std::optional<DockerProvider> docker;
     std::optional<ConsulCatalogProvider> consul_catalog;

@@ -27,13 +27,15 @@ void append_common(std::string& line, const LogRecord& record) {
         line += " event=";
         append_value(line, record.event);
     }
-    line += " msg=";
-    append_quoted(line, record.message);
-    for (const auto& [key, value] : record.fields) {
+    if (!record.message.empty()) {
+        line += " msg=";
+        append_quoted(line, record.message);
+    }
+    for (const LogRecord::Field& field : record.fields) {
         line += ' ';
-        append_key(line, key);
+        append_key(line, field.key);
         line += '=';
-        append_value(line, value);
+        append_value(line, field.value);
     }
 }
 
@@ -44,13 +46,18 @@ void append_as_json(std::string& line, const LogRecord& record) {
         line += R"(,"event":)";
         append_json(line, record.event);
     }
-    line += R"(,"msg":)";
-    append_json(line, record.message);
-    for (const auto& [key, value] : record.fields) {
+    if (!record.message.empty()) {
+        line += R"(,"msg":)";
+        append_json(line, record.message);
+    }
+    for (const LogRecord::Field& field : record.fields) {
         line += ",\"";
-        append_key(line, key);
+        append_key(line, field.key);
         line += "\":";
-        append_json(line, value);
+        if (field.is_literal)
+            line += field.value;
+        else
+            append_json(line, field.value);
     }
     line += '}';
 }

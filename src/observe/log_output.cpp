@@ -45,15 +45,23 @@ Result<LogOutput> LogOutput::to_file(const std::string& path) {
 }
 
 LogOutput LogOutput::to_stderr() {
+    return to_standard(STDERR_FILENO);
+}
+
+LogOutput LogOutput::to_stdout() {
+    return to_standard(STDOUT_FILENO);
+}
+
+LogOutput LogOutput::to_standard(int descriptor) {
     struct stat facts {};
-    if (::fstat(STDERR_FILENO, &facts) == 0 &&
-        (S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode))) {
+    if (::fstat(descriptor, &facts) == 0 && (S_ISFIFO(facts.st_mode) || S_ISCHR(facts.st_mode))) {
         // A second description of the same pipe or terminal can be non-blocking for us alone.
+        const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
         const int own =
-            ::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+            ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (own >= 0) return around(own, true);
     }
-    return around(STDERR_FILENO, false);
+    return around(descriptor, false);
 }
 
 LogOutput LogOutput::around(int descriptor, bool owned) {

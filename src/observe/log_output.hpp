@@ -22,6 +22,7 @@ class LogOutput {
     /// to, never cut.
     [[nodiscard]] static Result<LogOutput> to_file(const std::string& path);
     [[nodiscard]] static LogOutput to_stderr();
+    [[nodiscard]] static LogOutput to_stdout();
 
     LogOutput(LogOutput&& other) noexcept;
     LogOutput& operator=(LogOutput&& other) noexcept;
@@ -39,6 +40,7 @@ class LogOutput {
     LogOutput(int descriptor, Kind kind, bool owned)
         : descriptor_(descriptor), kind_(kind), owned_(owned) {}
     static LogOutput around(int descriptor, bool owned);
+    static LogOutput to_standard(int descriptor);
     [[nodiscard]] bool has_room(std::chrono::milliseconds wait) const;
     [[nodiscard]] std::string_view next_piece(std::string_view lines) const;
     Outcome finish_piece(std::string_view rest);

@@ -42,7 +42,7 @@ struct LogWriter::State {
     void append(LogLevel level,
                 std::string_view event,
                 std::string_view message,
-                std::vector<std::pair<std::string_view, std::string_view>> fields);
+                std::vector<LogRecord::Field> fields);
     /// What the output takes now; waits a while for it, not for ever.
     void write_some();
     void open_anew();
@@ -119,13 +119,13 @@ void LogWriter::State::report_dropped() {
     append(LogLevel::warn,
            "log_dropped",
            "log records were lost because the output did not take them",
-           {{"records", count}});
+           {{"records", count, true}});
 }
 
 void LogWriter::State::append(LogLevel level,
                               std::string_view event,
                               std::string_view message,
-                              std::vector<std::pair<std::string_view, std::string_view>> fields) {
+                              std::vector<LogRecord::Field> fields) {
     const LogRecord record{clock.now(), level, event, message, std::move(fields)};
     batch += format_line(record, settings.format, settings.journal_prefix);
     batch += '\n';
@@ -208,14 +208,18 @@ Result<std::unique_ptr<LogWriter>> LogWriter::start(LogWriterSettings settings) 
                                    ? Result<LogOutput>(LogOutput::to_stderr())
                                    : LogOutput::to_file(settings.file_path);
     if (!output) return output.error();
+    return start(std::move(settings), *std::move(output));
+}
+
+std::unique_ptr<LogWriter> LogWriter::start(LogWriterSettings settings, LogOutput output) {
     std::unique_ptr<LogWriter> writer(new LogWriter);  // NOLINT: the constructor is private
-    writer->state_ = std::make_unique<State>(std::move(settings), *std::move(output));
+    writer->state_ = std::make_unique<State>(std::move(settings), std::move(output));
 
     // Signals are for other threads; here they would only cut writes short, and a pipe whose
     // reader left would end the process with SIGPIPE.
     writer->state_->thread =
         quiet_thread("mesh-log", [state = writer->state_.get()] { state->run(); });
-    return Result<std::unique_ptr<LogWriter>>(std::move(writer));
+    return writer;
 }
 
 LogWriter::~LogWriter() {

@@ -12,7 +12,7 @@ enum class Format { common, json };
 
 struct LogWriterSettings {
     Format format = Format::common;
-    std::string file_path;        ///< empty: stderr
+    std::string file_path;        ///< opened anew at reopen(); empty: a standard stream
     bool journal_prefix = false;  ///< "<6>" before each line, for journald
 };
 
@@ -22,6 +22,9 @@ class LogWriter {
  public:
     /// Errors: the file cannot be opened.
     [[nodiscard]] static Result<std::unique_ptr<LogWriter>> start(LogWriterSettings settings);
+    /// `output` is what `settings` name.
+    [[nodiscard]] static std::unique_ptr<LogWriter> start(LogWriterSettings settings,
+                                                          LogOutput output);
     ~LogWriter();  ///< end()
 
     /// A ring drained by this writer, living as long as it. Call before the producer starts.

@@ -10,14 +10,29 @@ bool Admission::take_one(std::atomic<std::size_t>& count, std::size_t max) {
     return false;
 }
 
-std::optional<Admission::ConnectionSlot> Admission::open() {
-    if (!take_one(connections_, limits_.connections_max)) return std::nullopt;
-    return ConnectionSlot(*this);
+/// Takes one of both, or of none.
+bool Admission::take_two(std::atomic<std::size_t>& count,
+                         std::size_t max,
+                         std::atomic<std::size_t>* also,
+                         std::size_t also_max) {
+    if (!take_one(count, max)) return false;
+    if (also == nullptr || take_one(*also, also_max)) return true;
+    count.fetch_sub(1, std::memory_order_relaxed);
+    return false;
 }
 
-std::optional<Admission::HandshakeSlot> Admission::begin_handshake() {
-    if (!take_one(handshakes_, limits_.handshakes_max)) return std::nullopt;
-    return HandshakeSlot(*this);
+std::optional<Admission::ConnectionSlot> Admission::open(const EntryPointShare& share) {
+    std::atomic<std::size_t>* const own = share.usage ? &share.usage->connections : nullptr;
+    if (!take_two(connections_, limits_.connections_max, own, share.connections_max))
+        return std::nullopt;
+    return ConnectionSlot(*this, share.usage);
+}
+
+std::optional<Admission::HandshakeSlot> Admission::begin_handshake(const EntryPointShare& share) {
+    std::atomic<std::size_t>* const own = share.usage ? &share.usage->handshakes : nullptr;
+    if (!take_two(handshakes_, limits_.handshakes_max, own, share.handshakes_max))
+        return std::nullopt;
+    return HandshakeSlot(*this, share.usage);
 }
 
 bool Admission::count_source(HandshakeSlot& slot, const SourcePrefix& source) {
@@ -33,6 +48,7 @@ bool Admission::count_source(HandshakeSlot& slot, const SourcePrefix& source) {
 Admission::HandshakeSlot::~HandshakeSlot() {
     if (owner_ == nullptr) return;
     owner_->handshakes_.fetch_sub(1, std::memory_order_relaxed);
+    if (usage_) usage_->handshakes.fetch_sub(1, std::memory_order_relaxed);
     if (!source_) return;
     Shard& shard = owner_->shard_of(*source_);
     const std::lock_guard lock(shard.mutex);

@@ -1,8 +1,10 @@
 #pragma once
 #include "proxy/data_plane.hpp"
 #include "proxy/file_descriptor.hpp"
+#include "proxy/inherited_socket.hpp"
 #include "proxy/lifetime.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -48,6 +50,7 @@ class BoundAddresses {
         using Key = std::tuple<model::ListenAddress, std::string>;
         struct Bound {
             ListenerId id;
+            std::size_t sockets;  ///< of one worker at most: `id` and those behind it
             std::uint16_t port;
             LifetimePtr entry_point;
         };
@@ -56,10 +59,23 @@ class BoundAddresses {
         ListenerId next_id_ = 0;
     };
 
+    /// Bound by somebody else, for the snapshot that comes next, and where they are kept elsewhere
+    /// for all later ones: what is wanted is not bound anew.
+    void inherit(std::vector<InheritedSocket> sockets) { inherited_ = std::move(sockets); }
+    /// Those that no entry point of the snapshot wants. The others are let go of here as well, but
+    /// for those kept elsewhere: a later snapshot may want their address, which cannot be bound.
+    [[nodiscard]] std::vector<InheritedSocket> take_unclaimed(const Snapshot& snapshot);
+
     [[nodiscard]] Change prepare(const Snapshot& wanted, std::size_t workers, int backlog) const;
     void commit(const Change& change);
     /// Where the entry points of the snapshot committed last listen, in its order.
     [[nodiscard]] std::vector<model::ListenAddress> real_addresses(const Snapshot& snapshot) const;
+    /// Which of a worker's listeners is bound for which address, and for which entry point.
+    struct Meaning {
+        model::ListenAddress address;
+        std::string entry_point;
+    };
+    [[nodiscard]] std::map<ListenerId, Meaning> meanings(const Snapshot& snapshot) const;
 
  private:
     using Key = Change::Key;
@@ -67,11 +83,18 @@ class BoundAddresses {
     static Key key_of(const EntryPointRoutes& entry_point);
     /// True where a socket of ours takes connections to that address already.
     [[nodiscard]] bool overlaps(const model::ListenAddress& address) const;
+    [[nodiscard]] std::vector<const InheritedSocket*> inherited_for(
+        const EntryPointRoutes& entry_point) const;
+    [[nodiscard]] std::string explain_taken(const model::ListenAddress& address,
+                                            const std::string& otherwise) const;
+    /// Adds to the change what an entry point gets that has no socket yet.
+    void open(Change& change, const EntryPointRoutes& entry_point, int backlog) const;
 
     std::map<Key, Bound> bound_;
     /// Given up, and perhaps not closed by every worker yet.
     std::vector<std::weak_ptr<const model::ListenAddress>> closing_;
     ListenerId next_id_ = 0;
+    std::vector<InheritedSocket> inherited_;
 };
 
 }  // namespace mesh::proxy

@@ -16,7 +16,7 @@ void CertificateLoader::request(certs::EntryPtr entry, Answer answer) {
 void CertificateLoader::load(const certs::CertificateEntry& entry) {
     const Result<certs::CredentialPtr> credential =
         read_ ? read_(entry)
-              : Error{Errc::not_found, Origin::internal, "nothing to read certificates from"};
+              : Error{Errc::not_found, mesh::Origin::internal, "nothing to read certificates from"};
     std::vector<Answer> answers;
     {
         const std::lock_guard lock(mutex_);

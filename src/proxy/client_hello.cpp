@@ -26,6 +26,18 @@ bool is_ip_literal(std::string_view name) {
 
 }  // namespace
 
+Match begins_tls(ByteView bytes) {
+    if (bytes.empty()) return Match::need_more;
+    if (bytes[0] == content_handshake) return Match::yes;
+    // An SSLv2 hello: two bytes of length with the top bit set, the message type, and the version
+    // wanted. It asks for TLS, so it must never fall to a route for plain bytes.
+    const bool may_be_sslv2 = (bytes[0] & 0x80) != 0 &&
+                              (bytes.size() < 3 || bytes[2] == handshake_client_hello) &&
+                              (bytes.size() < 4 || bytes[3] == 0 || bytes[3] == 3);
+    if (!may_be_sslv2) return Match::no;
+    return bytes.size() < 4 ? Match::need_more : Match::yes;
+}
+
 ClientHelloReader::State ClientHelloReader::feed(ByteView bytes) {
     received_.insert(received_.end(), bytes.begin(), bytes.end());
     while (state_ == State::need_more && read_ < received_.size()) {
@@ -56,17 +68,12 @@ ClientHelloReader::State ClientHelloReader::advance() {
 
 /// Tells TLS from other protocols as early as the bytes allow.
 ClientHelloReader::State ClientHelloReader::first_bytes(ByteView unread) {
-    if (unread[0] == content_handshake) {
-        if (unread.size() > 1 && unread[1] != 3) return malformed("unknown record version");
-        return State::need_more;
-    }
-    // An SSLv2 hello: two bytes of length with the top bit set, the message type, and the version
-    // wanted. It asks for TLS, so it must never fall to a route for plain bytes.
-    const bool may_be_sslv2 = (unread[0] & 0x80) != 0 &&
-                              (unread.size() < 3 || unread[2] == handshake_client_hello) &&
-                              (unread.size() < 4 || unread[3] == 0 || unread[3] == 3);
-    if (!may_be_sslv2) return State::not_tls;
-    return unread.size() < 4 ? State::need_more : malformed("SSLv2 hello");
+    const Match tls = begins_tls(unread);
+    if (tls == Match::no) return State::not_tls;
+    if (tls == Match::need_more) return State::need_more;
+    if (unread[0] != content_handshake) return malformed("SSLv2 hello");
+    if (unread.size() > 1 && unread[1] != 3) return malformed("unknown record version");
+    return State::need_more;
 }
 
 ClientHelloReader::State ClientHelloReader::begin_record(ByteView header) {

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/bytes.hpp"
 #include "base/hostname.hpp"
+#include "proxy/start_tls.hpp"
 
 #include <array>
 #include <cstddef>
@@ -30,6 +31,9 @@ struct ClientHello {
         return alpn.size() == 1 && alpn.front() == protocol;
     }
 };
+
+/// Whether a connection that begins with `bytes` speaks TLS, by no more than 4 of them.
+[[nodiscard]] Match begins_tls(ByteView bytes);
 
 /// Reads a ClientHello from the first bytes of a connection, however they are split over records
 /// and reads. Pure: no socket, no time. Work is linear in the bytes fed.

@@ -10,28 +10,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <stdexcept>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <thread>
+#include <utility>
 
 namespace mesh::proxy {
 
 namespace {
-
-/// Pipes only speed things up: they get what connections and the rest of the process leave, and
-/// where that is nothing, a few for all workers together out of the reserve.
-std::size_t pipes_per_worker(const Limits& limits, std::size_t workers) {
-    constexpr std::size_t few = 8;
-    constexpr std::size_t enough = 32;
-    constexpr std::size_t reserved = 64;
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return few / workers;
-    const std::size_t needed = 2 * limits.connections_max + reserved;
-    const auto possible = static_cast<std::size_t>(limit.rlim_cur);
-    const std::size_t spare = possible > needed ? possible - needed : 0;
-    return std::clamp(spare / (2 * workers), few / workers, enough);
-}
 
 template <class T>
 T value_or_throw(Result<T> result) {
@@ -56,6 +46,47 @@ class Gathering {
     std::function<void(std::size_t)> done_;
 };
 
+/// What the workers listen on, each socket once: some may share one.
+class FoundSockets {
+ public:
+    explicit FoundSockets(std::map<ListenerId, BoundAddresses::Meaning> meanings)
+        : meanings_(std::move(meanings)) {}
+
+    void add(Result<std::vector<std::pair<ListenerId, FileDescriptor>>> sockets) {
+        const std::lock_guard lock(mutex_);
+        if (!sockets) {
+            failure_ = sockets.error();
+            return;
+        }
+        for (auto& [id, descriptor] : *sockets) {
+            const auto meaning = meanings_.find(id);
+            struct stat status {};
+            if (meaning == meanings_.end() || ::fstat(descriptor.get(), &status) != 0 ||
+                !seen_.insert(status.st_ino).second)
+                continue;
+            InheritedSocket socket;
+            if (const auto bound = SocketAddress::of_socket(descriptor.get()))
+                socket.bound = *bound;
+            socket.socket = std::move(descriptor);
+            socket.name = meaning->second.entry_point;
+            socket.any_port = meaning->second.address.port == 0;
+            sockets_.push_back(std::move(socket));
+        }
+    }
+    [[nodiscard]] Result<std::vector<InheritedSocket>> take() {
+        const std::lock_guard lock(mutex_);
+        if (failure_) return *failure_;
+        return std::move(sockets_);
+    }
+
+ private:
+    std::mutex mutex_;
+    const std::map<ListenerId, BoundAddresses::Meaning> meanings_;
+    std::set<ino_t> seen_;
+    std::vector<InheritedSocket> sockets_;
+    std::optional<Error> failure_;
+};
+
 }  // namespace
 
 struct DataPlane::State {
@@ -72,6 +103,7 @@ struct DataPlane::State {
                      settings.limits.handshakes_per_source_max}),
           loader(background, settings.load_credential) {}
 
+    [[nodiscard]] std::shared_ptr<tls::TicketKeys> make_tickets();
     WorkerSettings worker_settings(std::size_t index);
     void request_load(Worker& worker, const certs::EntryPtr& entry);
     [[nodiscard]] std::vector<std::shared_ptr<const RoutingView>> make_views(
@@ -80,6 +112,7 @@ struct DataPlane::State {
     void on_each(const std::function<void(Worker&)>& task);
 
     DataPlaneSettings settings;
+    std::shared_ptr<tls::TicketKeys> tickets;
     Admission admission;
     TaskLoop background;  ///< reads certificates, destroys what is big
     CertificateLoader loader;
@@ -93,10 +126,18 @@ struct DataPlane::State {
     std::vector<Crew> crews;
 };
 
+std::shared_ptr<tls::TicketKeys> DataPlane::State::make_tickets() {
+    const Secret inherited = std::exchange(settings.ticket_keys, {});
+    auto made = tls::import_ticket_keys(inherited, *settings.clock);
+    // Without those, clients make a full handshake once.
+    tickets = made ? std::move(*made) : tls::make_ticket_keys(*settings.clock);
+    return tickets;
+}
+
 WorkerSettings DataPlane::State::worker_settings(std::size_t index) {
     WorkerSettings out;
     out.limits = settings.limits;
-    out.pipes_max = pipes_per_worker(settings.limits, std::max(1U, settings.workers));
+    out.pipes_max = settings.limits.pipes_max / std::max(1U, settings.workers);
     out.clock = settings.clock;
     out.log = settings.worker_logs.at(index);
     out.admission = &admission;
@@ -136,7 +177,7 @@ void DataPlane::State::on_each(const std::function<void(Worker&)>& task) {
 
 DataPlane::DataPlane(DataPlaneSettings settings)
     : state_(std::make_unique<State>(std::move(settings))) {
-    const auto tickets = tls::make_ticket_keys(*state_->settings.clock);
+    const auto tickets = state_->make_tickets();
     for (std::size_t i = 0; i < std::max(1U, state_->settings.workers); ++i) {
         auto worker = std::make_unique<Worker>(state_->worker_settings(i));
         state_->crews.push_back({std::move(worker), PolicyCache(tickets), {}});
@@ -163,6 +204,15 @@ void DataPlane::start() {
     }
 }
 
+void DataPlane::hold() {
+    // Before what listen() has posted, or behind it: a loop runs all of it before it looks.
+    state_->on_each([](Worker& worker) { worker.hold(); });
+}
+
+void DataPlane::accept() {
+    state_->on_each([](Worker& worker) { worker.accept(); });
+}
+
 std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>& snapshot,
                                           const std::function<void()>& before_routes) {
     const std::lock_guard lock(state_->applying);
@@ -175,6 +225,10 @@ std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>&
     if (!change.failures.empty()) return std::move(change.failures);
     const auto views = state_->make_views(snapshot);
     if (before_routes) before_routes();
+
+    for (const auto& entry_point : snapshot->entry_points)
+        entry_point->lifetime->set_idle_timeout(
+            entry_point->limits.idle_timeout.value_or(std::chrono::milliseconds::zero()));
 
     const SteadyTime now = state_->settings.clock->steady_now();
     const SteadyTime ends =
@@ -238,7 +292,7 @@ void DataPlane::set_servers(const std::vector<ServiceServers>& services) {
     for (const ServiceServers& one : services) {
         const PoolPtr before = state_->pools.of(*one.service);
         if (same_servers(*before, one.servers)) continue;
-        changed->emplace_back(one.service, make_pool(one.servers, before.get()));
+        changed->emplace_back(one.service, make_pool(one.servers, *one.service->states));
         state_->pools.set(one.service, changed->back().second);
     }
     if (changed->empty()) return;
@@ -256,16 +310,62 @@ void DataPlane::set_addresses(const std::string& host,
     state_->on_each([=](Worker& worker) { worker.set_addresses(host, addresses); });
 }
 
+void DataPlane::inherit(std::vector<InheritedSocket> sockets) {
+    const std::lock_guard lock(state_->applying);
+    state_->bound.inherit(std::move(sockets));
+}
+
+std::vector<InheritedSocket> DataPlane::take_unclaimed() {
+    const std::lock_guard lock(state_->applying);
+    return state_->bound.take_unclaimed(*state_->snapshot);
+}
+
+void DataPlane::expect_copies(bool expected, std::function<void()> done) {
+    auto gathering =
+        std::make_shared<Gathering>(state_->crews.size(), [done = std::move(done)](std::size_t) {
+            if (done) done();
+        });
+    state_->on_each([=](Worker& worker) {
+        worker.expect_copies(expected);
+        gathering->arrive(0);
+    });
+}
+
+Secret DataPlane::ticket_keys() const {
+    return tls::export_ticket_keys(*state_->tickets);
+}
+
+void DataPlane::listening_sockets(
+    std::function<void(Result<std::vector<InheritedSocket>>)> done) const {
+    // Later changes find the workers' answers given: they are posted behind the question.
+    const std::lock_guard lock(state_->applying);
+    auto found = std::make_shared<FoundSockets>(state_->bound.meanings(*state_->snapshot));
+    auto gathering = std::make_shared<Gathering>(
+        state_->crews.size(),
+        [found, done = std::move(done)](std::size_t) { done(found->take()); });
+    state_->on_each([=](const Worker& worker) {
+        found->add(worker.listening());
+        gathering->arrive(0);
+    });
+}
+
 void DataPlane::when_all_turned(std::function<void()> done) {
     auto gathering = std::make_shared<Gathering>(state_->crews.size(),
                                                  [done = std::move(done)](std::size_t) { done(); });
     state_->on_each([gathering](Worker&) { gathering->arrive(0); });
 }
 
-void DataPlane::drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done) {
+void DataPlane::drain(std::function<void()> done) {
+    auto gathering = std::make_shared<Gathering>(state_->crews.size(),
+                                                 [done = std::move(done)](std::size_t) { done(); });
+    state_->on_each([=](Worker& worker) { worker.drain([gathering] { gathering->arrive(0); }); });
+}
+
+void DataPlane::wind_down(std::chrono::milliseconds grace,
+                          std::function<void(std::size_t cut)> done) {
     auto gathering = std::make_shared<Gathering>(state_->crews.size(), std::move(done));
     state_->on_each([=](Worker& worker) {
-        worker.drain(grace, [gathering](std::size_t cut) { gathering->arrive(cut); });
+        worker.wind_down(grace, [gathering](std::size_t cut) { gathering->arrive(cut); });
     });
 }
 
@@ -278,15 +378,29 @@ void DataPlane::stop() {
     if (state_->background_thread.joinable()) state_->background_thread.join();
 }
 
+void DataPlane::set_connection_log(const std::vector<RingLog*>& logs,
+                                   std::chrono::milliseconds min_duration) {
+    for (std::size_t i = 0; i < state_->crews.size(); ++i) {
+        Worker& worker = *state_->crews[i].worker;
+        const ConnectionLog log{logs.empty() ? nullptr : logs.at(i), min_duration};
+        worker.post([&worker, log] { worker.set_connection_log(log); });
+    }
+}
+
 Counters DataPlane::counters() const {
-    constexpr auto relaxed = std::memory_order_relaxed;
     Counters sum;
     for (const State::Crew& crew : state_->crews) {
-        const WorkerCounters& counters = crew.worker->counters();
-        sum.accepted += counters.accepted.load(relaxed);
-        sum.handshakes += counters.handshakes.load(relaxed);
-        sum.handshakes_resumed += counters.handshakes_resumed.load(relaxed);
-        sum.challenges_answered += counters.challenges_answered.load(relaxed);
+        const WorkerCounters& of_worker = crew.worker->counters();
+        sum.accepted += of_worker.accepted.get();
+        sum.crowded_out += of_worker.crowded_out.get();
+        sum.challenges_answered += of_worker.challenges_answered.get();
+        sum.handshakes += of_worker.handshakes.get();
+        sum.handshakes_resumed += of_worker.handshakes_resumed.get();
+        sum.dials_failed += of_worker.dials_failed.get();
+        sum.established += of_worker.established.get();
+        sum.bytes_up += of_worker.bytes_up.get();
+        sum.bytes_down += of_worker.bytes_down.get();
+        for (std::size_t i = 0; i < causes; ++i) sum.ended[i] += of_worker.ended[i].get();
     }
     sum.open = state_->admission.connections();
     return sum;

@@ -28,8 +28,13 @@ void Descriptor::note(std::uint32_t events) {
 
 void RetireDescriptor::operator()(Descriptor* descriptor) const noexcept {
     descriptor->target_ = nullptr;
+    // Another worker or process may go on with a listening socket, or hold a copy of any: closing
+    // does not end the events of these.
+    EventLoop& loop = descriptor->loop_;
+    if (descriptor->shared_ || loop.copies_)
+        ::epoll_ctl(loop.epoll_.get(), EPOLL_CTL_DEL, descriptor->fd_.get(), nullptr);
     descriptor->fd_.reset();
-    descriptor->loop_.retired_.push_back(descriptor);
+    loop.retired_.push_back(descriptor);
 }
 
 EventLoop::EventLoop()
@@ -122,6 +127,7 @@ void EventLoop::run_posted() {
 DescriptorPtr EventLoop::watch(FileDescriptor fd, ReadinessTarget* target, Trigger trigger) {
     DescriptorPtr descriptor(new Descriptor(*this, std::move(fd)));
     descriptor->target_ = target;
+    descriptor->shared_ = trigger == Trigger::level;
     epoll_event event{};
     event.events =
         trigger == Trigger::level ? EPOLLIN : EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;

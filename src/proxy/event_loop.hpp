@@ -57,6 +57,7 @@ class Descriptor {
     bool peer_closed_ = false;
     bool failed_ = false;
     bool urgent_ = false;
+    bool shared_ = false;  ///< the socket may be open elsewhere, too
 };
 
 /// Closes at once, frees at the end of the turn: events already fetched may still name it.
@@ -109,6 +110,10 @@ class EventLoop {
     void pause(Descriptor& descriptor);
     void resume(Descriptor& descriptor);
 
+    /// While another process may have copies of our descriptors: one that is being started has,
+    /// until it runs its own program.
+    void expect_copies(bool expected) { copies_ = expected; }
+
     /// The time this turn began.
     [[nodiscard]] SteadyTime now() const { return now_; }
 
@@ -121,6 +126,7 @@ class EventLoop {
     FileDescriptor epoll_;
     FileDescriptor wake_;
     SteadyTime now_;
+    bool copies_ = false;
     std::vector<Descriptor*> retired_;
 
     std::mutex mutex_;

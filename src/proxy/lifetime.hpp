@@ -2,6 +2,7 @@
 #include "base/clock.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,12 +22,20 @@ class Lifetime {
     [[nodiscard]] SteadyTime ends_at() const {
         return SteadyTime(SteadyTime::duration(ends_at_.load(std::memory_order_relaxed)));
     }
+    /// Its established connections end after as long without a byte; zero: they do not.
+    [[nodiscard]] std::chrono::milliseconds idle_timeout() const {
+        return std::chrono::milliseconds(idle_ms_.load(std::memory_order_relaxed));
+    }
+    void set_idle_timeout(std::chrono::milliseconds timeout) {
+        idle_ms_.store(timeout.count(), std::memory_order_relaxed);
+    }
     void end_at(SteadyTime at) {
         ends_at_.store(at.time_since_epoch().count(), std::memory_order_relaxed);
     }
 
  private:
     std::string name_;
+    std::atomic<std::chrono::milliseconds::rep> idle_ms_{0};
     std::atomic<SteadyTime::rep> ends_at_{SteadyTime::max().time_since_epoch().count()};
 };
 using LifetimePtr = std::shared_ptr<Lifetime>;

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <fcntl.h>
 #include <new>
 #include <sys/socket.h>
 #include <system_error>
@@ -65,9 +66,10 @@ void Listener::on_ready(Descriptor&) {
 }
 
 Listener::Accepted Listener::accept_one() {
-    auto connection = admission_.open();
+    const EntryPointShare share = sink_.share_of(*entry_point_);
+    auto connection = admission_.open(share);
     if (!connection) return pause("as many connections are open as allowed");
-    auto handshake = admission_.begin_handshake();
+    auto handshake = admission_.begin_handshake(share);
     if (!handshake) return pause("as many handshakes are pending as allowed");
 
     SocketAddress peer;
@@ -91,15 +93,29 @@ Listener::Accepted Listener::pause(std::string_view why) {
     return Accepted::paused;
 }
 
+void Listener::hold() {
+    held_ = true;
+    loop_.pause(*socket_);
+}
+
+void Listener::accept() {
+    held_ = false;
+    loop_.resume(*socket_);
+}
+
 void Listener::resume_if_due() {
     if (resume_at_ > loop_.now()) return;
     resume_at_ = SteadyTime::max();
-    loop_.resume(*socket_);
+    if (!held_) loop_.resume(*socket_);
+}
+
+FileDescriptor Listener::duplicate() const {
+    return FileDescriptor(::fcntl(socket_->fd(), F_DUPFD_CLOEXEC, 0));
 }
 
 void Listener::close() {
     try {
-        for (int i = 0; i < backlog_ && accept_one() == Accepted::one; ++i) {
+        for (int i = 0; !held_ && i < backlog_ && accept_one() == Accepted::one; ++i) {
         }
     } catch (const std::exception& error) {
         sink_.on_accept_paused(*entry_point_, error.what());  // what waits there still is lost

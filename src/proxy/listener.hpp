@@ -14,6 +14,8 @@ class Listener final : public ReadinessTarget {
  public:
     class Sink {
      public:
+        /// What the entry point may have now.
+        [[nodiscard]] virtual EntryPointShare share_of(const Lifetime& entry_point) const = 0;
         virtual void on_accepted(const LifetimePtr& entry_point,
                                  FileDescriptor socket,
                                  const SocketAddress& peer,
@@ -38,13 +40,21 @@ class Listener final : public ReadinessTarget {
     /// What is accepted from now on is this entry point's.
     void serve(LifetimePtr entry_point) { entry_point_ = std::move(entry_point); }
 
+    [[nodiscard]] const Lifetime& entry_point() const { return *entry_point_; }
+    /// One more descriptor of its socket; empty, with errno set, when there is none left.
+    [[nodiscard]] FileDescriptor duplicate() const;
+
+    /// Leaves connections in the kernel's queue until accept(), close() too: another process
+    /// accepts from it.
+    void hold();
+    void accept();
     /// Goes on after a pause that is over.
     void resume_if_due();
     /// When a pause ends; SteadyTime::max() without one.
     [[nodiscard]] SteadyTime resume_at() const { return resume_at_; }
 
-    /// Takes what the kernel has completed already, a backlog's worth at most, then closes the
-    /// socket.
+    /// Takes what the kernel has completed already, a backlog's worth at most, unless it is held;
+    /// then closes the socket.
     void close();
 
     void on_ready(Descriptor&) override;
@@ -62,6 +72,7 @@ class Listener final : public ReadinessTarget {
     const int backlog_;
     const std::chrono::milliseconds pause_;
     SteadyTime resume_at_ = SteadyTime::max();
+    bool held_ = false;
 };
 
 }  // namespace mesh::proxy

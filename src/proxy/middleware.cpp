@@ -46,13 +46,15 @@ std::size_t InFlight::count(const IpAddress::Bytes& client) {
 
 namespace {
 
-bool lets_through(const Middleware& middleware, const IpAddress::Bytes& client, Places& places) {
-    const IpAddress address(client);
+bool lists(const Middleware& middleware, const IpAddress& client) {
     const auto& ranges = middleware.source_range;
-    const bool listed = std::any_of(ranges.begin(), ranges.end(), [&](const IpNetwork& range) {
-        return range.contains(address);
-    });
-    if (!ranges.empty() && !listed) return false;
+    return ranges.empty() || std::any_of(ranges.begin(), ranges.end(), [&](const IpNetwork& range) {
+               return range.contains(client);
+           });
+}
+
+bool lets_through(const Middleware& middleware, const IpAddress::Bytes& client, Places& places) {
+    if (!lists(middleware, IpAddress(client))) return false;
     if (!middleware.in_flight) return true;
     auto place = middleware.in_flight->enter(client, middleware.in_flight_max);
     if (!place) return false;
@@ -70,6 +72,14 @@ const Middleware* first_refusing(const std::vector<MiddlewarePtr>& middlewares,
         if (!lets_through(*middleware, client, taken)) return middleware.get();
     std::move(taken.begin(), taken.end(), std::back_inserter(places));
     return nullptr;
+}
+
+bool lists_client(const std::vector<MiddlewarePtr>& middlewares, const IpAddress::Bytes& client) {
+    const IpAddress address(client);
+    return std::all_of(
+        middlewares.begin(), middlewares.end(), [&](const MiddlewarePtr& middleware) {
+            return lists(*middleware, address);
+        });
 }
 
 }  // namespace mesh::proxy

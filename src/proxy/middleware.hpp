@@ -1,6 +1,7 @@
 #pragma once
 #include "base/ip_network.hpp"
 #include "proxy/admission.hpp"
+#include "proxy/server_state.hpp"
 
 #include <array>
 #include <cstddef>
@@ -74,13 +75,18 @@ using MiddlewarePtr = std::shared_ptr<const Middleware>;
                                                const IpAddress::Bytes& client,
                                                Places& places);
 
+/// True if none of them refuses the client for its address, whatever else it has open.
+[[nodiscard]] bool lists_client(const std::vector<MiddlewarePtr>& middlewares,
+                                const IpAddress::Bytes& client);
+
 /// What an open connection counts towards.
 struct Held {
     Held() = default;
-    Held(Admission::ConnectionSlot slot, Places taken = {})
-        : connection(std::move(slot)), places(std::move(taken)) {}
+    Held(Admission::ConnectionSlot slot, Places taken = {}, ServerSlot at_server = {})
+        : connection(std::move(slot)), places(std::move(taken)), server(std::move(at_server)) {}
     Admission::ConnectionSlot connection;
     Places places;
+    ServerSlot server;
 };
 
 }  // namespace mesh::proxy

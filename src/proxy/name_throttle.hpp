@@ -1,6 +1,7 @@
 #pragma once
 #include "base/clock.hpp"
 
+#include <atomic>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +20,20 @@ class NameThrottle {
 
  private:
     std::unordered_map<std::string, SteadyTime> last_;
+};
+
+/// Lets the lines about one thing that comes and goes pass: a few at once, then one in a while.
+/// Thread-safe.
+class ChangeThrottle {
+ public:
+    static constexpr int at_once = 6;
+    static constexpr std::chrono::seconds interval{10};
+
+    [[nodiscard]] bool allow(SteadyTime now);
+
+ private:
+    /// When as many may pass at once as may at all.
+    std::atomic<SteadyTime::rep> rested_at_{SteadyTime::min().time_since_epoch().count()};
 };
 
 /// Lets a line about a lasting state pass once a second.

@@ -8,7 +8,9 @@ namespace mesh::proxy {
 
 namespace {
 
-/// More than a pipe of the usual 16 segments holds; the kernel takes what fits.
+/// Four times the usual: half the calls. Where the system refuses it, the usual will do.
+constexpr int pipe_size = 256 * 1024;
+/// More than a pipe holds; the kernel takes what fits.
 constexpr std::size_t chunk = std::size_t{1} << 20;
 
 /// Like splice(2), but not interrupted.
@@ -76,6 +78,7 @@ PipePtr PipePool::borrow() {
         if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
         FileDescriptor out(ends[0]);
         FileDescriptor in(ends[1]);
+        static_cast<void>(::fcntl(in.get(), F_SETPIPE_SZ, pipe_size));
         free_.push_back(std::unique_ptr<Pipe>(new Pipe(*this, std::move(out), std::move(in))));
     }
     PipePtr lent(free_.back().release());

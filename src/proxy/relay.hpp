@@ -1,12 +1,15 @@
 #pragma once
+#include "proxy/connection_record.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/middleware.hpp"
 #include "proxy/pipe_pool.hpp"
 #include "proxy/relay_end.hpp"
+#include "proxy/server_end.hpp"
 #include "proxy/snapshot.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -19,15 +22,31 @@ enum class RelayEnd {
     complete,  ///< both sides ended in good order
     reset,     ///< one side broke, the other was told so by a reset
     expired,   ///< one side has ended and nothing was delivered for too long
+    idle,      ///< no byte was delivered for as long as the entry point allows
     removed,   ///< its router or entry point is configured no more
     cut,       ///< the proxy is going down
 };
 [[nodiscard]] std::string_view to_string(RelayEnd end);
 
+/// What the TLS of the side that broke knows of it.
+struct BrokenTls {
+    const tls::Session* session = nullptr;  ///< null: that side speaks none
+    const TlsServer* server = nullptr;      ///< null: that side is the client
+    /// The server has ended it by an alert before any other word: it took the handshake and then
+    /// refused what it had been shown in it (RFC 8446 §4.4.2.4), most often.
+    bool is_refusal = false;
+
+    /// Empty where nothing is known.
+    [[nodiscard]] std::string_view reason() const {
+        return session ? std::string_view(session->failure().message) : std::string_view();
+    }
+};
+
 /// The way a connection came.
 struct Origin {
     LifetimePtr entry_point;
     RoutePtr route;
+    std::unique_ptr<ConnectionRecord> record = {};  ///< where the connection log is on
 };
 
 /// An established connection: two descriptors between which bytes are moved as events come, with
@@ -51,10 +70,20 @@ class Relay : public ReadinessTarget {
     [[nodiscard]] virtual std::size_t undelivered() const = 0;
 
     [[nodiscard]] const Route& route() const { return *origin_.route; }
+    [[nodiscard]] const Lifetime* entry_point() const { return origin_.entry_point.get(); }
     /// When its router or entry point wants it to end; SteadyTime::max() as long as none does.
     [[nodiscard]] SteadyTime ends_at() const;
+    /// Null unless the connection log was on when it was accepted.
+    [[nodiscard]] ConnectionRecord* record() const { return origin_.record.get(); }
+    /// Of a half-closed one on which nothing is delivered: who keeps the other waiting.
+    [[nodiscard]] virtual Cause whom_it_waits_for() const = 0;
+    /// What is known of its server; null where that is not kept.
+    [[nodiscard]] ServerState* server_state() const { return held_.server.state(); }
     [[nodiscard]] std::uint64_t bytes_up() const { return up_.bytes; }
     [[nodiscard]] std::uint64_t bytes_down() const { return down_.bytes; }
+
+    /// Zero: it may be idle for ever.
+    [[nodiscard]] std::chrono::milliseconds idle_timeout() const;
 
     void on_ready(Descriptor&) final;
 
@@ -64,9 +93,10 @@ class Relay : public ReadinessTarget {
 
     struct Direction {
         std::uint64_t bytes = 0;
-        bool ended = false;     ///< the source has sent its last byte
-        bool finished = false;  ///< and the destination was told
-        PipePtr pipe;           ///< while bytes come in masses
+        bool ended = false;      ///< the source has sent its last byte
+        bool finished = false;   ///< and the destination was told
+        bool in_masses = false;  ///< bytes come so that a pipe is worth its calls
+        PipePtr pipe;  ///< during a turn, and while it has bytes that the sink does not take
     };
     enum class Outcome { waiting, more, source_broken, sink_broken };
 
@@ -82,11 +112,14 @@ class Relay : public ReadinessTarget {
     Held held_;
     Relay* next_ = nullptr;
     Relay* previous_ = nullptr;
-    // Kept only while half-closed.
-    SteadyTime last_byte_{};       ///< when `delivered_` last changed
+    // Kept only while half-closed, or where connections may be too idle.
+    SteadyTime last_byte_{};       ///< when `delivered_` last changed, as far as was looked
+    SteadyTime next_idle_look_{};  ///< whether it is too idle
     std::uint64_t delivered_ = 0;  ///< bytes acknowledged, both ways
-    bool unsettled_ = false;       ///< `delivered_` may change
-    bool half_closed_ = false;     ///< one side has ended
+    /// Of a half-closed one, in milliseconds; 0: as the set has it.
+    std::uint32_t termination_delay_ = 0;
+    bool unsettled_ = false;    ///< `delivered_` may change
+    bool half_closed_ = false;  ///< one side has ended
     bool runnable_ = false;
 };
 
@@ -94,7 +127,12 @@ class Relay : public ReadinessTarget {
 class RelaySet {
  public:
     struct Observer {
-        virtual void on_relay_ended(const Relay& relay, RelayEnd end) = 0;
+        virtual void on_relay_ended(const Relay& relay,
+                                    RelayEnd end,
+                                    Cause cause,
+                                    const BrokenTls& broken) = 0;
+        /// So many bytes more have left one side for the other.
+        virtual void on_bytes_moved(std::uint64_t up, std::uint64_t down) = 0;
 
      protected:
         ~Observer() = default;
@@ -110,24 +148,26 @@ class RelaySet {
     RelaySet& operator=(const RelaySet&) = delete;
 
     /// From here on bytes flow between the two; `for_backend` is sent ahead of anything else.
-    void add_plain(Origin origin,
-                   Held held,
-                   DescriptorPtr client,
-                   DescriptorPtr backend,
-                   ByteView for_backend);
-    void add_tls(Origin origin,
-                 Held held,
-                 std::unique_ptr<TlsStream> client,
-                 DescriptorPtr backend);
+    void add_plain(
+        Origin origin, Held held, DescriptorPtr client, ServerEnd backend, ByteView for_backend);
+    void add_tls(Origin origin, Held held, std::unique_ptr<TlsStream> client, ServerEnd backend);
 
     /// Gives a turn to each relay that had more to do than its budget allowed.
     void run_again();
     [[nodiscard]] bool has_runnable() const { return !runnable_.empty(); }
 
     /// Ends half-closed relays of which neither side has acknowledged a byte for longer than the
-    /// termination delay.
+    /// termination delay, or their idle timeout.
     void sweep();
     [[nodiscard]] bool has_half_closed() const { return half_closed_.first != nullptr; }
+
+    /// Entry points may have another idle timeout now.
+    void expect_idle() { next_idle_look_ = loop_.now(); }
+    /// The next time at which end_idle() looks; SteadyTime::max() where none has to.
+    [[nodiscard]] SteadyTime next_idle_look() const { return next_idle_look_; }
+    /// Ends those without a byte for too long, up to a quarter of their time late. Those that
+    /// are half-closed are sweep()'s.
+    void end_idle();
 
     /// Routers or entry points were removed: some relays may have to end at that time.
     void expect_end(SteadyTime at) { next_end_ = std::min(next_end_, at); }
@@ -136,18 +176,22 @@ class RelaySet {
     /// Ends those whose time has come.
     void end_removed();
 
+    /// Ends now what came through the entry points that are `meant`. Returns how many there were.
+    std::size_t cut_where(const std::function<bool(const Lifetime*)>& meant);
     /// Ends every relay now. Returns how many there were.
     std::size_t cut_all();
     [[nodiscard]] std::size_t size() const { return size_; }
 
     // For relays.
+    [[nodiscard]] SteadyTime now() const { return loop_.now(); }
     [[nodiscard]] std::span<std::uint8_t> scratch() { return scratch_; }
     [[nodiscard]] PipePool& pipes() { return pipes_; }
     void again(Relay& relay);
     /// One side has ended, and bytes may have moved.
     void note_half_closed(Relay& relay);
-    /// Destroys the relay.
-    void end(Relay& relay, RelayEnd how);
+    /// Destroys the relay. `cause`: whose doing it was.
+    void end(Relay& relay, RelayEnd how, Cause cause, const BrokenTls& broken = {});
+    void count_bytes(std::uint64_t up, std::uint64_t down) { observer_.on_bytes_moved(up, down); }
 
  private:
     struct List {
@@ -155,8 +199,15 @@ class RelaySet {
         void add(Relay& relay);
         void remove(Relay& relay);
     };
+    template <class ClientEnd>
+    void add(Origin origin, Held held, ClientEnd client, ServerEnd backend, ByteView for_backend);
+    template <class ClientEnd, class BackendEnd>
+    [[nodiscard]] Relay* adopt(
+        Origin origin, Held held, ClientEnd client, BackendEnd backend, ByteView for_backend);
     void adopt(std::unique_ptr<Relay> relay);
+    [[nodiscard]] std::chrono::milliseconds termination_delay(const Relay& relay) const;
     void look_for_progress(Relay& relay) const;
+    [[nodiscard]] bool note_delivered(Relay& relay) const;
 
     EventLoop& loop_;
     Observer& observer_;
@@ -168,6 +219,7 @@ class RelaySet {
     std::vector<Relay*> runnable_;
     std::vector<Relay*> running_;  ///< scratch of run_again()
     SteadyTime next_end_ = SteadyTime::max();
+    SteadyTime next_idle_look_ = SteadyTime::max();
     std::size_t size_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include "tls/session.hpp"
 
 #include <memory>
+#include <string>
 
 namespace mesh::proxy {
 
@@ -36,6 +37,12 @@ class PlainEnd {
     std::unique_ptr<Kept> kept_;
 };
 
+/// A server that is spoken to in TLS; for the log.
+struct TlsServer {
+    std::string service;
+    std::string server;
+};
+
 /// A TLS connection over a socket: the session, and what it reads from and writes to. Stays where
 /// it is while it changes hands.
 class TlsStream final : public tls::Transport {
@@ -54,6 +61,11 @@ class TlsStream final : public tls::Transport {
     [[nodiscard]] bool has_unread() const;
     [[nodiscard]] const tls::Session& session() const { return *session_; }
     void set_session(std::unique_ptr<tls::Session> session) { session_ = std::move(session); }
+    /// Null where the peer is a client.
+    [[nodiscard]] const TlsServer* server() const { return server_.get(); }
+    void set_server(TlsServer server) {
+        server_ = std::make_unique<const TlsServer>(std::move(server));
+    }
 
  private:
     [[nodiscard]] bool has_received() const { return replayed_ < received_.size(); }
@@ -62,6 +74,7 @@ class TlsStream final : public tls::Transport {
     Bytes received_;
     std::size_t replayed_ = 0;  ///< of received_
     std::unique_ptr<tls::Session> session_;
+    std::unique_ptr<const TlsServer> server_;
 };
 
 /// The end of a relay that terminates TLS.
@@ -79,6 +92,7 @@ class TlsEnd {
     [[nodiscard]] bool has_unread() const { return stream_->has_unread(); }
     /// close_notify, then FIN: nothing of ours comes after it.
     [[nodiscard]] Io finish();
+    [[nodiscard]] const TlsStream& stream() const { return *stream_; }
 
  private:
     std::unique_ptr<TlsStream> stream_;

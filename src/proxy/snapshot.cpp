@@ -41,9 +41,11 @@ class Builder {
  public:
     Builder(const model::Configuration& configuration,
             const std::map<std::string, std::string>& client_ca_pem,
-            std::shared_ptr<const Snapshot> previous)
+            std::shared_ptr<const Snapshot> previous,
+            const UpstreamPolicies& upstream)
         : configuration_(configuration),
           client_ca_pem_(client_ca_pem),
+          upstream_(upstream),
           previous_(std::move(previous)) {
         if (previous_) remember(*previous_);
     }
@@ -67,11 +69,15 @@ class Builder {
     Status set_tls(Route& route, const model::RouterTls& tls);
     Result<Settings> policy_of(const model::TlsOptions& options);
     std::optional<GeneratedDefault> generated_default() const;
+    [[nodiscard]] Status check_upstream() const;
+    [[nodiscard]] ServiceTransport transport_of(const model::Service& definition) const;
     ServicePtr service_named(const std::string& name);
     MiddlewarePtr middleware_of(const model::Middleware& definition) const;
+    [[nodiscard]] std::map<std::string, Snapshot::Resting> resting() const;
 
     const model::Configuration& configuration_;
     const std::map<std::string, std::string>& client_ca_pem_;
+    const UpstreamPolicies& upstream_;
     const std::shared_ptr<const Snapshot> previous_;
     std::map<std::string, std::shared_ptr<const EntryPointRoutes>> previous_entry_points_;
     std::map<std::string, RoutePtr> previous_routes_;
@@ -84,6 +90,9 @@ class Builder {
 
 void Builder::remember(const Snapshot& previous) {
     previous_middlewares_ = &previous.middlewares;
+    previous_services_ = previous.services;
+    for (const auto& [name, rested] : previous.resting)
+        previous_services_.emplace(name, rested.service);
     for (const auto& entry_point : previous.entry_points) {
         previous_entry_points_.emplace(entry_point->name, entry_point);
         for (const RoutePtr& route : entry_point->tls_routes) remember(route);
@@ -93,7 +102,6 @@ void Builder::remember(const Snapshot& previous) {
 
 void Builder::remember(const RoutePtr& route) {
     previous_routes_.emplace(route->router, route);
-    if (route->service) previous_services_.emplace(route->service->name, route->service);
     if (route->policy) policies_.emplace(*route->policy, route->policy);
 }
 
@@ -114,15 +122,65 @@ MiddlewarePtr Builder::middleware_of(const model::Middleware& definition) const 
     return before && *before == *middleware ? before : middleware;
 }
 
+/// Nobody is spoken to in the clear because something was missing.
+Status Builder::check_upstream() const {
+    for (const auto& [name, service] : configuration_.services) {
+        const auto policy = upstream_.find(service.servers_transport);
+        if (service.speaks_tls() && (policy == upstream_.end() || !policy->second))
+            return Error{Errc::internal,
+                         mesh::Origin::config,
+                         "service " + name + ": nothing to speak TLS to its servers with"};
+    }
+    return {};
+}
+
+ServiceTransport Builder::transport_of(const model::Service& definition) const {
+    ServiceTransport transport;
+    transport.termination_delay = definition.termination_delay;
+    if (definition.speaks_tls()) transport.tls = upstream_.at(definition.servers_transport);
+    const auto written = configuration_.servers_transports.find(definition.servers_transport);
+    if (written == configuration_.servers_transports.end()) return transport;
+    transport.dial_timeout = written->second.dial_timeout;
+    transport.keep_alive = written->second.dial_keep_alive;
+    return transport;
+}
+
+/// With the services it is made of, which know no ring.
 ServicePtr Builder::service_named(const std::string& name) {
-    ServicePtr& service = services_[name];
-    if (service) return service;
+    if (const auto made = services_.find(name); made != services_.end()) return made->second;
     const model::Service& definition = configuration_.services.at(name);
+    std::vector<ServicePtr> parts;
+    for (const model::WeightedService& part : definition.services)
+        parts.push_back(service_named(part.service.value));
     const auto kept = previous_services_.find(name);
-    const bool unchanged =
-        kept != previous_services_.end() && same_definition(*kept->second, definition);
-    service = unchanged ? kept->second : make_service(definition);
-    return service;
+    const Service* const before = kept != previous_services_.end() ? kept->second.get() : nullptr;
+    ServiceTransport transport = transport_of(definition);
+    const bool unchanged = before != nullptr && same_definition(*before, definition, parts) &&
+                           before->transport == transport;
+    if (unchanged) return services_[name] = kept->second;
+    ServicePtr service = make_service(definition, before, std::move(parts));
+    service->transport = std::move(transport);
+    return services_[name] = std::move(service);
+}
+
+/// A route that goes and comes back finds what was seen of its servers, and the connections that
+/// were left open count.
+std::map<std::string, Snapshot::Resting> Builder::resting() const {
+    if (!previous_) return {};
+    std::vector<std::pair<std::string, Snapshot::Resting>> found;
+    for (const auto& [name, service] : previous_->services)
+        if (!services_.contains(name)) found.emplace_back(name, Snapshot::Resting{service, 1});
+    for (const auto& [name, rested] : previous_->resting) {
+        if (services_.contains(name)) continue;
+        const unsigned changes = rested.changes + 1;
+        if (changes <= Snapshot::resting_changes_max || rested.service->states->in_use())
+            found.emplace_back(name, Snapshot::Resting{rested.service, changes});
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+        return a.second.changes < b.second.changes;
+    });
+    found.resize(std::min(found.size(), Snapshot::resting_max));
+    return {found.begin(), found.end()};
 }
 
 Result<Settings> Builder::policy_of(const model::TlsOptions& options) {
@@ -218,10 +276,18 @@ std::shared_ptr<EntryPointRoutes> Builder::begin(const model::EntryPoint& entry_
     routes->limits = entry_point.limits;
     routes->default_server_name = entry_point.default_server_name;
     routes->on_remove = entry_point.on_remove;
+    routes->proxy_protocol = entry_point.proxy_protocol;
+    routes->detect = entry_point.detect;
     const auto kept = previous_entry_points_.find(entry_point.name);
-    routes->lifetime = kept != previous_entry_points_.end()
-                           ? kept->second->lifetime
-                           : std::make_shared<Lifetime>(entry_point.name);
+    if (kept != previous_entry_points_.end()) {
+        routes->lifetime = kept->second->lifetime;
+        routes->usage = kept->second->usage;
+        routes->clients = kept->second->clients;
+    } else {
+        routes->lifetime = std::make_shared<Lifetime>(entry_point.name);
+        routes->usage = std::make_shared<EntryPointUsage>();
+        routes->clients = std::make_shared<InFlight>();
+    }
     return routes;
 }
 
@@ -235,7 +301,8 @@ std::shared_ptr<const EntryPointRoutes> Builder::finish(
             before.reuse_port == entry_point->reuse_port && before.limits == entry_point->limits &&
             before.default_server_name == entry_point->default_server_name &&
             before.on_remove == entry_point->on_remove &&
-            before.tls_routes == entry_point->tls_routes &&
+            before.proxy_protocol == entry_point->proxy_protocol &&
+            before.detect == entry_point->detect && before.tls_routes == entry_point->tls_routes &&
             before.plain_routes == entry_point->plain_routes)
             return kept->second;
     }
@@ -245,6 +312,7 @@ std::shared_ptr<const EntryPointRoutes> Builder::finish(
 }
 
 Result<std::shared_ptr<const Snapshot>> Builder::build() {
+    if (auto checked = check_upstream(); !checked) return checked.error();
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->generated_default = generated_default();
     for (const auto& [name, middleware] : configuration_.middlewares)
@@ -258,6 +326,7 @@ Result<std::shared_ptr<const Snapshot>> Builder::build() {
     }
     for (auto& [name, table] : tables)
         snapshot->entry_points.push_back(finish(std::move(table.out), table));
+    snapshot->resting = resting();
     snapshot->services = std::move(services_);
     if (previous_ && snapshot->entry_points == previous_->entry_points &&
         snapshot->middlewares == previous_->middlewares &&
@@ -267,6 +336,16 @@ Result<std::shared_ptr<const Snapshot>> Builder::build() {
 }
 
 }  // namespace
+
+bool EntryPointRoutes::believes_header_of(const SocketAddress& peer) const {
+    if (proxy_protocol.insecure) return true;
+    const auto& trusted = proxy_protocol.trusted;
+    if (trusted.empty()) return false;
+    const IpAddress ip(peer.ip());
+    return std::any_of(trusted.begin(), trusted.end(), [&](const IpNetwork& network) {
+        return network.contains(ip);
+    });
+}
 
 tls::PolicySettings policy_settings(const model::TlsOptions& options, std::string client_ca_pem) {
     tls::PolicySettings settings;
@@ -284,8 +363,9 @@ tls::PolicySettings policy_settings(const model::TlsOptions& options, std::strin
 Result<std::shared_ptr<const Snapshot>> make_snapshot(
     const model::Configuration& configuration,
     const std::map<std::string, std::string>& client_ca_pem,
-    const std::shared_ptr<const Snapshot>& previous) {
-    return Builder(configuration, client_ca_pem, previous).build();
+    const std::shared_ptr<const Snapshot>& previous,
+    const UpstreamPolicies& upstream) {
+    return Builder(configuration, client_ca_pem, previous, upstream).build();
 }
 
 }  // namespace mesh::proxy

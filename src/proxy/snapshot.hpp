@@ -4,8 +4,10 @@
 #include "proxy/lifetime.hpp"
 #include "proxy/middleware.hpp"
 #include "proxy/service.hpp"
+#include "proxy/socket_address.hpp"
 #include "rules/sni_index.hpp"
 #include "tls/policy.hpp"
+#include "tls/upstream_policy.hpp"
 
 #include <cstdint>
 #include <map>
@@ -47,12 +49,18 @@ struct EntryPointRoutes {
     model::EntryPointLimits limits;
     std::optional<Hostname> default_server_name;  ///< of TLS clients that name none
     model::OnRemove on_remove = model::OnRemove::keep;
+    model::ProxyProtocol proxy_protocol;
+    model::Detection detect;
     LifetimePtr lifetime;  ///< of the entry point
+    std::shared_ptr<EntryPointUsage> usage;
+    std::shared_ptr<InFlight> clients;  ///< for max_connections_per_ip
     rules::SniIndex tls;
     std::vector<RoutePtr> tls_routes;
     rules::SniIndex plain;
     std::vector<RoutePtr> plain_routes;
 
+    /// What a PROXY header of this peer says is taken for true.
+    [[nodiscard]] bool believes_header_of(const SocketAddress& peer) const;
     /// No connection can be TLS for us, so none is looked into.
     [[nodiscard]] bool speaks_plain_only() const { return tls.empty() && !plain.empty(); }
 };
@@ -70,22 +78,38 @@ struct Snapshot {
     std::vector<std::shared_ptr<const EntryPointRoutes>> entry_points;
     /// By name, those that no route uses too: their counts go on in the next snapshot.
     std::map<std::string, MiddlewarePtr> middlewares;
-    /// By name, those that a route uses.
+    /// By name, those that a route uses, and those that they are made of.
     std::map<std::string, ServicePtr> services;
+
+    /// A service that a route used once.
+    struct Resting {
+        ServicePtr service;
+        unsigned changes = 0;  ///< snapshots since
+    };
+    /// By name, none of `services`: should a route use one again, its servers are what they were.
+    /// They stay for so many snapshots, and while a connection to them is open.
+    std::map<std::string, Resting> resting;
+    static constexpr unsigned resting_changes_max = 8;
+    static constexpr std::size_t resting_max = 256;  ///< those that rested last
 };
+
+/// By the name of the servers transport; "" is what counts where a service names none.
+using UpstreamPolicies = std::map<std::string, tls::UpstreamPolicyPtr>;
 
 /// TLS options as the TLS side takes them; `client_ca_pem` is the content of their CA files.
 [[nodiscard]] tls::PolicySettings policy_settings(const model::TlsOptions& options,
                                                   std::string client_ca_pem);
 
 /// `client_ca_pem`: for each tls.options name with clientAuth, the content of its CA files.
+/// `upstream`: what servers are spoken to with where that is TLS.
 /// What is the same in `previous` is shared with it: services, whose balancer state goes on, TLS
 /// policies, middlewares (and of one that differs, its count), routes, whole entry points; where
 /// nothing differs, `previous` is what comes back.
-/// Errors: a policy the TLS library refuses.
+/// Errors: a policy the TLS library refuses; servers with TLS for which there is no policy.
 [[nodiscard]] Result<std::shared_ptr<const Snapshot>> make_snapshot(
     const model::Configuration& configuration,
     const std::map<std::string, std::string>& client_ca_pem,
-    const std::shared_ptr<const Snapshot>& previous);
+    const std::shared_ptr<const Snapshot>& previous,
+    const UpstreamPolicies& upstream = {});
 
 }  // namespace mesh::proxy

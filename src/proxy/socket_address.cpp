@@ -32,6 +32,15 @@ SocketAddress SocketAddress::any_v6(std::uint16_t port) {
     return address;
 }
 
+SocketAddress SocketAddress::of_ip(const std::array<std::uint8_t, 16>& ip, std::uint16_t port) {
+    SocketAddress address = any_v6(port);
+    std::memcpy(&address.storage_.v6.sin6_addr, ip.data(), ip.size());
+    if (!IN6_IS_ADDR_V4MAPPED(&address.storage_.v6.sin6_addr)) return address;
+    address = any_v4(port);
+    std::memcpy(&address.storage_.v4.sin_addr, &ip[12], sizeof address.storage_.v4.sin_addr);
+    return address;
+}
+
 std::optional<SocketAddress> SocketAddress::of_socket(int fd) {
     SocketAddress address;
     socklen_t size = capacity();
@@ -89,6 +98,16 @@ SourcePrefix::SourcePrefix(const SocketAddress& address) {
     const std::size_t first = mapped ? 12 : 0;
     const std::size_t count = mapped ? 4 : 8;
     for (std::size_t i = 0; i < count; ++i) bits = bits << 8 | bytes[first + i];
+}
+
+std::array<std::uint8_t, 16> SourcePrefix::ip() const {
+    std::array<std::uint8_t, 16> out{};
+    const std::size_t first = v6 ? 0 : 12;
+    const std::size_t count = v6 ? 8 : 4;
+    if (!v6) out[10] = out[11] = 0xff;
+    for (std::size_t i = 0; i < count; ++i)
+        out[first + i] = static_cast<std::uint8_t>(bits >> (8 * (count - 1 - i)));
+    return out;
 }
 
 std::string SourcePrefix::text() const {

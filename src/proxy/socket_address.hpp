@@ -19,6 +19,9 @@ class SocketAddress {
                                                             std::uint16_t port);
     [[nodiscard]] static SocketAddress any_v4(std::uint16_t port);
     [[nodiscard]] static SocketAddress any_v6(std::uint16_t port);
+    /// `ip` as ip() gives it.
+    [[nodiscard]] static SocketAddress of_ip(const std::array<std::uint8_t, 16>& ip,
+                                             std::uint16_t port);
     /// The local address of a bound socket.
     [[nodiscard]] static std::optional<SocketAddress> of_socket(int fd);
 
@@ -51,6 +54,8 @@ struct SourcePrefix {
     SourcePrefix() = default;
     explicit SourcePrefix(const SocketAddress& address);
     [[nodiscard]] std::string text() const;  ///< "192.0.2.1", "2001:db8:1:2::/64"
+    /// The first address of it, as SocketAddress::ip() gives one.
+    [[nodiscard]] std::array<std::uint8_t, 16> ip() const;
     std::uint64_t bits = 0;
     bool v6 = false;
     bool operator==(const SourcePrefix&) const = default;

@@ -29,6 +29,23 @@ Io receive(Descriptor& socket, std::span<std::uint8_t> into, std::size_t& count)
     return Io::ok;
 }
 
+Io look_ahead(Descriptor& socket, std::span<std::uint8_t> into, std::size_t& count) {
+    count = 0;
+    if (!socket.readable()) return Io::blocked;
+    ssize_t got = 0;
+    do {
+        got = ::recv(socket.fd(), into.data(), into.size(), MSG_PEEK);
+    } while (got < 0 && errno == EINTR);
+    if (got == 0) return Io::end;
+    if (got < 0 && errno != EAGAIN) return Io::broken;
+    if (got < 0) {
+        socket.clear_readable();
+        return Io::blocked;
+    }
+    count = static_cast<std::size_t>(got);
+    return Io::ok;
+}
+
 Io transmit(Descriptor& socket, ByteView bytes, std::size_t& count) {
     count = 0;
     if (!socket.writable()) return Io::blocked;

@@ -19,6 +19,10 @@ enum class Io {
 /// is not marked readable.
 [[nodiscard]] Io receive(Descriptor& socket, std::span<std::uint8_t> into, std::size_t& count);
 
+/// Like receive(), but what is read stays where it is, and the mark stays while there is something:
+/// who waits for more clears it, and an event comes when there is more than was seen.
+[[nodiscard]] Io look_ahead(Descriptor& socket, std::span<std::uint8_t> into, std::size_t& count);
+
 /// Writes what the kernel takes, once. `ok` comes with count > 0, maybe less than asked.
 [[nodiscard]] Io transmit(Descriptor& socket, ByteView bytes, std::size_t& count);
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,6 +18,13 @@ inline void set_connection_options(int fd) {
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
     set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
+/// Asks a peer after so long without a byte, and as often then, whether it is still there.
+inline void set_keep_alive(int fd, std::chrono::milliseconds interval) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(interval).count();
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(seconds));
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(seconds));
 }
 
 /// How long sent data may stay unacknowledged; 0 leaves it to the system.

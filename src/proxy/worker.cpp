@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 
 namespace mesh::proxy {
 
@@ -61,14 +62,16 @@ void Worker::listen(ListenerChange::Opened opened) {
     Listener::Sink& sink = *this;
     const LifetimePtr entry_point = opened.entry_point;
     try {
-        listeners_.emplace(opened.id,
-                           std::make_unique<Listener>(loop_,
-                                                      *settings_.admission,
-                                                      sink,
-                                                      std::move(opened.entry_point),
-                                                      std::move(opened.socket),
-                                                      settings_.limits.backlog,
-                                                      settings_.limits.accept_pause));
+        const auto [added, is_new] =
+            listeners_.emplace(opened.id,
+                               std::make_unique<Listener>(loop_,
+                                                          *settings_.admission,
+                                                          sink,
+                                                          std::move(opened.entry_point),
+                                                          std::move(opened.socket),
+                                                          settings_.limits.backlog,
+                                                          settings_.limits.accept_pause));
+        if (holds_) added->second->hold();
     } catch (const std::exception& error) {
         // The other workers listen there too, unless they fail as well; what is served goes on.
         log().error("listener_failed",
@@ -92,11 +95,33 @@ void Worker::follow(ListenerChange listeners, std::shared_ptr<const RoutingView>
     set_view(std::move(view));
 }
 
+void Worker::hold() {
+    holds_ = true;
+    for (const auto& [id, listener] : listeners_) listener->hold();
+}
+
+void Worker::accept() {
+    holds_ = false;
+    for (const auto& [id, listener] : listeners_) listener->accept();
+}
+
+Result<std::vector<std::pair<ListenerId, FileDescriptor>>> Worker::listening() const {
+    std::vector<std::pair<ListenerId, FileDescriptor>> sockets;
+    for (const auto& [id, listener] : listeners_) {
+        sockets.emplace_back(id, listener->duplicate());
+        if (!sockets.back().second)
+            return Error{
+                Errc::limit, mesh::Origin::internal, std::generic_category().message(errno)};
+    }
+    return sockets;
+}
+
 void Worker::set_view(std::shared_ptr<const RoutingView> view) {
     for (const auto& [entry_point, routes] : view_->entry_points)
         if (!view->entry_points.contains(entry_point) && is_awaiting_route(*entry_point))
             past_views_.emplace(entry_point, view_);
     settings_.dispose(std::exchange(view_, std::move(view)));
+    relays_.expect_idle();
 }
 
 bool Worker::is_awaiting_route(const Lifetime& entry_point) const {
@@ -203,9 +228,10 @@ void Worker::on_accepted(const LifetimePtr& entry_point,
                          const SocketAddress& peer,
                          Admission::ConnectionSlot connection_slot,
                          Admission::HandshakeSlot handshake_slot) {
-    const SourcePrefix source(peer);
-    if (!settings_.admission->count_source(handshake_slot, source)) return note_crowded(source);
-    count(counters_.accepted);
+    // A proxy speaks for many: each of its connections counts for its client, once that is known.
+    const bool is_proxy = routes(*entry_point).believes_header_of(peer);
+    if (!is_proxy && !count_source(handshake_slot, peer)) return;
+    counters_.accepted.add();
     DescriptorPtr client = loop_.watch(std::move(socket), nullptr);
     if (!client) return;
     start(std::make_unique<Connection>(*this,
@@ -214,6 +240,37 @@ void Worker::on_accepted(const LifetimePtr& entry_point,
                                        peer,
                                        std::move(connection_slot),
                                        std::move(handshake_slot)));
+}
+
+bool Worker::count_source(Admission::HandshakeSlot& slot, const SocketAddress& client) {
+    const SourcePrefix source(client);
+    if (settings_.admission->count_source(slot, source)) return true;
+    counters_.crowded_out.add();
+    note_crowded(source);
+    return false;
+}
+
+bool Worker::count_client(const Lifetime& entry_point,
+                          const SocketAddress& client,
+                          Places& places) {
+    const EntryPointRoutes& own = routes(entry_point);
+    if (!own.limits.max_connections_per_ip || !own.clients) return true;
+    const SourcePrefix source(client);
+    auto place = own.clients->enter(source.ip(), *own.limits.max_connections_per_ip);
+    if (!place) {
+        note_full(entry_point, source);
+        return false;
+    }
+    places.push_back(std::move(*place));
+    return true;
+}
+
+EntryPointShare Worker::share_of(const Lifetime& entry_point) const {
+    const EntryPointRoutes& own = routes(entry_point);
+    constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+    return {own.usage,
+            own.limits.max_connections.value_or(no_limit),
+            own.limits.max_handshakes.value_or(no_limit)};
 }
 
 void Worker::start(std::unique_ptr<Connection> connection) {
@@ -231,8 +288,10 @@ void Worker::ended(Connection& connection, const std::exception_ptr& failure) {
             std::rethrow_exception(failure);
         } catch (const std::exception& error) {
             log().error("", "connection failed inside the proxy", {{"reason", error.what()}});
+            connection.log_end(Cause::proxy, "failed inside the proxy");
         }
     }
+    connection.tell_end();
     connections_.erase(connection.place_);
 }
 
@@ -243,14 +302,50 @@ void Worker::on_accept_paused(const Lifetime& entry_point, std::string_view why)
                {{"entry_point", entry_point.name()}, {"reason", why}});
 }
 
-void Worker::on_relay_ended(const Relay& relay, RelayEnd end) {
+void Worker::on_bytes_moved(std::uint64_t up, std::uint64_t down) {
+    counters_.bytes_up.add(up);
+    counters_.bytes_down.add(down);
+}
+
+void Worker::on_relay_ended(const Relay& relay,
+                            RelayEnd end,
+                            Cause cause,
+                            const BrokenTls& broken) {
+    counters_.ended[static_cast<std::size_t>(cause)].add();
+    if (ConnectionRecord* const record = relay.record()) {
+        record->bytes_up = relay.bytes_up();
+        record->bytes_down = relay.bytes_down();
+        record->cause = cause;
+        record->reason = to_string(end);
+        if (!broken.reason().empty()) record->reason.append(": ").append(broken.reason());
+        record->write_to(connection_log_, loop_.now());
+    }
+    if (broken.server != nullptr) note_broken_tls(relay, broken);
     if (!log().enabled(LogLevel::debug)) return;
     log().debug("",
                 "connection ended",
                 {{"router", relay.route().router},
                  {"how", to_string(end)},
                  {"bytes_up", relay.bytes_up()},
-                 {"bytes_down", relay.bytes_down()}});
+                 {"bytes_down", relay.bytes_down()},
+                 {"reason", broken.reason().empty() ? "-" : broken.reason()}});
+}
+
+/// What a server has said, or left unsaid, after the handshake. A lost connection is no matter of
+/// TLS.
+void Worker::note_broken_tls(const Relay& relay, const BrokenTls& broken) {
+    const auto& [service, server] = *broken.server;
+    const std::string key = service + ' ' + server;
+    const bool is_told = !broken.reason().empty() && broken.session->failure().code != Errc::io;
+    if (is_told && broken_tls_.allow(key, loop_.now()))
+        log().warn("",
+                   broken.is_refusal ? "a server refused a connection after the TLS handshake"
+                                     : "a server broke TLS off",
+                   {{"service", service}, {"server", server}, {"reason", broken.reason()}});
+    ServerState* const state = relay.server_state();
+    if (!broken.is_refusal || state == nullptr || !state->refused(loop_.now())) return;
+    state->story.tell(loop_.now(), broken.reason());
+    if (refusing_servers_.allow(key, loop_.now())) note_ejected(service, server, broken.reason());
 }
 
 void Worker::note_unrouted(const Lifetime& entry_point, const ClientHello& hello) {
@@ -283,6 +378,14 @@ void Worker::note_crowded(const SourcePrefix& source) {
                {{"source", text}});
 }
 
+void Worker::note_full(const Lifetime& entry_point, const SourcePrefix& source) {
+    const std::string text = source.text();
+    if (!full_sources_.allow(entry_point.name() + ' ' + text, loop_.now())) return;
+    log().warn("",
+               "dropping connections: one source has as many open as it may",
+               {{"entry_point", entry_point.name()}, {"source", text}});
+}
+
 void Worker::note_refused(const Route& route, const Middleware& by, const SocketAddress& client) {
     SocketAddress address = client;
     address.set_port(0);  // each connection has another one
@@ -291,6 +394,61 @@ void Worker::note_refused(const Route& route, const Middleware& by, const Socket
     log().info("client_refused",
                "client refused by a middleware",
                {{"client", client.text()}, {"router", route.router}, {"middleware", by.name}});
+}
+
+void Worker::note_without_tls(const model::Server& server, const StartTls& protocol) {
+    if (!servers_without_tls_.allow(server.text(), loop_.now())) return;
+    const std::string message =
+        "backend " + server.text() + " has no TLS (" + std::string(protocol.refused_hint) + ")";
+    log().warn("", message, {{"server", server.text()}, {"protocol", protocol.name}});
+}
+
+void Worker::note_odd_tls_answer(const model::Server& server, const StartTls& protocol) {
+    if (!servers_without_tls_.allow(server.text(), loop_.now())) return;
+    log().warn("",
+               "server answers a request for TLS with something else than its protocol has",
+               {{"server", server.text()}, {"protocol", protocol.name}});
+}
+
+void Worker::note_failed_handshake(const Service& service,
+                                   const model::Server& server,
+                                   const std::string& reason) {
+    if (!failed_handshakes_.allow(service.name + ' ' + server.text(), loop_.now())) return;
+    const tls::UpstreamPolicyPtr& policy = service.transport.tls;
+    const std::string_view expected = policy ? policy->expected_name(server.host) : "-";
+    log().warn("",
+               "no TLS with a server",
+               {{"service", service.name},
+                {"server", server.text()},
+                {"expected", expected},
+                {"reason", reason}});
+}
+
+void Worker::note_unroutable_cancel(const Lifetime& entry_point, const StartTls& protocol) {
+    if (!unroutable_cancels_.allow(entry_point.name(), loop_.now())) return;
+    log().info("",
+               "a cancel request was closed: the TLS routers here lead to several services, or "
+               "let the client through to none",
+               {{"entry_point", entry_point.name()}, {"protocol", protocol.name}});
+}
+
+void Worker::note_without_address(const model::Server& server) {
+    if (!unresolved_servers_.allow(server.text(), loop_.now())) return;
+    log().warn("backend_unresolved",
+               "server is passed over: its name has no address yet",
+               {{"server", server.text()}});
+}
+
+void Worker::note_ejected(std::string_view service,
+                          std::string_view server,
+                          std::string_view reason) {
+    log().warn("backend_ejected",
+               "server is left out while others can be reached; then one connection tries it",
+               {{"service", service},
+                {"server", server},
+                {"failures", std::uint64_t{ServerState::failures_max}},
+                {"reason", reason},
+                {"seconds", std::int64_t{ServerState::time_out.count()}}});
 }
 
 void Worker::note_local_dial_failure(const model::Server& server, const std::string& reason) {
@@ -312,13 +470,14 @@ SteadyTime Worker::wake_at() const {
     SteadyTime at = SteadyTime::max();
     if (!connections_.empty() || relays_.has_half_closed()) at = next_sweep_;
     if (!past_views_.empty()) at = next_sweep_;
-    at = std::min(at, relays_.next_end());
+    at = std::min({at, relays_.next_end(), relays_.next_idle_look()});
     for (const auto& [id, listener] : listeners_) at = std::min(at, listener->resume_at());
-    return drain_ ? std::min(at, drain_->deadline) : at;
+    return drain_ ? std::min(at, drain_->wake_at()) : at;
 }
 
 void Worker::sweep_if_due() {
     relays_.end_removed();
+    relays_.end_idle();
     if (loop_.now() < next_sweep_) return;
     next_sweep_ = loop_.now() + sweep_interval;
     for (const auto& connection : connections_) connection->on_time(loop_.now());
@@ -331,21 +490,6 @@ void Worker::sweep_if_due() {
         settings_.dispose(std::move(past->second));
         past = past_views_.erase(past);
     }
-}
-
-void Worker::drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done) {
-    for (const auto& [id, listener] : listeners_) listener->close();
-    listeners_.clear();
-    drain_ = Drain{loop_.now() + grace, std::move(done)};
-}
-
-void Worker::finish_drain_if_due() {
-    if (!drain_) return;
-    const bool empty = connections_.empty() && relays_.size() == 0;
-    if (!empty && loop_.now() < drain_->deadline) return;
-    const auto done = std::move(drain_->done);
-    drain_.reset();
-    done(end_all());
 }
 
 }  // namespace mesh::proxy

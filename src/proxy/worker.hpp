@@ -13,6 +13,7 @@
 #include "proxy/routing_view.hpp"
 #include "proxy/socket_address.hpp"
 #include "proxy/task.hpp"
+#include "proxy/worker_counters.hpp"
 
 #include <atomic>
 #include <string>
@@ -20,14 +21,6 @@
 #include <vector>
 
 namespace mesh::proxy {
-
-/// Written by one worker, read by anybody.
-struct WorkerCounters {
-    std::atomic<std::uint64_t> accepted{0};
-    std::atomic<std::uint64_t> handshakes{0};
-    std::atomic<std::uint64_t> handshakes_resumed{0};
-    std::atomic<std::uint64_t> challenges_answered{0};
-};
 
 /// What a worker is made of.
 struct WorkerSettings {
@@ -68,6 +61,12 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     /// Listens on what is new before it closes what is not wanted any more; connections that came
     /// to a removed entry point and have no route yet get the one they would have had.
     void follow(ListenerChange listeners, std::shared_ptr<const RoutingView> view);
+    /// Every listener, those that come later too: nothing is accepted until accept().
+    void hold();
+    void accept();
+    void expect_copies(bool expected) { loop_.expect_copies(expected); }
+    /// A descriptor more of every socket this worker listens on; errors: limit.
+    [[nodiscard]] Result<std::vector<std::pair<ListenerId, FileDescriptor>>> listening() const;
     /// Established connections of what was removed may have to end at that time.
     void expect_end(SteadyTime at);
     void put_certificate(certs::EntryPtr entry, certs::CredentialPtr credential);
@@ -78,9 +77,15 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void set_default_credential(certs::CredentialPtr credential);
     void set_addresses(const std::string& host, std::vector<SocketAddress> addresses);
     void set_pool(const std::shared_ptr<const Service>& service, PoolPtr pool);
-    /// Closes the listeners. `done(cut)` runs when the last connection has ended, or after `grace`
-    /// with the number of those that had not.
-    void drain(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done);
+    /// Told of are connections accepted while there is a log, if there is one when they end.
+    void set_connection_log(ConnectionLog log) { connection_log_ = log; }
+    /// Closes the listeners. `done` runs when the last connection has ended.
+    void drain(std::function<void()> done);
+    /// As each entry point has it: goes on accepting for its requestAcceptGraceTimeout, then its
+    /// connections have its graceTimeOut, or else `grace`. So have those of entry points that were
+    /// removed. `done(cut)` runs when the last one has ended, or time has, with the number of those
+    /// that had not.
+    void wind_down(std::chrono::milliseconds grace, std::function<void(std::size_t cut)> done);
 
     // What connections work with.
 
@@ -95,10 +100,18 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     [[nodiscard]] const Clock& clock() const { return *settings_.clock; }
     [[nodiscard]] Log& log() { return *settings_.log; }
     [[nodiscard]] WorkerCounters& counters() { return counters_; }
-    static void count(std::atomic<std::uint64_t>& counter) {
-        // One writer: no read-modify-write cycle on the bus.
-        counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    }
+    [[nodiscard]] const ConnectionLog& connection_log() const { return connection_log_; }
+    /// Connections open now that pass a cancel request on.
+    [[nodiscard]] std::size_t& cancel_copies() { return cancel_copies_; }
+
+    /// Counts the handshake for that client; false when it has as many pending as one source may.
+    [[nodiscard]] bool count_source(Admission::HandshakeSlot& slot, const SocketAddress& client);
+
+    /// Takes the client's place under its entry point's limit per address, where there is one;
+    /// false when it has no more.
+    [[nodiscard]] bool count_client(const Lifetime& entry_point,
+                                    const SocketAddress& client,
+                                    Places& places);
 
     /// Valid until the next suspension: a reload may replace them.
     [[nodiscard]] const EntryPointRoutes& routes(const Lifetime& entry_point) const;
@@ -122,6 +135,9 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     [[nodiscard]] PoolPtr pool_of(const Service& service) const { return pools_.of(service); }
     /// Of an IP literal itself, of a host name what set_addresses() said; empty when unknown.
     [[nodiscard]] std::vector<SocketAddress> addresses_of(const model::Server& server) const;
+    [[nodiscard]] bool has_address(const Pool::Member& member) const {
+        return !member.is_named || addresses_.contains(member.server.host);
+    }
 
     /// Wakes the connection when that certificate has come or gone.
     void await_certificate(certs::CertificateId id, Connection& connection);
@@ -130,18 +146,32 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void note_refused(const Route& route, const Middleware& by, const SocketAddress& client);
     void note_unrouted(const Lifetime& entry_point, const ClientHello& hello);
     void note_missing_certificate(const Hostname& name, const Route& route);
+    void note_without_tls(const model::Server& server, const StartTls& protocol);
+    void note_odd_tls_answer(const model::Server& server, const StartTls& protocol);
+    /// `service`: the one whose server it is.
+    void note_failed_handshake(const Service& service,
+                               const model::Server& server,
+                               const std::string& reason);
+    void note_unroutable_cancel(const Lifetime& entry_point, const StartTls& protocol);
+    void note_without_address(const model::Server& server);
+    void note_ejected(std::string_view service, std::string_view server, std::string_view reason);
     void note_local_dial_failure(const model::Server& server, const std::string& reason);
 
  private:
     bool end_of_turn() override;
     [[nodiscard]] SteadyTime wake_at() const override;
+    [[nodiscard]] EntryPointShare share_of(const Lifetime& entry_point) const override;
     void on_accepted(const LifetimePtr& entry_point,
                      FileDescriptor socket,
                      const SocketAddress& peer,
                      Admission::ConnectionSlot connection,
                      Admission::HandshakeSlot handshake) override;
     void on_accept_paused(const Lifetime& entry_point, std::string_view why) override;
-    void on_relay_ended(const Relay& relay, RelayEnd end) override;
+    void on_relay_ended(const Relay& relay,
+                        RelayEnd end,
+                        Cause cause,
+                        const BrokenTls& broken) override;
+    void on_bytes_moved(std::uint64_t up, std::uint64_t down) override;
 
     void listen(ListenerChange::Opened opened);
     void set_view(std::shared_ptr<const RoutingView> view);
@@ -151,23 +181,48 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     void ended(Connection& connection, const std::exception_ptr& failure);
     void wake_awaiting(certs::CertificateId id);
     void note_crowded(const SourcePrefix& source);
+    void note_full(const Lifetime& entry_point, const SourcePrefix& source);
+    void note_broken_tls(const Relay& relay, const BrokenTls& broken);
     void sweep_if_due();
     void finish_drain_if_due();
     std::size_t end_all();
 
     struct Drain {
-        SteadyTime deadline;
+        /// SteadyTime::max(): it is done already.
+        struct Part {
+            LifetimePtr entry_point;
+            SteadyTime close_at;  ///< the listeners
+            SteadyTime cut_at;    ///< the connections
+        };
+        SteadyTime deadline;  ///< of all that is left
         std::function<void(std::size_t)> done;
+        std::vector<Part> parts;
+        std::size_t cut = 0;
+        SteadyTime others_cut_at;  ///< connections of entry points that are configured no more
+
+        [[nodiscard]] SteadyTime wake_at() const;
+        [[nodiscard]] bool has(const Lifetime* entry_point) const;
     };
+    void close_listeners(const Lifetime& entry_point);
+    std::size_t cut_where(const std::function<bool(const Lifetime*)>& meant);
 
     WorkerSettings settings_;
     WorkerCounters counters_;
+    ConnectionLog connection_log_;
+    std::size_t cancel_copies_ = 0;
     LineThrottle pause_lines_;
     LineThrottle dial_lines_;
     NameThrottle unrouted_names_;
     NameThrottle missing_names_;
     NameThrottle crowded_sources_;
+    NameThrottle full_sources_;
     NameThrottle refused_clients_;
+    NameThrottle servers_without_tls_;
+    NameThrottle failed_handshakes_;
+    NameThrottle unresolved_servers_;
+    NameThrottle broken_tls_;
+    NameThrottle refusing_servers_;
+    NameThrottle unroutable_cancels_;
 
     std::shared_ptr<const RoutingView> view_;
     /// Removed entry points with connections that are not established yet, and the last view that
@@ -182,6 +237,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
 
     EventLoop loop_;
     std::unordered_map<ListenerId, std::unique_ptr<Listener>> listeners_;
+    bool holds_ = false;  ///< accepts nothing
     RelaySet relays_;
     SteadyTime next_sweep_{};
     std::optional<Drain> drain_;

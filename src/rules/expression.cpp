@@ -63,6 +63,13 @@ bool may_match(const Expression& expression, const Hostname& name) {
     });
 }
 
+bool may_match(const Expression& expression, const IpAddress& client) {
+    const ConnectionFacts sent{nullptr, client, {}};
+    return evaluate(expression, [&sent](const Leaf& leaf) {
+        return !std::holds_alternative<ClientIp>(leaf.matcher) || leaf.matches(sent);
+    });
+}
+
 std::string_view protocol_matched(const Expression& expression, const ConnectionFacts& facts) {
     if (const auto* const leaf = std::get_if<Leaf>(&expression.node)) {
         const auto* const alpn = std::get_if<Alpn>(&leaf->matcher);

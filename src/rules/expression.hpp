@@ -53,6 +53,9 @@ struct Expression {
 /// it offers.
 [[nodiscard]] bool may_match(const Expression& expression, const Hostname& name);
 
+/// False only if no connection of `client` matches, whatever it names and offers.
+[[nodiscard]] bool may_match(const Expression& expression, const IpAddress& client);
+
 /// The protocol by which `facts` match: that of the first ALPN, in the order of the text, which is
 /// not negated and holds in a side that does. Empty without one. Only for facts that match.
 [[nodiscard]] std::string_view protocol_matched(const Expression& expression,

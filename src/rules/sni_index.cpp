@@ -1,6 +1,7 @@
 #include "rules/sni_index.hpp"
 
 #include "rules/cover.hpp"
+#include "rules/expression.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -78,6 +79,17 @@ bool SniIndex::may_route(const Hostname& name) const {
     };
     return any_of(candidates(exact_, name.text())) ||
            any_of(candidates(wildcard_, name.parent())) || any_of(unnamed_);
+}
+
+bool SniIndex::may_route(const IpAddress& client) const {
+    return may_route(client, [](std::size_t) { return true; });
+}
+
+bool SniIndex::may_route(const IpAddress& client,
+                         const std::function<bool(std::size_t payload)>& is_wanted) const {
+    return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+        return may_match(entry.rule.expression(), client) && is_wanted(entry.payload);
+    });
 }
 
 std::span<const SniIndex::Position> SniIndex::candidates(const Names& names,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -44,6 +45,13 @@ class SniIndex {
     /// False only if no connection that names `name` matches any rule, whoever sends it and
     /// whatever protocols it offers.
     [[nodiscard]] bool may_route(const Hostname& name) const;
+    /// False only if no connection of `client` matches any rule, whatever it names and offers. Time
+    /// is linear in the rules up to the first that might.
+    [[nodiscard]] bool may_route(const IpAddress& client) const;
+    /// The same of rules whose payload `is_wanted`; asks it about each that might match until one
+    /// is.
+    [[nodiscard]] bool may_route(const IpAddress& client,
+                                 const std::function<bool(std::size_t payload)>& is_wanted) const;
 
     /// True if no connection can match anything.
     [[nodiscard]] bool empty() const { return entries_.empty(); }

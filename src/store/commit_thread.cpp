@@ -52,19 +52,22 @@ CommitThread::CommitThread(Connection database,
                            std::chrono::milliseconds retry,
                            TestHooks hooks,
                            Log& log)
-    : path_(std::move(path)),
-      around_(std::move(around)),
-      retry_(retry),
-      hooks_(hooks),
-      log_(log),
-      why_not_(std::move(reason)) {
+    : path_(std::move(path)), around_(std::move(around)), retry_(retry), hooks_(hooks), log_(log) {
+    start(std::move(database), reason);
+}
+
+void CommitThread::start(Connection database, const Error& reason) {
     if (database) {
         begin_to_write(std::move(database));
     } else {
+        why_not_ = reason;
         degraded_ = true;
         ask_at_ = Clock::now() + retry_;
     }
+    // Under the lock: as long as there is no thread, nobody may queue what it would write.
+    const std::lock_guard lock(mutex_);
     thread_ = quiet_thread("mesh-store", [this] { run(); });
+    stop_by_.reset();
 }
 
 CommitThread::~CommitThread() {
@@ -81,6 +84,26 @@ void CommitThread::stop() {
     thread_.join();
 }
 
+void CommitThread::pause() {
+    stop();
+    writable_ = false;
+    writer_.reset();
+    ask_at_.reset();
+    wipe_at_.reset();
+}
+
+void CommitThread::resume(Result<Connection> database) {
+    try {
+        if (database)
+            start(*std::move(database), {});
+        else
+            start(nullptr, database.error());
+    } catch (...) {
+        pause();  // whoever tries again opens the file anew
+        throw;
+    }
+}
+
 void CommitThread::begin_to_write(Connection database) {
     writer_ = std::make_unique<Writer>(std::move(database));
     ask_at_.reset();
@@ -94,14 +117,19 @@ void CommitThread::submit(Transition transition, Executor& executor, Done done) 
     Job job{std::move(transition), &executor, std::move(done), {}};
     {
         const std::lock_guard lock(mutex_);
-        if (queued_changes_ + job.transition.size() <= queued_changes_max || queue_.empty()) {
+        const bool has_room =
+            queued_changes_ + job.transition.size() <= queued_changes_max || queue_.empty();
+        if (has_room && !stop_by_) {
             queued_changes_ += job.transition.size();
             queue_.push_back(std::move(job));
             wake_.notify_one();
             return;
         }
+        job.result =
+            stop_by_
+                ? closed()
+                : Error{Errc::limit, Origin::internal, "too many writes are waiting for " + path_};
     }
-    job.result = Error{Errc::limit, Origin::internal, "too many writes are waiting for " + path_};
     complete(job);
 }
 

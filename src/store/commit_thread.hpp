@@ -37,7 +37,7 @@ class CommitThread {
     struct Surroundings {
         /// Gives a connection for writing, with the current schema, or says why there is none.
         std::function<Result<Connection>()> become_writer;
-        /// The store can be written from now on. Called once.
+        /// The store can be written from now on.
         std::function<void()> began_to_write;
         /// Chains and keys were committed, or deleted.
         std::function<void()> certificates_changed;
@@ -62,11 +62,17 @@ class CommitThread {
 
     /// Thread-safe, never waits for the disk.
     void submit(Transition transition, Executor& executor, Done done);
-    /// Thread-safe. Turns true once, when there is a connection for writing.
+    /// Thread-safe. Whether there is a connection for writing; once there is, it stays until
+    /// pause().
     [[nodiscard]] bool writable() const { return writable_; }
     /// Finishes what is queued, for at most `stop_time`. The connection stays open until this
     /// object goes.
     void stop();
+    /// stop(), and the connection is closed. What is submitted completes with cancelled.
+    void pause();
+    /// After pause(): writes again, or asks for a connection again until there is one. Throws when
+    /// there is no thread or memory to be had; then it is as after pause().
+    void resume(Result<Connection> database);
 
  private:
     using Clock = std::chrono::steady_clock;
@@ -89,6 +95,7 @@ class CommitThread {
 
     void run();
     void become_writer_when_due();
+    void start(Connection database, const Error& reason);
     void begin_to_write(Connection database);
     void not_yet(Error why);
     /// When there is something to do without being asked.

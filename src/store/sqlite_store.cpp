@@ -32,6 +32,7 @@ SqliteStore::SqliteStore(std::string path, TestHooks hooks, Log& log)
 SqliteStore::SqliteStore(
     std::string path, Result<Ownership> ownership, const Timing& timing, TestHooks hooks, Log& log)
     : path_(std::move(path)),
+      timing_(timing),
       log_(log),
       reads_(path_, ownership ? ReadPool::Owner::us : ReadPool::Owner::maybe_other, hooks),
       copy_reads_(path_ + copy_ending, ReadPool::Owner::maybe_other, hooks) {
@@ -56,7 +57,37 @@ SqliteStore::~SqliteStore() {
     if (commits_) commits_->stop();
 }
 
-/// On the commit thread.
+void SqliteStore::give_up() {
+    if (!commits_ || std::exchange(given_up_, true)) return;
+    commits_->pause();
+    last_copy_.reset();
+    lock_.reset();
+}
+
+void SqliteStore::take_back() {
+    if (!commits_ || !given_up_) return;
+    try {
+        own_again();
+    } catch (...) {
+        // It is still given up: another process may have it, and this one tries again.
+        last_copy_.reset();
+        lock_.reset();
+        throw;
+    }
+    given_up_ = false;
+}
+
+void SqliteStore::own_again() {
+    last_copy_.emplace(path_, timing_, log_);
+    Result<Connection> writer = become_writer();
+    if (!writer)
+        log_.error("store_degraded",
+                   "the store cannot be owned again yet; what is stored is served on",
+                   {{"storage", path_}, {"reason", writer.error().message}});
+    commits_->resume(std::move(writer));
+}
+
+/// On the commit thread, or while there is none.
 Result<Connection> SqliteStore::become_writer() {
     if (const auto reason = why_read_only(path_))
         return Error{Errc::permission, Origin::internal, *reason};

@@ -51,16 +51,21 @@ class SqliteStore final : public Store {
     Result<std::vector<HistoryRecord>> history(const CertificateKey& key,
                                                std::size_t limit) override;
     [[nodiscard]] bool writable() const override { return commits_ && commits_->writable(); }
+    void give_up() override;
+    void take_back() override;
 
  private:
+    void own_again();
     [[nodiscard]] Result<Connection> become_writer();
     [[nodiscard]] Status take_from_copy(AccountRecord& damaged);
 
     std::string path_;
+    Timing timing_;
     Log& log_;
     // Destroyed from the last to the first, after the writer's thread has ended: readers close
     // before the writer, whose connection, the last one, moves the log into the database file; the
     // lock goes when all is done.
+    bool given_up_ = false;
     std::optional<OwnershipLock> lock_;
     std::optional<CommitThread> commits_;
     std::optional<LastCopy> last_copy_;

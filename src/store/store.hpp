@@ -49,6 +49,15 @@ class Store {
     /// False while the file can only be read: every apply fails, with the reason. A store that is
     /// owned turns writable by itself when what keeps it from that is mended, and stays so.
     [[nodiscard]] virtual bool writable() const = 0;
+
+    /// Gives an owned store up, for another process to own: finishes what is queued, for at most
+    /// five seconds, and lets go of the lock. What can be read goes on being read; apply() fails
+    /// with cancelled. Blocking; with take_back() on one thread at a time.
+    virtual void give_up() {}
+    /// Owns a store again that was given up. Where that cannot be, it is as one that cannot be
+    /// written when it is opened: asked for again until it can. Throws where there is no thread or
+    /// memory for it, which is to be called again. Blocking.
+    virtual void take_back() {}
 };
 
 enum class Access {

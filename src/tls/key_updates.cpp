@@ -1,25 +1,22 @@
 #include "tls/key_updates.hpp"
 
+#include "tls/wire.hpp"
+
 #include <openssl/err.h>
 
 namespace mesh::tls {
 namespace {
 
-constexpr std::chrono::seconds window{1};
-constexpr std::uint8_t updates_max = 100;  // in a window
-constexpr std::size_t record_size = 16 * 1024;
+constexpr std::uint8_t updates_max = 100;  // in a second
+/// Twice what data alone makes a session gather.
+constexpr std::size_t unread_max = 256 * 1024;
 /// Half of the 2^24.5 records that are safe, rounded down.
 constexpr std::uint32_t records_max = 1U << 23U;
 
 }  // namespace
 
-bool KeyUpdates::allow(SteadyTime now) noexcept {
-    if (in_window_ == 0 || now - window_start_ >= window) {
-        window_start_ = now;
-        in_window_ = 0;
-    }
-    if (in_window_ == updates_max) flooded_ = true;
-    if (!flooded_) ++in_window_;
+bool KeyUpdates::allow(SteadyTime now, std::size_t unread) noexcept {
+    if (!rate_.allow(now, updates_max) || unread > unread_max) flooded_ = true;
     return !flooded_;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 // Private to this room: TLS 1.3 key updates, the peer's and ours (RFC 8446 §4.6.3).
 #include "base/clock.hpp"
+#include "tls/message_rate.hpp"
 #include "tls/openssl_ptr.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace mesh::tls {
@@ -12,17 +14,17 @@ namespace mesh::tls {
 /// records than RFC 8446 §5.5 allows.
 class KeyUpdates {
  public:
-    /// Counts one update of the peer. False from the one on that is too many.
-    [[nodiscard]] bool allow(SteadyTime now) noexcept;
+    /// Counts one update of the peer, for which `unread` bytes wait. False from the one on that is
+    /// too many: a peer that reads nothing would have answers gathered for ever, however slowly.
+    [[nodiscard]] bool allow(SteadyTime now, std::size_t unread) noexcept;
     [[nodiscard]] bool flooded() const { return flooded_; }
 
     /// To be called before `size` bytes are sealed.
     void renew_own_key(SSL* ssl, std::size_t size) noexcept;
 
  private:
-    SteadyTime window_start_{};
+    MessageRate rate_;
     std::uint32_t sealed_ = 0;  ///< records under the present key
-    std::uint8_t in_window_ = 0;
     bool flooded_ = false;
 };
 

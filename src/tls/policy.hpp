@@ -1,6 +1,7 @@
 #pragma once
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/secret.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -53,6 +54,12 @@ struct PolicySettings {
 /// survive reloads and certificate swaps. Thread-safe; the data path only reads.
 class TicketKeys;
 [[nodiscard]] std::shared_ptr<TicketKeys> make_ticket_keys(const Clock& clock);
+/// The keys as text, for a process on this machine that goes on with them. They are then as old
+/// there as they are here.
+[[nodiscard]] Secret export_ticket_keys(TicketKeys& keys);
+/// Errors: invalid.
+[[nodiscard]] Result<std::shared_ptr<TicketKeys>> import_ticket_keys(const Secret& text,
+                                                                     const Clock& clock);
 
 /// One SSL_CTX: the settings of a listener's TLS side for one worker. The certificate is given
 /// per connection. The session id context is a hash over the settings, CA content included, so a

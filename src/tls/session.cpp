@@ -9,7 +9,6 @@
 namespace mesh::tls {
 namespace {
 
-constexpr std::size_t record_size = 16 * 1024;
 constexpr std::size_t record_overhead = 32;  // header, type, tag; more than enough
 /// Gathered bytes beyond which no more plaintext is taken, and at which a long write starts to
 /// send: a turn's worth, not a connection's.
@@ -25,9 +24,9 @@ Result<std::unique_ptr<Session>> Session::accept(const Policy& policy,
                                                  Transport& transport) {
     if (!credential)
         return Error{Errc::internal, Origin::internal, "a TLS session needs a certificate"};
-    std::unique_ptr<Session> session(new Session(transport));
+    std::unique_ptr<Session> session(new Session(transport, false));
     State& state = *session->state_;
-    if (auto opened = state.open(policy); !opened) return opened.error();
+    if (auto opened = state.open(policy.native()); !opened) return opened.error();
     if (auto presented = state.present(*credential); !presented) return presented.error();
     state.handshake = std::make_unique<State::Handshake>();
     state.handshake->expected = std::move(expected);
@@ -38,15 +37,17 @@ Result<std::unique_ptr<Session>> Session::accept(const Policy& policy,
 Result<std::unique_ptr<Session>> Session::refuse(const Policy& policy,
                                                  std::uint8_t alert,
                                                  Transport& transport) {
-    std::unique_ptr<Session> session(new Session(transport));
+    std::unique_ptr<Session> session(new Session(transport, false));
     State& state = *session->state_;
-    if (auto opened = state.open(policy); !opened) return opened.error();
+    if (auto opened = state.open(policy.native()); !opened) return opened.error();
     state.handshake = std::make_unique<State::Handshake>();
     state.handshake->refuse_with = alert;
     return session;
 }
 
-Session::Session(Transport& transport) : state_(std::make_unique<State>(transport)) {}
+Session::Session(Transport& transport, bool to_server)
+    : state_(std::make_unique<State>(transport,
+                                     to_server ? State::Side::client : State::Side::server)) {}
 Session::~Session() = default;
 
 Progress Session::handshake() {
@@ -130,12 +131,22 @@ std::string Session::version() const {
 std::string Session::cipher() const {
     return SSL_get_cipher_name(state_->ssl.get());
 }
+std::string Session::group() const {
+    SSL* const ssl = state_->ssl.get();
+    const long id = SSL_get_negotiated_group(ssl);
+    const char* const name = id != 0 ? SSL_group_to_name(ssl, static_cast<int>(id)) : nullptr;
+    return name != nullptr ? name : "";
+}
 bool Session::resumed() const {
     return SSL_session_reused(state_->ssl.get()) == 1;
 }
 
 const Error& Session::failure() const {
     return state_->failure ? *state_->failure : no_failure;
+}
+
+bool Session::ended_by_alert() const {
+    return state_->was_alerted;
 }
 
 }  // namespace mesh::tls

@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "tls/certificate.hpp"
 #include "tls/policy.hpp"
+#include "tls/upstream_policy.hpp"
 
 #include <memory>
 #include <optional>
@@ -50,9 +51,9 @@ enum class Progress {
     failed,      ///< fatal; failure() says why and an alert was sent where one is due
 };
 
-/// The server side of one TLS connection, over a Transport through our own BIO: reads come from
-/// the transport (sniffed bytes first), writes are gathered and leave in one piece per turn.
-/// Holds no record buffers while idle. One thread.
+/// One side of a TLS connection, mostly the server's, over a Transport through our own BIO: reads
+/// come from the transport (sniffed bytes first), writes are gathered and leave in one piece per
+/// turn. Holds no record buffers while idle. One thread.
 class Session {
  public:
     /// `credential` may be null only for a session that exists to send the right alert
@@ -70,6 +71,15 @@ class Session {
     [[nodiscard]] static Result<std::unique_ptr<Session>> refuse(const Policy& policy,
                                                                  std::uint8_t alert,
                                                                  Transport& transport);
+
+    /// The client's side of a connection to a server at `host`, a host name or an IP address: what
+    /// the policy expects, by default this, is named in the hello (a host name) and must be in the
+    /// certificate (both; in a SAN, the common name counts for nothing). The handshake is done only
+    /// once that is verified. A server of TLS 1.3 that refuses our certificate says so after that,
+    /// to read().
+    [[nodiscard]] static Result<std::unique_ptr<Session>> connect(const UpstreamPolicy& policy,
+                                                                  std::string_view host,
+                                                                  Transport& transport);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -94,12 +104,16 @@ class Session {
     [[nodiscard]] std::string alpn() const;     ///< negotiated, or empty
     [[nodiscard]] std::string version() const;  ///< "TLSv1.3"
     [[nodiscard]] std::string cipher() const;
+    /// Of the key exchange, e.g. "x25519"; empty when there was none (a TLS 1.2 resumption).
+    [[nodiscard]] std::string group() const;
     [[nodiscard]] bool resumed() const;
     /// What `failed` or `truncated` came of; an empty message before that.
     [[nodiscard]] const Error& failure() const;
+    /// It is the peer's own word that ended it: a fatal alert.
+    [[nodiscard]] bool ended_by_alert() const;
 
  private:
-    explicit Session(Transport& transport);
+    Session(Transport& transport, bool to_server);
     friend void configure_session_callbacks(ssl_ctx_st* context);
     friend std::string_view routed_protocol(const ssl_st* ssl);
     static void configure(ssl_ctx_st* context);

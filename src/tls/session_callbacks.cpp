@@ -3,6 +3,12 @@
 #include "tls/session_state.hpp"
 
 namespace mesh::tls {
+namespace {
+
+/// Servers send one to four after the handshake.
+constexpr std::uint8_t tickets_max = 32;  // in a second
+
+}  // namespace
 
 void configure_session_callbacks(SSL_CTX* context) {
     Session::configure(context);
@@ -57,10 +63,26 @@ int Session::State::on_server_name(SSL*, int*, void*) noexcept {
 void Session::State::on_message(
     int sent, int, int type, const void* bytes, std::size_t size, SSL* ssl, void*) noexcept {
     if (sent != 0 || type != SSL3_RT_HANDSHAKE || size == 0) return;
-    if (*static_cast<const std::uint8_t*>(bytes) != SSL3_MT_KEY_UPDATE) return;
     State* const state = of(ssl);
-    if (state && !state->key_updates.allow(std::chrono::steady_clock::now()))
+    if (!state) return;
+    const std::uint8_t message = *static_cast<const std::uint8_t*>(bytes);
+    if (message == SSL3_MT_KEY_UPDATE &&
+        !state->key_updates.allow(std::chrono::steady_clock::now(), state->wire.gathered()))
         state->wire.stop_reading();
+    // The library reads on behind each, and keeps what it says: for as long as they come, one call
+    // of it would not return (RFC 8446 §4.6.1).
+    if (message == SSL3_MT_NEWSESSION_TICKET && state->side == Side::client &&
+        !state->tickets.allow(std::chrono::steady_clock::now(), tickets_max)) {
+        state->sends_tickets = true;
+        state->wire.stop_reading();
+    }
+    // TLS 1.2's way to begin again. The library answers each with an alert (RFC 5246 §7.2.2) and
+    // reads on: four bytes make it gather thirty, and the peer need not read them.
+    const int again = state->side == Side::server ? SSL3_MT_CLIENT_HELLO : SSL3_MT_HELLO_REQUEST;
+    if (message == again && state->established()) {
+        state->renegotiates = true;
+        state->wire.stop_reading();
+    }
 }
 
 }  // namespace mesh::tls

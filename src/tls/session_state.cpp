@@ -7,19 +7,22 @@
 
 namespace mesh::tls {
 
-Error lost_connection() {
-    return {Errc::io, Origin::client, "the connection to the client was lost"};
+Error Session::State::lost_connection() const {
+    return {Errc::io, peer_origin(), "the connection to " + the_peer() + " was lost"};
 }
 
-Status Session::State::open(const Policy& policy) {
+Status Session::State::open(SSL_CTX* context) {
     ERR_clear_error();
-    ssl.reset(SSL_new(policy.native()));
+    ssl.reset(SSL_new(context));
     BioPtr bio = wire.make_bio();
     if (!ssl || !bio || SSL_set_app_data(ssl.get(), this) != 1)
         return openssl_error("cannot open a TLS session");
     BIO* const both = bio.release();
     SSL_set_bio(ssl.get(), both, both);
-    SSL_set_accept_state(ssl.get());
+    if (side == Side::server)
+        SSL_set_accept_state(ssl.get());
+    else
+        SSL_set_connect_state(ssl.get());
     return {};
 }
 
@@ -40,14 +43,26 @@ Error Session::State::describe(std::string_view doing) const {
     }
     if (key_updates.flooded()) {
         ERR_clear_error();
-        return {Errc::limit, Origin::client, "the client sends KeyUpdates without end"};
+        return {Errc::limit, peer_origin(), the_peer() + " sends KeyUpdates without end"};
+    }
+    if (sends_tickets) {
+        ERR_clear_error();
+        return {Errc::limit, peer_origin(), the_peer() + " sends session tickets without end"};
+    }
+    if (renegotiates) {
+        ERR_clear_error();
+        return {Errc::tls, peer_origin(), the_peer() + " asks for a renegotiation"};
     }
     if (handshake && handshake->verdict == HelloVerdict::different) {
         ERR_clear_error();
         return {Errc::tls, Origin::client, "the ClientHello differs from the one that was routed"};
     }
-    Error error = openssl_error(doing, Origin::client);
-    if (const long verified = SSL_get_verify_result(ssl.get()); verified != X509_V_OK)
+    const bool is_no_tls = ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER;
+    Error error = openssl_error(doing, peer_origin());
+    if (is_no_tls && side == Side::client) error.message += " (does it speak TLS?)";
+    const bool verifies_peer = SSL_get_verify_mode(ssl.get()) != SSL_VERIFY_NONE;
+    if (const long verified = SSL_get_verify_result(ssl.get());
+        verifies_peer && verified != X509_V_OK)
         error.message += std::string(" (") + X509_verify_cert_error_string(verified) + ")";
     return error;
 }
@@ -66,7 +81,11 @@ Progress Session::State::ended(int ssl_error, std::string_view doing) {
     if (ssl_error == SSL_ERROR_WANT_READ) return Progress::want_read;
     const bool ended_early = ssl_error == SSL_ERROR_SYSCALL && wire.at_end() && !wire.broken();
     const bool closed = ssl_error == SSL_ERROR_ZERO_RETURN;
-    if (!closed && !ended_early) return fail(describe(doing));
+    if (!closed && !ended_early) {
+        // The library's reason for an alert of the peer is the alert's number behind this one.
+        was_alerted = ERR_GET_REASON(ERR_peek_error()) >= SSL_AD_REASON_OFFSET;
+        return fail(describe(doing));
+    }
 
     ERR_clear_error();
     if (closed && !handshake) {
@@ -76,9 +95,9 @@ Progress Session::State::ended(int ssl_error, std::string_view doing) {
     read_end = Progress::truncated;
     failure = std::make_unique<Error>(
         Error{Errc::closed,
-              Origin::client,
-              handshake ? "the client left during the TLS handshake"
-                        : "the client's bytes ended without a close_notify"});
+              peer_origin(),
+              the_peer() + (handshake ? " left during the TLS handshake"
+                                      : "'s bytes ended without a close_notify")});
     return Progress::truncated;
 }
 
@@ -104,13 +123,19 @@ Progress Session::State::step() {
     return flushed == Progress::done ? Progress::want_read : flushed;
 }
 
-Progress Session::State::establish() {
+Status Session::State::check_client() const {
     const ClientAuth auth = PolicyState::of(ssl.get()).settings.client_auth;
-    // Whatever path the handshake took, the outcome is looked at once more in one place.
     if (requires_certificate(auth) && !SSL_get0_peer_certificate(ssl.get()))
-        return fail({Errc::tls, Origin::client, "TLS handshake failed: no client certificate"});
+        return Error{Errc::tls, Origin::client, "TLS handshake failed: no client certificate"};
     if (verifies(auth) && SSL_get_verify_result(ssl.get()) != X509_V_OK)
-        return fail(describe("TLS handshake failed"));
+        return describe("TLS handshake failed");
+    return {};
+}
+
+Progress Session::State::establish() {
+    // Whatever path the handshake took, the outcome is looked at once more in one place.
+    const Status checked = side == Side::server ? check_client() : check_server();
+    if (!checked) return fail(checked.error());
     // An open connection needs its certificate no more; a swapped one can go.
     SSL_certs_clear(ssl.get());
     handshake.reset();
@@ -123,7 +148,7 @@ std::size_t Session::State::take_record(std::span<std::uint8_t> into) {
     const int outcome = SSL_read_ex(ssl.get(), into.data(), into.size(), &count);
     if (outcome == 1) return count;
     const Progress progress = ended(SSL_get_error(ssl.get(), outcome), "TLS read failed");
-    if (progress == Progress::want_read && key_updates.flooded()) fail(describe({}));
+    if (progress == Progress::want_read && is_unwanted()) fail(describe({}));
     return 0;
 }
 

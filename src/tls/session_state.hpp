@@ -17,7 +17,10 @@ struct Session::State {
         HelloVerdict verdict = HelloVerdict::equal;
     };
 
-    explicit State(Transport& transport) : wire(transport) {}
+    /// Which one is ours.
+    enum class Side : std::uint8_t { server, client };
+
+    State(Transport& transport, Side ours) : wire(transport), side(ours) {}
 
     Wire wire;  // before `ssl`, whose BIO points to it
     SslPtr ssl;
@@ -25,12 +28,31 @@ struct Session::State {
     std::unique_ptr<Error> failure;
     std::optional<Progress> read_end;  // what every further read says
     KeyUpdates key_updates;
+    MessageRate tickets;  // a server's, which are never used
+    const Side side;
+    bool sends_tickets = false;  // without end
+    bool renegotiates = false;   // the peer asked for what is never granted
+    bool was_alerted = false;    // fatally, by the peer
     bool failed = false;
     bool close_sent = false;
 
     [[nodiscard]] bool established() const { return !handshake && !failed; }
+    /// The peer has sent what ends the connection, although it is no error to the library.
+    [[nodiscard]] bool is_unwanted() const {
+        return key_updates.flooded() || sends_tickets || renegotiates;
+    }
 
-    Status open(const Policy& policy);
+    Status open(SSL_CTX* context);
+    Status expect(std::string_view name);  // upstream_session.cpp
+    [[nodiscard]] std::string the_peer() const {
+        return side == Side::server ? "the client" : "the server";
+    }
+    [[nodiscard]] Origin peer_origin() const {
+        return side == Side::server ? Origin::client : Origin::upstream;
+    }
+    [[nodiscard]] Error lost_connection() const;
+    [[nodiscard]] Status check_client() const;
+    [[nodiscard]] Status check_server() const;  // upstream_session.cpp
     Status present(const Credential& credential);
     Progress step();
     Progress establish();
@@ -54,7 +76,5 @@ struct Session::State {
                            SSL* ssl,
                            void*) noexcept;
 };
-
-[[nodiscard]] Error lost_connection();
 
 }  // namespace mesh::tls

@@ -1,5 +1,6 @@
 #include "tls/ticket_keys.hpp"
 
+#include "base/base64url.hpp"
 #include "tls/openssl_error.hpp"
 
 #include <openssl/crypto.h>
@@ -28,6 +29,21 @@ TicketKeys::TicketKeys(const Clock& clock) : clock_(clock) {
             throw_exception_from_error(openssl_error("cannot make ticket keys"),
                                        BOOST_CURRENT_LOCATION);
     due_ = count_of(clock.steady_now() + lifetime);
+}
+
+TicketKeys::TicketKeys(const Clock& clock, const Content& content) : clock_(clock) {
+    for (std::size_t i = kept; i-- > 0;) put(content.keys[i]);
+    // No key seals for longer than its time, whatever was said.
+    due_ = count_of(std::min(content.due, clock.steady_now() + lifetime));
+}
+
+TicketKeys::Content TicketKeys::content() {
+    rotate_if_due();
+    const std::lock_guard lock(rotating_);
+    Content content;
+    for (std::size_t i = 0; i < kept; ++i) content.keys[i] = read(i);
+    content.due = SteadyTime(SteadyTime::duration(due_.load(std::memory_order_relaxed)));
+    return content;
 }
 
 TicketKeys::~TicketKeys() {
@@ -67,7 +83,12 @@ void TicketKeys::rotate_if_due() {
 bool TicketKeys::rotate() {
     TicketKey fresh;
     if (RAND_bytes(fresh.bytes.data(), static_cast<int>(fresh.bytes.size())) != 1) return false;
+    put(fresh);
+    return true;
+}
 
+/// In front of the others, the oldest of which goes.
+void TicketKeys::put(const TicketKey& fresh) {
     sequence_.fetch_add(1, std::memory_order_relaxed);
     for (std::size_t i = kept - 1; i > 0; --i)
         for (std::size_t w = 0; w < words_per_key; ++w)
@@ -79,7 +100,6 @@ bool TicketKeys::rotate() {
         slots_[0][w].store(word, std::memory_order_release);
     }
     sequence_.fetch_add(1, std::memory_order_release);
-    return true;
 }
 
 TicketKey TicketKeys::read(std::size_t position) const {
@@ -98,6 +118,34 @@ TicketKey TicketKeys::read(std::size_t position) const {
 
 std::shared_ptr<TicketKeys> make_ticket_keys(const Clock& clock) {
     return std::make_shared<TicketKeys>(clock);
+}
+
+Secret export_ticket_keys(TicketKeys& keys) {
+    const TicketKeys::Content content = keys.content();
+    Bytes bytes;
+    for (const TicketKey& key : content.keys)
+        bytes.insert(bytes.end(), key.bytes.begin(), key.bytes.end());
+    const std::int64_t due = count_of(content.due);
+    bytes.resize(bytes.size() + sizeof due);
+    std::memcpy(bytes.data() + bytes.size() - sizeof due, &due, sizeof due);
+    Secret text(base64url_encode(bytes));
+    OPENSSL_cleanse(bytes.data(), bytes.size());
+    return text;
+}
+
+Result<std::shared_ptr<TicketKeys>> import_ticket_keys(const Secret& text, const Clock& clock) {
+    auto bytes = base64url_decode(text.reveal());
+    TicketKeys::Content content;
+    std::int64_t due = 0;
+    constexpr std::size_t key_size = sizeof(TicketKey::bytes);
+    if (!bytes || bytes->size() != TicketKeys::kept * key_size + sizeof due)
+        return Error{Errc::invalid, Origin::internal, "these are no ticket keys"};
+    for (std::size_t i = 0; i < TicketKeys::kept; ++i)
+        std::memcpy(content.keys[i].bytes.data(), bytes->data() + i * key_size, key_size);
+    std::memcpy(&due, bytes->data() + TicketKeys::kept * key_size, sizeof due);
+    content.due = SteadyTime(SteadyTime::duration(due));
+    OPENSSL_cleanse(bytes->data(), bytes->size());
+    return std::make_shared<TicketKeys>(clock, content);
 }
 
 }  // namespace mesh::tls

@@ -45,6 +45,12 @@ class TicketKeys {
 
     /// `clock` must outlive the keys. Throws when the system has no randomness.
     explicit TicketKeys(const Clock& clock);
+    /// What another process has: its keys, and when the newest stops sealing.
+    struct Content {
+        std::array<TicketKey, kept> keys;  ///< newest first
+        SteadyTime due;
+    };
+    TicketKeys(const Clock& clock, const Content& content);
     ~TicketKeys();
     TicketKeys(const TicketKeys&) = delete;
     TicketKeys& operator=(const TicketKeys&) = delete;
@@ -59,6 +65,8 @@ class TicketKeys {
     /// The kept key of that name.
     [[nodiscard]] std::optional<Found> find(std::span<const std::uint8_t, 16> name);
 
+    [[nodiscard]] Content content();
+
     [[nodiscard]] const Clock& clock() const { return clock_; }
 
  private:
@@ -67,6 +75,7 @@ class TicketKeys {
 
     void rotate_if_due();
     bool rotate();
+    void put(const TicketKey& fresh);
     [[nodiscard]] TicketKey read(std::size_t position) const;
 
     const Clock& clock_;

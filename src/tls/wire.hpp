@@ -6,6 +6,9 @@
 
 namespace mesh::tls {
 
+/// The most plaintext in one record (RFC 8446, 5.1).
+inline constexpr std::size_t record_size = 16 * 1024;
+
 /// What OpenSSL reads from and writes to. Reads go straight into OpenSSL's own buffer; writes are
 /// gathered until flush() and leave in one piece. Holds no memory while nothing is gathered.
 class Wire {

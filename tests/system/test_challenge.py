@@ -6,7 +6,7 @@ import threading
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from mesh_env import TlsClient, refusal, s_client, wait_until
+from mesh_env import TlsClient, client_hello, refusal, s_client, wait_until
 from mesh_env.certificates import make_authority
 from mesh_env.configuration import certified_router, configuration, rule
 from mesh_env.gate import Gate
@@ -103,19 +103,6 @@ def test_a_backends_own_acme_client_behind_passthrough(env):
         assert client.receive_line() == "app"
         assert client.receive_exactly(len(hello)) == hello
         assert peer.received == len(hello)
-
-
-def client_hello(name: str, alpn: list[str]) -> bytes:
-    """The first flight of a real client."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(alpn)
-    tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
-    try:
-        tls.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outgoing.read()
 
 
 def test_services_are_not_reached_by_a_validator(env):

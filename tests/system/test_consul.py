@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mesh_env import HandshakeRefused, echo, refusal, scaled, wait_until
+from mesh_env import HandshakeRefused, client_hello, echo, refusal, scaled, wait_until
 from mesh_env.consul_agent import MASTER_TOKEN
 
 TAGS = Path(__file__).parents[1] / "unit" / "config" / "specification" / "tags.json"
@@ -68,14 +68,6 @@ def is_closed(env, name: str) -> bool:
     """Whether the connection ends after a handshake with the certificate of this name, without a word."""
     with env.tls(name) as client:
         return client.receive() == b""
-
-
-def client_hello(name: str) -> bytes:
-    sent, received = ssl.MemoryBIO(), ssl.MemoryBIO()
-    session = ssl.create_default_context().wrap_bio(received, sent, server_hostname=name)
-    with pytest.raises(ssl.SSLWantReadError):
-        session.do_handshake()
-    return sent.read()
 
 
 # --- what tags say ---

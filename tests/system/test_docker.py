@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mesh_env import HandshakeRefused, refusal, scaled, wait_until
+from mesh_env import HandshakeRefused, client_hello, refusal, scaled, wait_until
 from mesh_env.docker_daemon import DockerDaemon, PodmanService, free_port
 
 LABELS = Path(__file__).parents[1] / "unit" / "config" / "specification" / "labels.yaml"
@@ -70,14 +70,6 @@ def is_refused(env, name: str) -> bool:
             return False
     except (HandshakeRefused, OSError):
         return True
-
-
-def client_hello(name: str) -> bytes:
-    sent, received = ssl.MemoryBIO(), ssl.MemoryBIO()
-    session = ssl.create_default_context().wrap_bio(received, sent, server_hostname=name)
-    with pytest.raises(ssl.SSLWantReadError):
-        session.do_handshake()
-    return sent.read()
 
 
 # --- what containers say ---

@@ -7,10 +7,12 @@ import signal
 import socket
 import sqlite3
 import ssl
+from contextlib import ExitStack
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mesh_env import Authority, Hammer, refusal, s_client, wait_until
+from mesh_env import Authority, Hammer, client_hello, refusal, s_client, wait_until
 from mesh_env.certificates import SigningAuthority
 from mesh_env.configuration import certified_router, configuration, rule, service
 from mesh_env.control import ControlSocket
@@ -89,6 +91,40 @@ def test_a_server_written_as_a_name_is_reached_as_soon_as_the_reload_is_applied(
     mesh.write_config(config)
     out = mesh.command("reload").stdout
     assert "nowhere.invalid of a server has no address yet" in out and "applied" in out
+
+
+def test_who_connects_after_the_answer_to_a_reload_meets_it(env):
+    """Also where the workers have much to do, signatures that take long here, and connections wait to be accepted."""
+    for name in ("one", "two"):
+        env.backend(name)
+    authority = SigningAuthority()
+    authority.write_pair(env.directory / "tls", "slow", "slow.example",
+                         key=rsa.generate_private_key(public_exponent=65537, key_size=4096))
+    config = {"entryPoints": {name: {"address": env.endpoint(name)} for name in ("websecure", "plain")},
+              "tcp": {"routers": {"all": {"entryPoints": ["plain"], "rule": "HostSNI(`*`)", "service": "now"},
+                                  "slow": {"entryPoints": ["websecure"], "rule": rule("slow.example"),
+                                           "service": "now", "tls": {}}}},
+              "tls": {"certificates": [{"certFile": "tls/slow.crt", "keyFile": "tls/slow.key"}]}}
+
+    def switch(turn: int) -> str:
+        name = ("one", "two")[turn % 2]
+        config["tcp"]["services"] = {"now": service(env.endpoint(f"backend-{name}"))}
+        return name
+
+    switch(0)
+    mesh = env.mesh(config)
+    hello = client_hello("slow.example")
+    with control(mesh) as client:
+        for turn in range(1, 11):
+            name = switch(turn)
+            mesh.write_config(config)
+            with ExitStack() as busy:
+                for _ in range(60):
+                    busy.enter_context(env.tcp("websecure")).send(hello)
+                    busy.enter_context(env.tcp("plain"))
+                assert client.ask("reload")["applied"] is True
+                with env.tcp("plain") as first, env.tcp("plain") as second:
+                    assert [first.receive_line(), second.receive_line()] == [name, name], f"after {turn} reloads"
 
 
 def test_a_refused_reload_leaves_everything_as_it_was(env):

@@ -19,6 +19,8 @@ GROUPS = {
     "R": range(1, 33),
     "S": range(1, 38),
     "D": [*range(1, 17), *range(20, 30), *range(40, 46), *range(50, 61), *range(70, 79), *range(80, 92)],
+    "X": range(1, 31),
+    "P": range(1, 16),
 }
 CASES = {f"{group}{number}" for group, numbers in GROUPS.items() for number in numbers}
 

@@ -21,6 +21,7 @@ from .tls_client import (  # noqa: E402
     HandshakeRefused,
     TcpClient,
     TlsClient,
+    client_hello,
     refusal,
     s_client,
 )
@@ -28,6 +29,6 @@ from .waiting import SLOWNESS, scaled, wait_until  # noqa: E402
 
 __all__ = [
     "Authority", "Backend", "Environment", "EnvironmentFailure", "Hammer", "HandshakeRefused", "LogLine", "Mesh",
-    "PebbleOptions", "Peer", "SLOWNESS", "TcpClient", "TestCa", "TlsClient", "echo", "ident", "parse_line",
-    "refusal", "require_tool", "s_client", "scaled", "silent", "sink", "wait_until",
+    "PebbleOptions", "Peer", "SLOWNESS", "TcpClient", "TestCa", "TlsClient", "client_hello", "echo", "ident",
+    "parse_line", "refusal", "require_tool", "s_client", "scaled", "silent", "sink", "wait_until",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from pathlib import Path
 
 from cryptography import x509
@@ -22,6 +23,13 @@ def _builder(subject: str, issuer: str, key, days: float, age_hours: float = 1) 
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(hours=age_hours))
             .not_valid_after(now + datetime.timedelta(days=days)))
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def key_pem(key) -> str:
@@ -47,7 +55,7 @@ class SigningAuthority:
         one each would take long."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         certificate = (_builder(names[0][:60], self.name, key, days, age_hours)
-                       .add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
+                       .add_extension(x509.SubjectAlternativeName([_general_name(n) for n in names]), critical=False)
                        .sign(self.key, hashes.SHA256()))
         return certificate.public_bytes(Encoding.PEM).decode() + self.pem, key_pem(key)
 

@@ -9,6 +9,7 @@ from pebble_env import ChallTestSrv, Pebble, PebbleOptions, PebblePrograms
 
 from .backends import Backend, Handler, ident
 from .consul_agent import ConsulAgent
+from .haproxy import Haproxy
 from .loopback import Loopback
 from .mesh import Mesh, mesh_binary
 from .tls_client import Authority, TcpClient, TlsClient
@@ -94,6 +95,12 @@ class Environment:
         backend = Backend(self.at(f"backend-{name}"), handler, name)
         self._cleanup.callback(backend.stop)
         return backend.start()
+
+    def haproxy(self, name: str) -> Haproxy:
+        """Not started: it is told first what to do."""
+        haproxy = Haproxy(self.directory, name)
+        self._cleanup.callback(haproxy.stop)
+        return haproxy
 
     def mesh(self, config: dict | str, name: str = "mesh", start: bool = True, **how) -> Mesh:
         """A mesh on this configuration. It is stopped at the end, and has to end with 0 then."""

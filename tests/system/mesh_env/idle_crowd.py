@@ -8,15 +8,18 @@ import sys
 from .waiting import scaled
 
 _PROGRAM = r"""
-import resource, socket, sys
+import resource, socket, ssl, sys
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+host, port, count, name = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 crowd = []
 for i in range(count):
     client = socket.socket()
     # 127.0.0.1 alone has 28,000 ports for one destination; others may be using them.
     client.connect((host, port))
+    if name: client = context.wrap_socket(client, server_hostname=name)
     client.sendall(b"hello\n")
     crowd.append(client)
 for client in crowd:
@@ -36,10 +39,11 @@ for line in sys.stdin:
 
 
 class IdleCrowd:
-    """`count` plain connections to a backend that answers every line."""
+    """`count` connections to a backend that answers every line; plain ones, or TLS for `server_name`."""
 
-    def __init__(self, address: tuple[str, int], count: int):
-        self._child = subprocess.Popen([sys.executable, "-c", _PROGRAM, address[0], str(address[1]), str(count)],
+    def __init__(self, address: tuple[str, int], count: int, server_name: str = ""):
+        self._child = subprocess.Popen([sys.executable, "-c", _PROGRAM, address[0], str(address[1]), str(count),
+                                        server_name],
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         answer = self._child.stdout.readline()
         assert answer == "open\n", f"the crowd could not connect: {answer!r}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -27,6 +28,38 @@ def mesh_binary() -> str:
     return str(Path(path).resolve())
 
 
+class Successor:
+    """A process that took another one's place: started by it, and our child as it is (Popen's interface)."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self.returncode: int | None = None
+        self._handle = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+                os.close(self._handle)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.poll() is None:
+            ready, _, _ = select.select([self._handle], [], [], timeout)
+            if not ready:
+                raise subprocess.TimeoutExpired("mesh", timeout)
+            self.poll()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
 class Mesh:
     """`config` is YAML text, or a dict (JSON is YAML). Files of the configuration that are relative,
     the store too, live in `directory`."""
@@ -35,7 +68,9 @@ class Mesh:
         self.directory = directory
         self.config_file = directory / f"{name}.yaml"
         self.log_file = directory / f"{name}.log"
-        self._child: subprocess.Popen | None = None
+        self._child: subprocess.Popen | Successor | None = None
+        self.former: list[subprocess.Popen | Successor] = []
+        """Processes that were replaced, the oldest first: each is there until its last connection has ended."""
         self._reader: threading.Thread | None = None
         self._lines: list[LogLine] = []
         self._changed = threading.Condition()
@@ -50,12 +85,12 @@ class Mesh:
     # --- life ---
 
     def start(self, *arguments: str, ready: bool = True, seconds: float = 15.0, env: dict | None = None,
-              wrapper: tuple[str, ...] = ()) -> Mesh:
+              wrapper: tuple[str, ...] = (), stdout: int = subprocess.DEVNULL) -> Mesh:
         """Starts `mesh run`; with `ready` returns when every listener is up. `wrapper` goes before
         the command, for example ("prlimit", "--nofile=64")."""
         assert not self.running, "already running"
         command = [*wrapper, mesh_binary(), "run", "--config", str(self.config_file), *arguments]
-        self._child = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        self._child = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=stdout,
                                        stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
         self._reader = threading.Thread(target=self._follow, args=(self._child.stderr,), daemon=True)
         start_of_this_run = self.mark()
@@ -63,6 +98,18 @@ class Mesh:
         if ready:
             self.wait_for("ready", seconds=seconds, since=start_of_this_run)
         return self
+
+    def upgrade(self, *arguments: str) -> dict:
+        """`mesh upgrade`, which has to work; the process is the new one from then on."""
+        answer = self.json("upgrade", *arguments)
+        assert answer["serving"] and answer["pid"] != self.pid, answer
+        self.replaced_by(answer["pid"])
+        return answer
+
+    def replaced_by(self, pid: int) -> None:
+        """What upgrade() notes."""
+        self.former.append(self._child)
+        self._child = Successor(pid)
 
     def stop(self, expect: int = 0, seconds: float = 15.0, number: int = signal.SIGTERM) -> None:
         """Ends it as an operator would and asserts how it ended."""
@@ -72,6 +119,9 @@ class Mesh:
             self._child.send_signal(number)
         code = self.wait_exit(seconds)
         assert code == expect, f"mesh ended with {code}, not {expect}:\n{self.log_tail()}"
+        for process in self.former:
+            process.send_signal(number)
+            assert process.wait(scaled(seconds)) == 0, f"a replaced mesh did not end with 0:\n{self.log_tail()}"
 
     def wait_exit(self, seconds: float = 15.0) -> int:
         """The exit code of a process that is ending by itself."""
@@ -105,6 +155,9 @@ class Mesh:
             if self.running:
                 self._child.kill()
             self._child.wait()
+            for process in self.former:
+                process.kill()
+                process.wait()
             self._finish_reading()
 
     def signal(self, number: int) -> None:

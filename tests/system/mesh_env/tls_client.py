@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import socket
 import ssl
@@ -93,22 +94,32 @@ class _Stream:
 
 
 class TcpClient(_Stream):
-    """Plain TCP."""
+    """Plain TCP. A reset is an end like another one, even one that is there before connect() has looked
+    or while something is being sent."""
 
     def __init__(self, address: tuple[str, int], **how):
-        self.socket = connect(address, **how)
+        self._was_reset = False
+        try:
+            self.socket = connect(address, **how)
+        except ConnectionResetError:
+            self.socket = socket.socket()
+            self._was_reset = True
 
     def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
+        try:
+            self.socket.sendall(data)
+        except (ConnectionResetError, BrokenPipeError):
+            self._was_reset = True  # what came before is read first
 
     def receive(self, size: int = 65536) -> bytes:
         try:
             data = self.socket.recv(size)
-        except ConnectionResetError:
-            self.end = "reset"
-            return b""
+        except OSError as error:
+            if error.errno != errno.ECONNRESET and not self._was_reset:
+                raise
+            data, self._was_reset = b"", True
         if not data:
-            self.end = "fin"
+            self.end = "reset" if self._was_reset else "fin"
         return data
 
     def half_close(self) -> None:
@@ -150,7 +161,10 @@ class TlsClient(_Stream):
 
     def __init__(self, address: tuple[str, int], server_name: str | None, authority: Authority, *,
                  session: ssl.SSLSession | None = None, sock: socket.socket | None = None, **how):
-        self.socket = sock or connect(address, **how)
+        try:
+            self.socket = sock or connect(address, **how)
+        except ConnectionResetError as error:
+            raise HandshakeRefused("reset", str(error)) from None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = authority.context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name,
@@ -163,6 +177,7 @@ class TlsClient(_Stream):
         # Kept, because a connection that ended badly no longer tells.
         self.version: str = self._tls.version()
         self.alpn: str | None = self._tls.selected_alpn_protocol()
+        self.cipher: str = self._tls.cipher()[0]
 
     # --- what was agreed on ---
 
@@ -321,6 +336,20 @@ def handshake_seconds(address: tuple[str, int], server_name: str, authority: Aut
     start = time.monotonic()
     with TlsClient(address, server_name, authority):
         return time.monotonic() - start
+
+
+def client_hello(name: str, alpn: list[str] | None = None) -> bytes:
+    """The first flight of a real client that never sends a second."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
+    raise AssertionError("a client that wants no answer")
 
 
 def s_client(address: tuple[str, int], server_name: str, *arguments: str, input: bytes = b"",

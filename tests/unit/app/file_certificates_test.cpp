@@ -261,11 +261,105 @@ TEST_CASE("files: a pair that went missing is kept, and what is missing is watch
     const LoadedConfiguration kept = load_configuration(path, context);
     REQUIRE(kept.files.certificates.size() == 1);
     CHECK(kept.files.certificates[0].credential == first.files.certificates[0].credential);
-    CHECK(kept.files.kept.count(folder.path("one.pem")) == 1);
+    CHECK(kept.files.kept.count(folder.path("one.key")) == 1);
     CHECK(is_watched(kept));
 
     // Nobody knows what was in it: that is an error.
     const LoadedConfiguration refused = load_configuration(path);
     CHECK_FALSE(refused.result.configuration.has_value());
     CHECK(is_watched(refused));
+}
+
+TEST_CASE("files: how servers are spoken to is made of files, and made again when they change") {
+    Folder folder;
+    folder.write_certificate("ca", november);
+    folder.write_certificate("own", november);
+    const std::string transports =
+        "tcp: {serversTransports: {db: {tls: {serverName: db.internal, rootCAs: [ca.pem], "
+        "certificates: [{certFile: own.pem, keyFile: own.key}]}}}}\n";
+    const auto checked = folder.check(transports);
+    REQUIRE(checked.configuration.has_value());
+    const TlsFiles first = load_tls_files(*checked.configuration, november);
+    REQUIRE(first.upstream.contains("db"));
+    CHECK(first.upstream.at("db")->settings().credential != nullptr);
+    CHECK(first.held().contains(folder.path("ca.pem")));
+    CHECK(load_tls_files(*checked.configuration, november, first).upstream.at("db") ==
+          first.upstream.at("db"));
+
+    folder.write("ca.pem", garbage);
+    const auto wrong = folder.check(transports);
+    CHECK(has(wrong, "certificate-file", "ca.pem: certificate 1 does not parse"));
+    // In a running mesh, while nobody asks for a reload: what the same files held goes on.
+    const TlsFiles kept = load_tls_files(*checked.configuration, november, first, true);
+    CHECK(kept.findings.empty());
+    CHECK(kept.upstream.at("db") == first.upstream.at("db"));
+
+    folder.write_certificate("ca", november + std::chrono::hours(1));
+    CHECK(load_tls_files(*checked.configuration, november, first).upstream.at("db") !=
+          first.upstream.at("db"));
+}
+
+TEST_CASE("files: a broken client key keeps no CAs that were withdrawn, and is named itself") {
+    Folder folder;
+    folder.write_certificate("ca", november);
+    folder.write_certificate("own", november);
+    const auto checked = folder.check(
+        "tcp: {serversTransports: {db: {tls: {serverName: db.internal, rootCAs: [ca.pem], "
+        "certificates: [{certFile: own.pem, keyFile: own.key}]}}}}\n");
+    REQUIRE(checked.configuration.has_value());
+    const TlsFiles first = load_tls_files(*checked.configuration, november);
+    const tls::UpstreamSettings& before = first.upstream.at("db")->settings();
+    // All of it has expired by now, too: a warning is not why something is kept.
+    const WallTime later = november + std::chrono::hours(24 * 400);
+    const auto load = [&] { return load_tls_files(*checked.configuration, later, first, true); };
+
+    folder.write_certificate("ca", november + std::chrono::hours(1));
+    folder.write("own.key", "-----BEGIN PRIVATE KEY-----\nnot base64\n-----END PRIVATE KEY-----\n");
+    const TlsFiles without_key = load();
+    CHECK(without_key.findings.empty());
+    REQUIRE(without_key.upstream.contains("db"));
+    CHECK(without_key.upstream.at("db")->settings().roots->digest() != before.roots->digest());
+    CHECK(without_key.upstream.at("db")->settings().credential == before.credential);
+    REQUIRE(without_key.kept.size() == 1);
+    CHECK(without_key.kept.begin()->first == folder.path("own.key"));
+    CHECK_THAT(without_key.kept.begin()->second, ContainsSubstring("own.key: "));
+
+    // The other way about: new pair, CAs that cannot be read.
+    folder.write_certificate("own", november + std::chrono::hours(1));
+    folder.write("ca.pem", garbage);
+    const TlsFiles without_cas = load();
+    REQUIRE(without_cas.upstream.contains("db"));
+    CHECK(without_cas.upstream.at("db")->settings().roots == before.roots);
+    CHECK(without_cas.upstream.at("db")->settings().credential != before.credential);
+    REQUIRE(without_cas.kept.size() == 1);
+    CHECK(without_cas.kept.begin()->first == folder.path("ca.pem"));
+    CHECK_THAT(without_cas.kept.begin()->second, ContainsSubstring("does not parse"));
+}
+
+TEST_CASE("files: a CA whose trust settings would be lost is refused, with what to do") {
+    Folder folder;
+    std::string trusted = (*tls::make_default_credential(november))->chain().to_pem();
+    for (std::size_t at = 0; (at = trusted.find("CERTIFICATE", at)) != std::string::npos; at += 19)
+        trusted.insert(at, "TRUSTED ");
+    folder.write("ca.pem", trusted);
+    for (const std::string option :
+         {"tls: {options: {strict: {clientAuth: {caFiles: [ca.pem]}}}}\n",
+          "tcp: {serversTransports: {db: {tls: {rootCAs: [ca.pem]}}}}\n"}) {
+        const auto result = folder.check(option);
+        CHECK_FALSE(result.configuration.has_value());
+        CHECK(has(result, "certificate-file", "BEGIN TRUSTED CERTIFICATE"));
+        CHECK(has(result, "certificate-file", "openssl x509 -in"));
+    }
+}
+
+TEST_CASE("files: a service with TLS and no transport verifies by the system's CAs") {
+    Folder folder;
+    const auto checked = folder.check(
+        "tcp: {services: {web: {loadBalancer: {servers: [{address: 'web.example:443', tls: "
+        "true}]}}}}\n");
+    REQUIRE(checked.configuration.has_value());
+    const TlsFiles files = load_tls_files(*checked.configuration, november);
+    REQUIRE(files.upstream.contains(""));
+    CHECK(files.upstream.at("")->settings().roots != nullptr);
+    CHECK(files.upstream.at("")->expected_name("web.example") == "web.example");
 }

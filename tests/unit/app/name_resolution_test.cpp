@@ -174,3 +174,24 @@ TEST_CASE(
     (void)names.ahead().resolve({"c.internal"}, 10s);
     CHECK(published.has("c.internal", {}));
 }
+
+TEST_CASE("name resolution: a name without an address is asked for again soon, then less often") {
+    Published published;
+    std::mutex mutex;
+    std::vector<std::chrono::steady_clock::time_point> asked;
+    const NameResolution names(
+        {"late.internal"},
+        [&](const std::string& host, auto literals) { published.add(host, std::move(literals)); },
+        [&](const std::string&) -> std::vector<std::string> {
+            const std::lock_guard lock(mutex);
+            asked.push_back(std::chrono::steady_clock::now());
+            if (asked.size() < 5) return {};
+            return {"192.0.2.1"};
+        },
+        {1h, 1h, 20ms});
+    CHECK(published.has("late.internal"));
+    const std::lock_guard lock(mutex);
+    REQUIRE(asked.size() == 5);
+    CHECK(asked[1] - asked[0] >= 20ms);
+    CHECK(asked[4] - asked[3] >= 160ms);
+}

@@ -86,6 +86,23 @@ TEST_CASE("supervisor: says what sd_notify(3) says, at a path and at an abstract
     CHECK(log.lines == 0);
 }
 
+TEST_CASE("supervisor: another process is the service, and speaks from there on",
+          "[supervisor][upgrade]") {
+    const std::string name = "@mesh-supervisor-test-" + std::to_string(::getpid());
+    Listener listener(name);
+    CountingLog log;
+    Supervisor supervisor({name, std::chrono::seconds(30)}, log);
+    CHECK(supervisor.environment() ==
+          std::vector<std::string>{"NOTIFY_SOCKET=" + name, "WATCHDOG_USEC=30000000"});
+    supervisor.hand_over(4711);
+    CHECK(listener.receive() == "MAINPID=4711");
+    supervisor.alive();
+    supervisor.stopping("draining");
+    CHECK(listener.receive() == "nothing");
+    CHECK(supervisor.environment().empty());
+    CHECK(log.lines == 0);
+}
+
 TEST_CASE("supervisor: without one nothing is said, and one that is gone is told of once",
           "[supervisor]") {
     CountingLog log;

@@ -33,7 +33,8 @@ std::optional<Kept> pop(LogRing& ring) {
     std::optional<Kept> kept;
     ring.pop([&kept](const LogRecord& record) {
         kept = Kept{record.level, std::string(record.event), std::string(record.message), {}};
-        for (const auto& [key, value] : record.fields) kept->fields.emplace_back(key, value);
+        for (const LogRecord::Field& field : record.fields)
+            kept->fields.emplace_back(field.key, field.value);
     });
     return kept;
 }

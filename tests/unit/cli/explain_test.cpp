@@ -28,7 +28,8 @@ tcp:
     few: { inFlightConn: { amount: 20 } }
   services:
     shop: { loadBalancer: { servers: [{ address: "127.0.0.1:8080" }, { address: "127.0.0.1:8081" }] } }
-    office: { loadBalancer: { servers: [{ address: "127.0.0.1:9090" }] } }
+    office: { loadBalancer: { servers: [{ address: "127.0.0.1:9090" }], healthCheck: { interval: 5s } } }
+    both: { weighted: { services: [{ name: shop, weight: 3 }, { name: office }] } }
   routers:
     pg: { rule: "HostSNI(`*`)",
                   service : office, entryPoints : [pg]
@@ -177,7 +178,38 @@ TEST_CASE("explain: a certificate from a file is shown with its file and its end
     CHECK(json["entry_points"][0]["certificate"]["valid"] == true);
     CHECK(json["entry_points"][0]["router"]["name"] == "own");
     CHECK(json["entry_points"][0]["servers"].size() == 2);
+    CHECK(json["entry_points"][0]["weights"].dump() == "[1,1]");
+    CHECK(json["entry_points"][0]["strategy"] == "wrr");
     CHECK(json["name"] == "mesh.default.invalid");
+}
+
+TEST_CASE(
+    "explain: of a service made of others these are shown, of one that is checked how often") {
+    Checked checked(line("mix", "rule: \"HostSNI(`mix.example`)\", service: both, tls: {}") +
+                    line("own", "rule: \"HostSNI(`own.example`)\", service: office, tls: {}"));
+    const Explanation mix = checked.at_websecure("mix.example");
+    CHECK_THAT(describe_explanation(mix, checked.target()),
+               ContainsSubstring("both: shop (weight 3), office (weight 1)"));
+    const auto json = explanations_json({mix}, checked.target());
+    const auto& told = json["entry_points"][0];
+    CHECK(told["strategy"].is_null());
+    CHECK(told["servers"].empty());
+    CHECK(told["services"].size() == 2);
+    CHECK(told["services"][0]["name"] == "shop");
+    CHECK(told["services"][0]["weight"] == 3);
+    CHECK(told["services"][0]["servers"].size() == 2);
+    CHECK(told["services"][0]["strategy"] == "wrr");
+    CHECK(told["services"][0]["services"].empty());
+    CHECK(told["services"][1]["health_check"].dump() ==
+          R"({"port":null,"interval_ms":5000,"unhealthy_interval_ms":5000,"timeout_ms":3000})");
+    const std::string text = describe_explanation(mix, checked.target());
+    CHECK_THAT(text, ContainsSubstring("\n                 shop: 127.0.0.1:8080, "));
+    CHECK_THAT(text, ContainsSubstring("\n                 office: 127.0.0.1:9090; looked at"));
+    const Explanation own = checked.at_websecure("own.example");
+    CHECK_THAT(describe_explanation(own, checked.target()),
+               ContainsSubstring("127.0.0.1:9090; looked at every 5s"));
+    const auto of_own = explanations_json({own}, checked.target());
+    CHECK(of_own["entry_points"][0]["health_check"]["interval_ms"] == 5000);
 }
 
 TEST_CASE("explain: without the secrets, what depends on them is named all the same") {

@@ -101,6 +101,7 @@ TEST_CASE("bad configurations: every code is documented and shown by one of them
         // In labels and tags (label_cases_test.cpp).
         std::string(codes::container_service),
         std::string(codes::nothing_labelled),
+        std::string(codes::upstream_name),
         // Only against the configuration of a running process.
         std::string(codes::needs_restart),
         std::string(codes::server_unresolved),

@@ -136,6 +136,48 @@ TEST_CASE("inventory: without any server the pool is empty, until instances alon
     CHECK(servers_of(service, *pool({at("10.0.0.2", {})})).size() == 2);
 }
 
+TEST_CASE("inventory: each container weighs what its labels say", "[config][inventory]") {
+    const std::string server = "mesh.tcp.services.pool.loadBalancer.server.";
+    Running mesh(docker_only);
+    const LoadResult& result =
+        mesh.load({container("a", {{server + "port", "80"}, {server + "weight", "3"}}),
+                   container("b", {{server + "port", "80"}})});
+    INFO(all_findings(result));
+    REQUIRE(result.configuration);
+    const model::Service& pool = result.configuration->services.at("pool@docker");
+    REQUIRE(pool.servers.size() == 2);
+    CHECK(pool.servers[0].weight == 3);
+    CHECK(pool.servers[1].weight == 1);
+    CHECK(pool.sources[0].weight == 3);
+    CHECK(pool.strategy == model::Strategy::wrr);
+}
+
+TEST_CASE("inventory: containers of one service agree on its strategy and PROXY header",
+          "[config][inventory]") {
+    const std::string balancer = "mesh.tcp.services.pool.loadBalancer.";
+    const LabelPairs counting = {{balancer + "server.port", "80"},
+                                 {balancer + "strategy", "leastconn"}};
+    Running mesh(docker_only);
+    const LoadResult& agreed = mesh.load({container("a", counting), container("b", counting)});
+    INFO(all_findings(agreed));
+    REQUIRE(agreed.configuration);
+    CHECK(agreed.configuration->services.at("pool@docker").strategy == model::Strategy::least_conn);
+    Running another(docker_only);
+    const LoadResult& torn = another.load(
+        {container("a", counting), container("b", {{balancer + "server.port", "80"}})});
+    CHECK(all_findings(torn).find("differently") != std::string::npos);
+    for (const bool both : {true, false}) {
+        LabelPairs announced = {{balancer + "server.port", "80"},
+                                {balancer + "proxyProtocol.version", "2"}};
+        LabelPairs other = announced;
+        other.back().second = both ? "2" : "1";
+        Running third(docker_only);
+        const LoadResult& told =
+            third.load({container("a", announced), container("b", std::move(other))});
+        CHECK((all_findings(told).find("differently") == std::string::npos) == both);
+    }
+}
+
 TEST_CASE("inventory: servers of the moment are what reading anew gives", "[config][inventory]") {
     const LabelPairs port = {{"mesh.tcp.services.pool.loadBalancer.server.port", "8080"}};
     const LabelPairs own = {{"mesh.tcp.services.pool.loadBalancer", "true"}};

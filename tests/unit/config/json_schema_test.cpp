@@ -93,7 +93,7 @@ TEST_CASE("schema: kinds of values are those that are read", "[config][schema]")
           "#/$defs/tls.certificates.*");
     CHECK(option_of("tcp", "routers")["additionalProperties"]["$ref"] == "#/$defs/tcp.routers.*");
     CHECK(schema()["$defs"]["tcp.routers.*"]["required"] == Json({"rule", "service"}));
-    CHECK(option_of("tcp.services.*", "weighted").contains("not"));
+    CHECK(option_of("tcp.services.*.weighted", "healthCheck").contains("not"));
     CHECK(schema()["properties"]["api"]["deprecated"] == true);
 }
 
@@ -115,6 +115,7 @@ TEST_CASE("schema: the words for kinds of values are known ones", "[config][sche
                                          "number",
                                          "path",
                                          "paths",
+                                         "postgres",
                                          "protocols",
                                          "rule",
                                          "section",

@@ -204,7 +204,8 @@ std::vector<Case> cases() {
         {"L36",
          "traefik.tcp.services.foo.loadbalancer.server.address=127.0.0.1:80\n",
          "1:1: error: unknown option \"address\" "
-         "(traefik.tcp.services.foo.loadbalancer.server.address); known here: port\n"},
+         "(traefik.tcp.services.foo.loadbalancer.server.address); known here: port, weight, "
+         "tls, startTLS\n"},
         {"L36 item",
          "traefik.tcp.services.foo.loadbalancer.servers[0].address=127.0.0.1:80\n",
          "service foo@docker: 127.0.0.1:80\n"},

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-const WallTime start = at("2026-01-01T00:00:00Z");
+const WallTime beginning = at("2026-01-01T00:00:00Z");
 
 bool within_20_percent(milliseconds wait, milliseconds expected) {
     return wait >= expected - expected / 5 && wait <= expected + expected / 5;
@@ -47,26 +47,26 @@ TEST_CASE("back-off: probes start after 5 s and double to 5 minutes") {
 }
 
 TEST_CASE("back-off: a valid certificate bounds every wait of ours by what is left of it") {
-    const auto version = a_version(start, 60s);
+    const auto version = a_version(beginning, 60s);
 
-    CHECK(longest_wait(version, start + 40s) == milliseconds{5s});
-    CHECK(longest_wait(version, start + 59'900ms) == milliseconds{600});
-    CHECK_FALSE(longest_wait(version, start + 60s).has_value());
-    CHECK_FALSE(longest_wait(std::nullopt, start).has_value());
+    CHECK(longest_wait(version, beginning + 40s) == milliseconds{5s});
+    CHECK(longest_wait(version, beginning + 59'900ms) == milliseconds{600});
+    CHECK_FALSE(longest_wait(version, beginning + 60s).has_value());
+    CHECK_FALSE(longest_wait(std::nullopt, beginning).has_value());
 }
 
 TEST_CASE("back-off: the next attempt of a short-lived certificate comes while it still lives") {
     Jitter jitter{7};
-    const auto version = a_version(start, 60s);
-    const WallTime now = start + 30s;
+    const auto version = a_version(beginning, 60s);
+    const WallTime now = beginning + 30s;
 
     CHECK(next_attempt(4, version, std::nullopt, now, jitter) == now + 7'500ms);
 }
 
 TEST_CASE("back-off: the CA's Retry-After is never shortened") {
     Jitter jitter{7};
-    const auto version = a_version(start, 60s);
-    const WallTime now = start + 30s;
+    const auto version = a_version(beginning, 60s);
+    const WallTime now = beginning + 30s;
 
     CHECK(next_attempt(1, version, now + 2h, now, jitter) == now + 2h);
     CHECK(next_attempt(1, std::nullopt, now + 1s, now, jitter) >= now + 48s);

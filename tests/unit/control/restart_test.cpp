@@ -62,6 +62,75 @@ TEST_CASE("restart: killed at any commit, the order goes on where it was") {
     }
 }
 
+TEST_CASE("restart: left to another process at any commit, a challenge stays published meanwhile",
+          "[upgrade]") {
+    std::size_t left_open = 0;
+    for (std::size_t n = 1;; ++n) {
+        CAPTURE(n);
+        World world;
+        world.ca.polls_until_valid = 3;
+        world.add({"a.example", "b.example"});
+        world.start();
+        const std::size_t last = world.store.transitions + n;
+        REQUIRE(world.run_until([&] { return world.store.transitions >= last || world.all_live(); },
+                                10min));
+        if (world.all_live()) break;
+
+        const auto published = world.publisher->challenges;
+        const std::vector<Hostname> names = world.reconciler->stop_for_another();
+        CHECK(names.size() == published.size());
+        for (const Hostname& name : names) CHECK(published.contains(name.text()));
+        CHECK(world.publisher->challenges.size() == published.size());
+        world.run_for(1min);
+        CHECK(world.publisher->challenges.size() == published.size());
+        world.reconciler.reset();
+        CHECK(world.publisher->challenges.size() == published.size());
+
+        // The other process is not said to answer before it does.
+        world.start();
+        const auto row = world.store.order_of("a.example");
+        const bool told =
+            row && row->status == "pending" &&
+            std::any_of(row->authorizations.begin(),
+                        row->authorizations.end(),
+                        [](const auto& one) { return one.responded && one.status == "pending"; });
+        CHECK(world.reconciler->answers_the_cas() == !told);
+        left_open += told ? 1 : 0;
+        REQUIRE(world.run_until([&] { return world.reconciler->answers_the_cas(); }, 5s));
+        if (told) CHECK_FALSE(world.publisher->challenges.empty());
+        REQUIRE(world.run_until([&] { return world.all_live(); }, 10min));
+        CHECK(world.ca.issued == 1);
+        CHECK(world.publisher->challenges.empty());
+        CHECK(world.log.count("order_failed") == 0);
+    }
+    CHECK(left_open > 0);
+}
+
+TEST_CASE("restart: a process that does not serve yet publishes, and begins nothing at the CA",
+          "[upgrade]") {
+    World world;
+    world.add({"a.example", "b.example"});
+    world.start();
+    REQUIRE(world.run_until([&] { return world.ca.asked[Step::authorization] >= 2; }, 10min));
+    (void)world.reconciler->stop_for_another();
+    world.reconciler.reset();
+    const std::size_t told = world.ca.asked[Step::respond];
+    const std::size_t placed = world.ca.asked[Step::place];
+
+    world.add({"c.example"});
+    world.held = true;
+    world.start();
+    REQUIRE(world.run_until([&] { return world.publisher->challenges.size() == 2; }, 1min));
+    world.run_for(1min);
+    CHECK(world.ca.asked[Step::respond] == told);
+    CHECK(world.ca.asked[Step::place] == placed);
+
+    world.reconciler->release();
+    REQUIRE(world.run_until([&] { return world.all_live(); }, 10min));
+    CHECK(world.ca.issued == 2);
+    CHECK(world.log.count("order_failed") == 0);
+}
+
 TEST_CASE("restart: killed again and again, once per commit, it still gets there") {
     World world;
     world.ca.polls_until_valid = 1;

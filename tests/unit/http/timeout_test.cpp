@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <thread>
+#include <utility>
 
 namespace mesh {
 namespace {
@@ -37,6 +38,26 @@ TEST_CASE("http: a server that never answers") {
         return false;
     });
     CHECK(fails_on_time(server.url("/")).message ==
+          "127.0.0.1:" + std::to_string(server.port()) + " did not answer within 300ms");
+}
+
+TEST_CASE("http: a server that answers once, and on the same connection never again") {
+    ScriptedServer server([first = true](Peer& peer, const Peer::Request&) mutable {
+        if (std::exchange(first, false))
+            return peer.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        peer.wait_for_close();
+        return false;
+    });
+    const auto client = http::make_curl_client("mesh/test");
+    http::Request request;
+    request.url = server.url("/");
+    request.https_only = false;
+    request.timeout = milliseconds{300};
+    REQUIRE(exchange(*client, request).has_value());
+    const auto answer = exchange(*client, request);
+    REQUIRE_FALSE(answer.has_value());
+    CHECK(server.connections() == 1);
+    CHECK(answer.error().message ==
           "127.0.0.1:" + std::to_string(server.port()) + " did not answer within 300ms");
 }
 

@@ -149,3 +149,27 @@ TEST_CASE("client: nobody listening is told from a refusal") {
     REQUIRE_FALSE(nobody.has_value());
     CHECK(nobody.error().code == Errc::not_found);
 }
+
+TEST_CASE("bound socket: it takes another one's place without a gap", "[upgrade]") {
+    const Folder folder;
+    const std::string path = folder.file("mesh.sock");
+    auto before = std::make_optional(BoundSocket::bind(path, 4));
+    REQUIRE(before->has_value());
+
+    const auto after = BoundSocket::take_over(path, 4);
+    REQUIRE(after.has_value());
+    CHECK(after->path() == path);
+    CHECK(mode_of(path) == 0600U);
+    CHECK(Client::connect(path).has_value());
+    before.reset();  // whose file it is not any more
+    CHECK(Client::connect(path).has_value());
+    CHECK_FALSE(std::filesystem::exists(path + ".new"));
+}
+
+TEST_CASE("bound socket: it takes the place of sockets only, or of nothing", "[upgrade]") {
+    const Folder folder;
+    const std::string path = folder.file("mesh.sock");
+    CHECK(BoundSocket::take_over(path, 4).has_value());
+    std::ofstream(path) << "somebody's";
+    CHECK(BoundSocket::take_over(path, 4).error().code == Errc::conflict);
+}

@@ -45,6 +45,23 @@ TEST_CASE("log line: JSON is one object with every field", "[observe]") {
     CHECK(json.size() == 6);
 }
 
+TEST_CASE("log line: JSON has numbers as numbers, and nothing that only looks like one") {
+    LogRing ring(1);
+    const SystemClock clock;
+    RingLog log(ring, clock, LogLevel::info);
+    log.info("connection",
+             "",
+             {{"bytes", std::uint64_t{18'446'744'073'709'551'615U}},
+              {"before", -5},
+              {"resumed", false},
+              {"serial", "12"}});
+    std::string line;
+    ring.pop([&](const LogRecord& record) { line = format_line(record, Format::json, false); });
+    CHECK(
+        line.substr(line.find(",\"event\"")) ==
+        R"(,"event":"connection","bytes":18446744073709551615,"before":-5,"resumed":false,"serial":"12"})");
+}
+
 TEST_CASE("log line: journald gets the priority in front", "[observe]") {
     LogRecord record = a_record();
     const auto prefix = [&](LogLevel level) {

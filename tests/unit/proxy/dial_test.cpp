@@ -1,11 +1,13 @@
 // Reaching a server: round robin, the next one when a dial fails, and what is said of it.
 #include "hello_builder.hpp"
 #include "proxy/socket_address.hpp"
+#include "support/black_hole.hpp"
 #include "support/catch.hpp"
 #include "support/plane.hpp"
 #include "support/tls_peer.hpp"
 
 #include <map>
+#include <memory>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -18,27 +20,6 @@ using namespace mesh::test;
 namespace {
 
 using std::chrono::milliseconds;
-
-/// A port on which the kernel answers nothing: a listener whose backlog is full.
-class BlackHole {
- public:
-    BlackHole() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        const auto any = *proxy::SocketAddress::parse("127.0.0.1", 0);
-        REQUIRE(::bind(listener_.get(), any.data(), any.size()) == 0);
-        REQUIRE(::listen(listener_.get(), 0) == 0);
-        const auto address = *proxy::SocketAddress::of_socket(listener_.get());
-        port = address.port();
-        for (int i = 0; i < 3; ++i) {
-            fillers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-            ::connect(fillers_.back().get(), address.data(), address.size());
-        }
-    }
-    std::uint16_t port = 0;
-
- private:
-    FileDescriptor listener_;
-    std::vector<FileDescriptor> fillers_;
-};
 
 /// Gives this process, which must have one thread, a network of its own that has 127.0.0.1 but no
 /// IPv6 address. False when the system does not let us.
@@ -77,6 +58,17 @@ int reach_past_an_unreachable_address() try {
     return 0;
 } catch (...) {
     return 13;
+}
+
+/// Five addresses of db.internal, which together would take more time than there is.
+std::unique_ptr<Plane> with_hanging_name(PlaneBuilder builder) {
+    builder.limits.dial_timeout = milliseconds(400);
+    builder.limits.dial_timeout_total = milliseconds(1'400);
+    auto plane = std::make_unique<Plane>(std::move(builder));
+    const std::string address = "127.0.0.1";
+    plane->plane->set_addresses("db.internal", {address, address, address, address, address});
+    plane->settle();
+    return plane;
 }
 
 }  // namespace
@@ -131,6 +123,72 @@ TEST_CASE("dial: a server that comes back is said to", "[dial]") {
     CHECK(eventually([&] { return plane.logged({"INFO backend_up"}) == 1; }));
 }
 
+TEST_CASE("dial: a server that cannot be reached three times in a row is left out", "[dial]") {
+    const BlackHole hole;
+    Backend good(Backend::greeter("good"));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {hole.port, good.port()}, plain());
+    builder.limits.dial_timeout = milliseconds(300);
+    Plane plane(std::move(builder));
+    for (int i = 0; i < 6; ++i) CHECK(plane.connect().receive(4) == "good");
+    CHECK(plane.logged({"WARN backend_ejected",
+                        "then one connection tries it",
+                        "service=r server=127.0.0.1:" + std::to_string(hole.port),
+                        "failures=3",
+                        "timed out",
+                        "seconds=10"}) == 1);
+    const auto before = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20; ++i) CHECK(plane.connect().receive(4) == "good");
+    CHECK(std::chrono::steady_clock::now() - before < milliseconds(1000));
+    CHECK(plane.plane->counters().dials_failed == 3);
+}
+
+TEST_CASE("dial: the server with the fewest open connections is next", "[dial]") {
+    Backend a(Backend::greeter("a"));
+    Backend b(Backend::greeter("b"));
+    PlaneBuilder builder;
+    builder.workers = 2;
+    builder.router("r", "HostSNI(`*`)", {a.port(), b.port()}, plain());
+    builder.configuration.services.at("r").strategy = model::Strategy::least_conn;
+    Plane plane(std::move(builder));
+
+    std::map<std::string, std::vector<Peer>> open;
+    for (int i = 0; i < 10; ++i) {
+        Peer client = plane.connect();
+        const std::string answer = client.receive(1);
+        open[answer].push_back(std::move(client));
+    }
+    CHECK(open["a"].size() == 5);
+    CHECK(open["b"].size() == 5);
+    // Those of one end: the next ones are all its own.
+    open["a"].clear();
+    CHECK(eventually([&] { return plane.plane->counters().open == 5; }));
+    for (int i = 0; i < 5; ++i) {
+        open["a"].push_back(plane.connect());
+        CHECK(open["a"].back().receive(1) == "a");
+    }
+}
+
+TEST_CASE("dial: services have their shares, each with its own PROXY header", "[dial]") {
+    Backend blue(Backend::greeter("blue"));
+    Backend green([](Peer peer) {
+        std::string line;
+        while (line.find('\n') == std::string::npos && line.size() < 107) line += peer.receive(1);
+        peer.send(line.rfind("PROXY TCP4 ", 0) == 0 ? "told" : "else");
+    });
+    PlaneBuilder builder;
+    builder.router("mix", "HostSNI(`*`)", {}, plain());
+    builder.servers("blue", {{"127.0.0.1", blue.port(), {}}});
+    builder.servers("green", {{"127.0.0.1", green.port(), {}}});
+    auto& services = builder.configuration.services;
+    services.at("mix").services = {{{"blue", {}}, 3}, {{"green", {}}, 1}};
+    services.at("green").proxy_protocol = model::ProxyVersion::v1;
+    Plane plane(std::move(builder));
+    std::map<std::string, int> answers;
+    for (int i = 0; i < 8; ++i) ++answers[plane.connect().receive(4)];
+    CHECK(answers == std::map<std::string, int>{{"blue", 6}, {"told", 2}});
+}
+
 TEST_CASE("dial: a server that does not answer costs its timeout, not more", "[dial]") {
     const BlackHole hole;
     Backend good(Backend::greeter("good"));
@@ -182,13 +240,115 @@ TEST_CASE("dial: host names are reached by the addresses they were given", "[dia
     builder.servers("r", {{"db.internal", good.port(), {}}});
     Plane plane(std::move(builder));
 
-    CHECK(plane.connect().receive_all().empty());
-    CHECK(plane.logged({"backend_down", "db.internal"}) == 1);
     // The first address refuses, the second answers.
     plane.plane->set_addresses("db.internal", {"127.0.0.9", "127.0.0.1"});
     plane.settle();
     CHECK(plane.connect().receive(4) == "good");
-    CHECK(plane.logged({"backend_up", "db.internal"}) == 1);
+    CHECK(plane.logged({"backend_down"}) == 0);
+}
+
+TEST_CASE(
+    "dial: a server whose name has no address yet is passed over, and nothing is held against it",
+    "[dial]") {
+    Backend good(Backend::greeter("good"));
+    Backend late(Backend::greeter("late"));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    SECTION("in turn") {}
+    SECTION("by count") {
+        builder.configuration.services.at("r").strategy = model::Strategy::least_conn;
+    }
+    // More of them than are tried, so that they do not count as tries either.
+    std::vector<model::Server> servers;
+    for (int i = 0; i < 5; ++i)
+        servers.push_back({"db" + std::to_string(i) + ".internal", late.port(), {}});
+    servers.push_back({"127.0.0.1", good.port(), {}});
+    builder.servers("r", std::move(servers));
+    Plane plane(std::move(builder));
+
+    for (int i = 0; i < 10; ++i) CHECK(plane.connect().receive(4) == "good");
+    CHECK(plane.plane->counters().dials_failed == 0);
+    CHECK(plane.logged({"backend_down"}) == 0);
+    CHECK(plane.logged({"WARN backend_unresolved", "server=db0.internal"}) == 1);
+
+    plane.plane->set_addresses("db0.internal", {"127.0.0.1"});
+    plane.settle();
+    std::map<std::string, int> answers;
+    for (int i = 0; i < 10; ++i) ++answers[plane.connect().receive(4)];
+    CHECK(answers == std::map<std::string, int>{{"good", 5}, {"late", 5}});
+    CHECK(plane.logged({"backend_up"}) == 0);
+}
+
+TEST_CASE("dial: where no server has an address the client is told nothing, and the log why",
+          "[dial]") {
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    builder.servers("r", {{"db.internal", 5432, {}}});
+    Plane plane(std::move(builder));
+    Peer client = plane.connect();
+    CHECK(client.receive_all().empty());
+    CHECK(client.ending() == Ending::reset);
+    CHECK(plane.logged({"cause=server", "no server of the service has an address yet"}) == 1);
+    CHECK(plane.plane->counters().dials_failed == 0);
+}
+
+TEST_CASE("dial: a name whose addresses all hang leaves time for the next server", "[dial]") {
+    const BlackHole hole;
+    Backend good(Backend::greeter("good"));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    builder.servers("r", {{"db.internal", hole.port, {}}, {"127.0.0.1", good.port(), {}}});
+    const auto plane = with_hanging_name(std::move(builder));
+    CHECK(plane->connect().receive(4) == "good");
+    CHECK(plane->logged({"WARN backend_down", "server=db.internal"}) == 1);
+}
+
+TEST_CASE("dial: a name without another server beside it has all of the time", "[dial]") {
+    const BlackHole hole;
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    builder.servers("r", {{"db.internal", hole.port, {}}});
+    const auto plane = with_hanging_name(std::move(builder));
+    const auto before = std::chrono::steady_clock::now();
+    CHECK(plane->connect().receive_all().empty());
+    CHECK(std::chrono::steady_clock::now() - before >= milliseconds(1'200));
+}
+
+TEST_CASE("dial: what a check has asked of a name is what clients get", "[dial]") {
+    Backend good(Backend::greeter("good"));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    builder.servers("r", {{"db.internal", good.port(), {}}});
+    builder.limits.dial_timeout = milliseconds(300);
+    Plane plane(std::move(builder));
+    plane.plane->set_addresses("db.internal", {"127.0.0.1", "::1"});
+    plane.settle();
+    proxy::ServerState& state = *plane.snapshot->services.at("r")->first->members.at(0).state;
+    CHECK(plane.connect().receive(4) == "good");
+    using Others = proxy::ProvenAddress::Others;
+    state.proven.set(*proxy::SocketAddress::parse("::1", 1), Others::never);
+    CHECK(plane.connect().receive_all().empty());
+    state.proven.set(*proxy::SocketAddress::parse("::1", 1), Others::later);
+    CHECK(plane.connect().receive(4) == "good");
+}
+
+TEST_CASE("dial: a trial that failed is not given back because time ended", "[dial]") {
+    const BlackHole hole;
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {1}, plain());
+    builder.servers("r", {{"db.internal", hole.port, {}}});
+    // Deadlines are looked at four times a second: the second address begins well before the total.
+    builder.limits.dial_timeout = milliseconds(600);
+    builder.limits.dial_timeout_total = milliseconds(1'000);
+    Plane plane(std::move(builder));
+    plane.plane->set_addresses("db.internal", {"127.0.0.1", "127.0.0.1"});
+    plane.settle();
+    proxy::ServerState& state = *plane.snapshot->services.at("r")->first->members.at(0).state;
+    const auto long_ago = std::chrono::steady_clock::now() - std::chrono::seconds(11);
+    for (std::uint64_t i = 0; i < proxy::ServerState::failures_max; ++i) state.failed(long_ago);
+    REQUIRE(state.standing(std::chrono::steady_clock::now()) == proxy::ServerState::Standing::due);
+    CHECK(plane.connect().receive_all().empty());
+    CHECK(state.standing(std::chrono::steady_clock::now()) == proxy::ServerState::Standing::out);
 }
 
 TEST_CASE("dial: a client that leaves meanwhile ends it", "[dial]") {

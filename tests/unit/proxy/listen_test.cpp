@@ -1,4 +1,5 @@
 // Taking addresses: all or none, never somebody else's, and with words that help.
+#include "proxy/inherited_socket.hpp"
 #include "proxy/listen_socket.hpp"
 #include "proxy/socket_address.hpp"
 #include "proxy/socket_options.hpp"
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <set>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +83,7 @@ TEST_CASE("listen: the owner is who holds this address, not the port on another"
     REQUIRE(::pipe(ready) == 0);
     const pid_t other = ::fork();
     if (other == 0) {
+        ::close(ours.per_worker.front().get());  // or it would hold that one as well
         const ListenSockets held = listen_on({"127.0.0.2", ours.port}, 1, 128, false);
         if (::write(ready[1], held.error == 0 ? "y" : "n", 1) == 1) ::pause();
         ::_exit(0);
@@ -120,6 +123,107 @@ TEST_CASE("listen: without a host, IPv4 and IPv6 clients are served", "[listen]"
     if (!v6) return;  // a system without IPv6
     const auto loopback = *proxy::SocketAddress::parse("::1", sockets.port);
     CHECK(::connect(v6.get(), loopback.data(), loopback.size()) == 0);
+}
+
+TEST_CASE("listen: inherited sockets are dealt out, none left over, none missing", "[listen]") {
+    const auto [count, workers] = GENERATE(std::pair{1, 3}, std::pair{2, 3}, std::pair{5, 2});
+    ListenSockets bound = listen_on({"127.0.0.1", 0}, static_cast<std::size_t>(count), 128, false);
+    REQUIRE(bound.error == 0);
+    std::vector<proxy::InheritedSocket> inherited;
+    std::vector<const proxy::InheritedSocket*> pointers;
+    for (FileDescriptor& one : bound.per_worker)
+        inherited.push_back(proxy::inherit(std::move(one), "web", 128));
+    for (const proxy::InheritedSocket& one : inherited) pointers.push_back(&one);
+    const auto dealt = proxy::deal(pointers, static_cast<std::size_t>(workers));
+    REQUIRE(dealt.size() == static_cast<std::size_t>(workers));
+    std::set<ino_t> sockets;
+    for (const auto& list : dealt) {
+        CHECK_FALSE(list.empty());
+        CHECK(list.size() <= dealt.front().size());
+        for (const FileDescriptor& one : list) {
+            struct stat status {};
+            REQUIRE(::fstat(one.get(), &status) == 0);
+            CHECK((::fcntl(one.get(), F_GETFD) & FD_CLOEXEC) != 0);
+            sockets.insert(status.st_ino);
+        }
+    }
+    CHECK(sockets.size() == static_cast<std::size_t>(count));
+}
+
+TEST_CASE("listen: inherited sockets of each address go to every worker", "[listen]") {
+    std::vector<proxy::InheritedSocket> inherited;
+    for (const char* host : {"127.0.0.1", "127.0.0.2"}) {
+        ListenSockets bound = listen_on({host, 0}, 1, 128, false);
+        REQUIRE(bound.error == 0);
+        inherited.push_back(proxy::inherit(std::move(bound.per_worker.front()), "web", 128));
+    }
+    const auto dealt = proxy::deal({&inherited[0], &inherited[1]}, 2);
+    REQUIRE(dealt.size() == 2);
+    for (const auto& list : dealt) {
+        std::set<std::string> hosts;
+        for (const FileDescriptor& one : list)
+            hosts.insert(proxy::SocketAddress::of_socket(one.get())->text());
+        CHECK(hosts.size() == 2);
+    }
+}
+
+TEST_CASE("listen: an inherited socket is in the way of addresses that overlap its own",
+          "[listen]") {
+    const auto passed = [](const std::string& host) {
+        ListenSockets bound = listen_on({host, 0}, 1, 128, false);
+        REQUIRE(bound.error == 0);
+        return proxy::inherit(std::move(bound.per_worker.front()), "mesh", 128);
+    };
+    const auto all = passed("");
+    const auto one = passed("127.0.0.1");
+    CHECK(proxy::is_in_the_way(all, {"127.0.0.1", all.bound.port()}));
+    CHECK(proxy::is_in_the_way(all, {"0.0.0.0", all.bound.port()}));
+    CHECK(proxy::is_in_the_way(one, {"", one.bound.port()}));
+    CHECK(proxy::is_in_the_way(one, {"127.0.0.1", one.bound.port()}));
+    CHECK_FALSE(proxy::is_in_the_way(one, {"127.0.0.2", one.bound.port()}));
+    CHECK_FALSE(proxy::is_in_the_way(all, {"", static_cast<std::uint16_t>(all.bound.port() - 1)}));
+}
+
+TEST_CASE("listen: an inherited socket is its address's, whatever it is called", "[listen]") {
+    ListenSockets bound = listen_on({"127.0.0.1", 0}, 1, 128, false);
+    REQUIRE(bound.error == 0);
+    auto socket = proxy::inherit(std::move(bound.per_worker.front()), "web", 128);
+    REQUIRE(socket.socket);
+    CHECK((::fcntl(socket.socket.get(), F_GETFL) & O_NONBLOCK) != 0);
+    CHECK(proxy::serves(socket, {"127.0.0.1", bound.port}, "other"));
+    CHECK_FALSE(proxy::serves(socket, {"", bound.port}, "web"));
+    CHECK_FALSE(proxy::serves(socket, {"127.0.0.2", bound.port}, "web"));
+    CHECK_FALSE(proxy::serves(socket, {"127.0.0.1", 0}, "web"));
+    socket.any_port = true;  // bound for an entry point that takes any port: only its name counts
+    CHECK(proxy::serves(socket, {"127.0.0.1", 0}, "web"));
+    CHECK_FALSE(proxy::serves(socket, {"127.0.0.1", 0}, "other"));
+    CHECK_FALSE(proxy::serves(socket, {"127.0.0.1", bound.port}, "web"));
+}
+
+TEST_CASE("listen: without a host, sockets of IPv4 and of IPv6 are both right", "[listen]") {
+    FileDescriptor v4(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto any = proxy::SocketAddress::any_v4(0);
+    REQUIRE(::bind(v4.get(), any.data(), any.size()) == 0);
+    REQUIRE(::listen(v4.get(), 16) == 0);
+    const auto socket = proxy::inherit(std::move(v4), "web", 128);
+    REQUIRE(socket.socket);
+    CHECK(proxy::serves(socket, {"", socket.bound.port()}, "web"));
+    CHECK(proxy::serves(socket, {"0.0.0.0", socket.bound.port()}, "web"));
+    CHECK_FALSE(proxy::serves(socket, {"::", socket.bound.port()}, "web"));
+}
+
+TEST_CASE("listen: what does not listen for TCP is not inherited", "[listen]") {
+    const auto refusal = [](int fd) {
+        const auto socket = proxy::inherit(FileDescriptor(fd), "web", 128);
+        const int error = errno;
+        CHECK_FALSE(socket.socket);
+        CHECK(::fcntl(fd, F_GETFD) == -1);  // closed
+        return error;
+    };
+    CHECK(refusal(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == EINVAL);
+    CHECK(refusal(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == EPROTOTYPE);
+    CHECK(refusal(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == EAFNOSUPPORT);
+    CHECK(refusal(::open("/dev/null", O_RDONLY | O_CLOEXEC)) == ENOTSOCK);
 }
 
 TEST_CASE("listen: a privileged port says what is missing", "[listen]") {

@@ -41,11 +41,6 @@ void use(PlaneBuilder& builder,
     if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
 }
 
-/// An echo came back: the client has reached the server.
-bool reaches(Peer& client) {
-    return client.send("x") && client.receive(1) == "x";
-}
-
 IpAddress::Bytes ip(const std::string& literal) {
     return proxy::SocketAddress::parse(literal, 1)->ip();
 }

@@ -6,6 +6,7 @@
 #include "proxy/socket_address.hpp"
 #include "support/catch.hpp"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <thread>
 #include <vector>
@@ -82,6 +83,7 @@ TEST_CASE("admission: limits are exact over many threads", "[admission]") {
 
 TEST_CASE("listener: an error that lasts makes it pause, and closing does not wait", "[listener]") {
     struct CountingSink final : Listener::Sink {
+        EntryPointShare share_of(const Lifetime&) const override { return {}; }
         void on_accepted(const LifetimePtr&,
                          FileDescriptor,
                          const SocketAddress&,
@@ -114,6 +116,38 @@ TEST_CASE("listener: an error that lasts makes it pause, and closing does not wa
     CHECK(admission.handshakes() == 0);
     listener.close();
     CHECK(listener.resume_at() == SteadyTime::max());
+}
+
+TEST_CASE("event loop: a descriptor that another process has a copy of says nothing once closed",
+          "[event_loop][upgrade]") {
+    struct Turns final : EventLoop::Owner {
+        bool end_of_turn() override {
+            if (++count == 3) loop->stop();
+            return true;
+        }
+        [[nodiscard]] SteadyTime wake_at() const override { return SteadyTime::max(); }
+        EventLoop* loop = nullptr;
+        int count = 0;
+    };
+    struct Counter final : ReadinessTarget {
+        void on_ready(Descriptor&) override { ++count; }
+        int count = 0;
+    };
+    EventLoop loop;
+    loop.expect_copies(true);
+    Counter counter;
+    FileDescriptor event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    const FileDescriptor copy(::fcntl(event.get(), F_DUPFD_CLOEXEC, 0));
+    DescriptorPtr watched = loop.watch(std::move(event), &counter);
+    // Freed at the end of a turn, its address would be what the event names.
+    Descriptor* const raw = watched.get();
+    watched.reset();
+    raw->set_target(&counter);
+    REQUIRE(::eventfd_write(copy.get(), 1) == 0);
+    Turns turns;
+    turns.loop = &loop;
+    loop.run(turns);
+    CHECK(counter.count == 0);
 }
 
 TEST_CASE("throttle: a name passes once a minute, and names made up fill nothing", "[throttle]") {

@@ -53,6 +53,19 @@ TEST_CASE("pool: servers come and go without another snapshot", "[pool]") {
     CHECK(answers == std::map<std::string, int>{{"a", 5}, {"b", 5}});
 }
 
+TEST_CASE("pool: weights change with the servers", "[pool]") {
+    Backend a(Backend::greeter("a"));
+    Backend b(Backend::greeter("b"));
+    Plane plane(followed({a.port(), b.port()}));
+    std::vector<model::Server> servers = servers_at({a.port(), b.port()});
+    servers[0].weight = 4;
+    plane.plane->set_servers({{plane.snapshot->services.at("r"), servers}});
+    plane.settle();
+    std::map<std::string, int> answers;
+    for (int i = 0; i < 10; ++i) ++answers[answer_of(plane)];
+    CHECK(answers == std::map<std::string, int>{{"a", 8}, {"b", 2}});
+}
+
 TEST_CASE("pool: without a server a client is closed, until one comes", "[pool]") {
     Backend a(Backend::greeter("a"));
     Plane plane(followed({}));
@@ -119,13 +132,14 @@ TEST_CASE("pool: a service that ceases to be followed has its own servers", "[po
 TEST_CASE("pool: a table forgets services that are no more", "[pool]") {
     proxy::PoolTable table;
     const model::Service definition{"s", servers_at({1}), {}, {{0, std::nullopt, {}}}};
+    proxy::ServerStates states;
     auto first = proxy::make_service(definition);
-    table.set(first, proxy::make_pool(servers_at({2}), nullptr));
+    table.set(first, proxy::make_pool(servers_at({2}), states));
     CHECK(table.of(*first)->members.front().server.port == 2);
     first.reset();
     const auto second = proxy::make_service(definition);
     CHECK(table.of(*second)->members.front().server.port == 1);
     for (std::size_t i = 0; i < 10 * proxy::PoolTable::sweep_least; ++i)
-        table.set(proxy::make_service(definition), proxy::make_pool(servers_at({3}), nullptr));
+        table.set(proxy::make_service(definition), proxy::make_pool(servers_at({3}), states));
     CHECK(table.size() <= proxy::PoolTable::sweep_least);
 }

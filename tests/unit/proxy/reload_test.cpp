@@ -13,15 +13,6 @@ namespace {
 using model::OnRemove;
 using std::chrono::milliseconds;
 
-bool can_connect(std::uint16_t port) {
-    try {
-        Peer::connect_to(port);
-        return true;
-    } catch (const std::runtime_error&) {
-        return false;
-    }
-}
-
 /// An entry point on a port that was free just now.
 std::uint16_t add(PlaneBuilder& builder, const std::string& name) {
     const std::uint16_t port = proxy::listen_on({"127.0.0.1", 0}, 1, 1, false).port;

@@ -35,6 +35,7 @@ TEST_CASE("routing: plain TCP passes untouched in both directions", "[routing]")
 }
 
 TEST_CASE("routing: on an entry point without TLS the server may speak first", "[routing]") {
+    // X7
     Backend backend(Backend::greeter("220 ready"));
     Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {backend.port()}, plain()));
 
@@ -68,6 +69,7 @@ TEST_CASE("routing: a passed-through hello arrives as it was sent", "[routing]")
 }
 
 TEST_CASE("routing: names, wildcards and the catch-all find their routers", "[routing]") {
+    // X16
     Backend exact(Backend::greeter("exact"));
     Backend wild(Backend::greeter("wild."));
     Backend rest(Backend::greeter("rest."));
@@ -157,6 +159,7 @@ TEST_CASE("routing: an unknown name is logged once a minute, however often it co
 }
 
 TEST_CASE("routing: what cannot be read gets the TLS library's alert", "[routing]") {
+    // X19
     Backend backend(Backend::echo);
     Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {backend.port()}, passthrough()));
 

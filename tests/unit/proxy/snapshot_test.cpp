@@ -83,6 +83,125 @@ TEST_CASE("snapshot: a service that did not change is the same object", "[snapsh
     CHECK(tls_route(*after, "b.example").service->first->members.front().server.port == 4);
 }
 
+TEST_CASE(
+    "snapshot: a weight or another strategy is another service, with the servers as they were",
+    "[snapshot]") {
+    PlaneBuilder builder;
+    builder.router("a", "HostSNI(`a.example`)", {1, 2});
+    const auto before = snapshot_of(builder);
+    const proxy::ServicePtr service = tls_route(*before, "a.example").service;
+    const auto change = [&](auto set) {
+        PlaneBuilder changed = builder;
+        set(changed.configuration.services.at("a"));
+        const auto after = snapshot_of(changed, before);
+        CHECK(after != before);
+        CHECK(after->entry_points != before->entry_points);
+        return tls_route(*after, "a.example").service;
+    };
+    const auto weighed = change([](model::Service& a) { a.servers[1].weight = 3; });
+    CHECK(weighed != service);
+    CHECK(weighed->first->round.size() == 4);
+    CHECK(weighed->first->members[1].state == service->first->members[1].state);
+    const auto counting =
+        change([](model::Service& a) { a.strategy = model::Strategy::least_conn; });
+    CHECK(counting != service);
+    CHECK(counting->strategy == model::Strategy::least_conn);
+    CHECK(counting->first->members[0].state == service->first->members[0].state);
+    const auto followed = change([](model::Service& a) { a.sources = {{0, std::nullopt, {}}}; });
+    CHECK(followed->first->members[0].state == service->first->members[0].state);
+}
+
+TEST_CASE("snapshot: a service made of others changes with them, and they go on as they were",
+          "[snapshot]") {
+    PlaneBuilder builder;
+    builder.router("mix", "HostSNI(`mix.example`)", {});
+    builder.servers("blue", {{"127.0.0.1", 1, {}}});
+    builder.servers("green", {{"127.0.0.1", 2, {}}});
+    auto& services = builder.configuration.services;
+    services.at("mix").services = {{{"blue", {}}, 3}, {{"green", {}}, 1}};
+    const auto before = snapshot_of(builder);
+    const proxy::ServicePtr mix = tls_route(*before, "mix.example").service;
+    REQUIRE(mix->parts.size() == 2);
+    CHECK(mix->round.size() == 4);
+    CHECK(before->services.size() == 3);
+    CHECK(snapshot_of(builder, before) == before);
+
+    const auto change = [&](auto set) {
+        PlaneBuilder changed = builder;
+        set(changed.configuration.services);
+        const auto after = snapshot_of(changed, before);
+        CHECK(after->entry_points != before->entry_points);
+        return tls_route(*after, "mix.example").service;
+    };
+    const auto grown = change([](auto& all) { all.at("blue").servers.push_back({"::1", 3, {}}); });
+    CHECK(grown != mix);
+    CHECK(grown->parts[0].service != mix->parts[0].service);
+    CHECK(grown->parts[0].service->states == mix->parts[0].service->states);
+    CHECK(grown->parts[1].service == mix->parts[1].service);
+    const auto weighed = change([](auto& all) { all.at("mix").services[1].weight = 2; });
+    CHECK(weighed->parts[0].service == mix->parts[0].service);
+    CHECK(weighed->round.size() == 5);
+}
+
+TEST_CASE("snapshot: a service that no route uses for a while is what it was when one does again",
+          "[snapshot]") {
+    PlaneBuilder builder;
+    builder.router("a", "HostSNI(`a.example`)", {1, 2});
+    builder.router("b", "HostSNI(`b.example`)", {3});
+    const auto first = snapshot_of(builder);
+    const proxy::ServicePtr service = tls_route(*first, "a.example").service;
+
+    PlaneBuilder without = builder;
+    without.configuration.routers.erase("a");
+    std::shared_ptr<const Snapshot> last;
+    const auto rest_for = [&](unsigned changes) {
+        last = first;
+        for (unsigned i = 0; i < changes; ++i) {
+            without.configuration.routers.at("b").priority = 100 + i;
+            last = snapshot_of(without, last);
+        }
+        return tls_route(*snapshot_of(builder, last), "a.example").service;
+    };
+    SECTION("still defined") {}
+    SECTION("defined no more") {
+        without.configuration.services.erase("a");
+    }
+    CHECK(rest_for(1) == service);
+    CHECK(rest_for(Snapshot::resting_changes_max) == service);
+    CHECK(last->services.size() == 1);
+    CHECK(last->resting.size() == 1);
+    CHECK(rest_for(Snapshot::resting_changes_max + 1) != service);
+    CHECK(last->resting.empty());
+    // With other servers those that are left are what they were.
+    const proxy::ServerSlot open(service->first->members[1].state);
+    builder.servers("a", {{"127.0.0.1", 2, {}}});
+    CHECK(rest_for(40)->first->members[0].state->connections() == 1);
+}
+
+TEST_CASE("snapshot: of services that no route uses only so many are kept, the latest",
+          "[snapshot]") {
+    PlaneBuilder builder;
+    builder.router("keep", "HostSNI(`keep.example`)", {1});
+    auto last = snapshot_of(builder);
+    for (int i = 0; i < 400; ++i) {
+        PlaneBuilder with = builder;
+        const std::string name = "s" + std::to_string(i);
+        with.router(name, "HostSNI(`" + name + ".example`)", {1});
+        last = snapshot_of(with, last);
+        if (i % 100 != 99) continue;
+        CHECK(last->resting.size() <= Snapshot::resting_changes_max);
+    }
+    PlaneBuilder many = builder;
+    for (int i = 0; i < 400; ++i) {
+        const std::string name = "m" + std::to_string(i);
+        many.router(name, "HostSNI(`" + name + ".example`)", {1});
+    }
+    last = snapshot_of(builder, snapshot_of(many, last));
+    CHECK(last->resting.size() == Snapshot::resting_max);
+    CHECK(last->resting.contains("m0"));
+    CHECK_FALSE(last->resting.contains("s399"));
+}
+
 TEST_CASE("snapshot: what did not change is the same object, down to the whole", "[snapshot]") {
     PlaneBuilder builder;
     builder.router("a", "HostSNI(`a.example`)", {1});

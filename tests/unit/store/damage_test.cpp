@@ -1,6 +1,7 @@
 // What a start makes of a database that is not what it was.
 #include "child.hpp"
 #include "damaged_store.hpp"
+#include "held_view.hpp"
 #include "store/inspection.hpp"
 
 #include <SQLiteCpp/Database.h>
@@ -104,6 +105,7 @@ TEST_CASE("F85: the log of a killed owner is set aside as it was, with its damag
     {
         TestExecutor executor;
         const auto store = open_own(path);
+        const HeldView view(path);
         REQUIRE(commit(*store,
                        executor,
                        {PutCertificate{a_certificate(name_of(0))},

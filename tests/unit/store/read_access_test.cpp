@@ -1,5 +1,6 @@
 #include "child.hpp"
 #include "fixture.hpp"
+#include "held_view.hpp"
 
 #include <map>
 #include <sys/stat.h>
@@ -21,7 +22,7 @@ std::map<std::string, std::string> picture_of(const std::string& folder) {
     return files;
 }
 
-void store_one(const std::string& path) {
+void keep_one(const std::string& path) {
     TestExecutor executor;
     const auto store = open_own(path);
     REQUIRE(
@@ -34,15 +35,19 @@ void store_one(const std::string& path) {
 void leave_crashed_store(const std::string& path) {
     Child child({"write", path + ".making", "0"});
     REQUIRE(child.line() == "0");
-    child.kill();
-    std::filesystem::copy_file(path + ".making", path);
-    std::filesystem::copy_file(path + ".making-wal", path + "-wal");
+    {
+        const HeldView view(path + ".making");
+        eventually([&] { return std::filesystem::file_size(path + ".making-wal") > 0; });
+        child.kill();
+        std::filesystem::copy_file(path + ".making", path);
+        std::filesystem::copy_file(path + ".making-wal", path + "-wal");
+    }
     for (const char* ending : {"", "-wal", "-shm", ".lock"})
         std::filesystem::remove(path + ".making" + ending);
     REQUIRE(std::filesystem::file_size(path + "-wal") > 0);
 }
 
-bool give_to_nobody(const std::string& folder) {
+bool handed_to_nobody(const std::string& folder) {
     if (::geteuid() != 0) {
         WARN("only root can act as another user");
         return false;
@@ -68,7 +73,7 @@ TEST_CASE("store: reading a store that is not there says so and makes nothing", 
 TEST_CASE("store: reading changes nothing in the folder of a store that was closed",
           "[store][read]") {
     TempFolder folder;
-    store_one(folder.file("mesh.db"));
+    keep_one(folder.file("mesh.db"));
     const auto before = picture_of(folder.path());
     CHECK(before.size() == 2);  // the database and the lock file
     {
@@ -103,7 +108,7 @@ TEST_CASE("store: reading changes nothing in the folder of a store whose owner w
 TEST_CASE("store: a reader notices an owner that starts after it", "[store][read]") {
     TempFolder folder;
     TestExecutor executor;
-    store_one(folder.file("mesh.db"));
+    keep_one(folder.file("mesh.db"));
     NullLog log;
     const auto reader = open(folder.file("mesh.db"), Access::read, log);
     REQUIRE(reader);
@@ -119,8 +124,8 @@ TEST_CASE("store: a reader notices an owner that starts after it", "[store][read
 TEST_CASE("store: in a folder that cannot be written, what is stored is served, degraded",
           "[store][read]") {
     TempFolder folder;
-    store_one(folder.file("mesh.db"));
-    if (!give_to_nobody(folder.path())) return;
+    keep_one(folder.file("mesh.db"));
+    if (!handed_to_nobody(folder.path())) return;
     REQUIRE(::chmod(folder.path().c_str(), 0500) == 0);
     const auto before = picture_of(folder.path());
 
@@ -134,8 +139,8 @@ TEST_CASE("store: in a folder that cannot be written, what is stored is served, 
 
 TEST_CASE("store: a file that cannot be written is served too", "[store][read]") {
     TempFolder folder;
-    store_one(folder.file("mesh.db"));
-    if (!give_to_nobody(folder.path())) return;
+    keep_one(folder.file("mesh.db"));
+    if (!handed_to_nobody(folder.path())) return;
     REQUIRE(::chmod(folder.file("mesh.db").c_str(), 0400) == 0);
 
     Child child({"nobody-own", folder.file("mesh.db")});
@@ -150,7 +155,7 @@ TEST_CASE(
     "[store][read]") {
     TempFolder folder;
     leave_crashed_store(folder.file("mesh.db"));
-    if (!give_to_nobody(folder.path())) return;
+    if (!handed_to_nobody(folder.path())) return;
     REQUIRE(::chmod(folder.path().c_str(), 0500) == 0);
 
     Child child({"nobody-own", folder.file("mesh.db")});
@@ -164,7 +169,7 @@ TEST_CASE(
 TEST_CASE("store: without the right to read it, reading is refused with that reason",
           "[store][read]") {
     TempFolder folder;
-    store_one(folder.file("mesh.db"));
+    keep_one(folder.file("mesh.db"));
     if (::geteuid() != 0) return;
     REQUIRE(::chmod(folder.path().c_str(), 0755) == 0);
     Child child({"nobody-read", folder.file("mesh.db")});

@@ -62,6 +62,8 @@ Party make(const Party* issuer, const LeafOptions& options) {
         std::string names;
         for (const std::string& name : options.names)
             names += (names.empty() ? "DNS:" : ",DNS:") + name;
+        for (const std::string& address : options.addresses)
+            names += (names.empty() ? "IP:" : ",IP:") + address;
         if (!names.empty()) add_extension(x, signer, NID_subject_alt_name, names);
     }
     add_extension(x, signer, NID_subject_key_identifier, "hash");

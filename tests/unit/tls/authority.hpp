@@ -12,6 +12,7 @@ using SharedX509 = std::shared_ptr<X509>;
 
 struct LeafOptions {
     std::vector<std::string> names = {"shop.example"};
+    std::vector<std::string> addresses = {};
     std::chrono::seconds starts{-3600};  ///< from now
     std::chrono::seconds ends{86400};    ///< from now
     bool is_ca = false;

@@ -1,6 +1,7 @@
 #include "tls/session.hpp"
 
 #include "setup.hpp"
+#include "tls/key_updates.hpp"
 
 using namespace mesh;
 using namespace mesh::tls;
@@ -204,6 +205,18 @@ TEST_CASE("session: now and then a key update is fine") {
     REQUIRE(pair.server->write(as_bytes("z")) == Progress::done);
     REQUIRE(pair.server->flush() == Progress::done);
     CHECK(pair.client.read(pair.link) == "z");
+}
+
+TEST_CASE("session: key updates whose answers nobody reads are cut off, however slow they come") {
+    tls::KeyUpdates updates;
+    mesh::SteadyTime now{std::chrono::hours(1)};
+    const auto next = [&](std::size_t unread) {
+        now += std::chrono::seconds(10);
+        return updates.allow(now, unread);
+    };
+    for (int i = 0; i < 1000; ++i) CHECK(next(128 * 1024));
+    CHECK_FALSE(next(300 * 1024));
+    CHECK(updates.flooded());
 }
 
 TEST_CASE("session: key updates without end are cut off") {

@@ -78,6 +78,39 @@ TEST_CASE("ticket keys: no name is predictable") {
     CHECK_FALSE(keys.find(zero.name()).has_value());
 }
 
+TEST_CASE("ticket keys: another process goes on with them, and with their age", "[upgrade]") {
+    ManualClock clock(wall_now());
+    TicketKeys keys(clock);
+    const TicketKey old = keys.newest();
+    clock.advance(hours(12));
+    const TicketKey newest = keys.newest();
+    clock.advance(hours(11));
+
+    const auto taken = import_ticket_keys(export_ticket_keys(keys), clock);
+    REQUIRE(taken.has_value());
+    CHECK((*taken)->newest().bytes == newest.bytes);
+    CHECK(is_kept(**taken, old));
+    clock.advance(hours(1));
+    CHECK((*taken)->newest().bytes != newest.bytes);
+    CHECK(is_kept(**taken, newest));
+}
+
+TEST_CASE("ticket keys: what is no export is refused, and none seals longer than its time",
+          "[upgrade]") {
+    ManualClock clock(wall_now());
+    TicketKeys keys(clock);
+    const Secret text = export_ticket_keys(keys);
+    CHECK(import_ticket_keys({}, clock).has_error());
+    CHECK(import_ticket_keys(Secret("c2VjcmV0"), clock).has_error());
+    CHECK(import_ticket_keys(Secret(std::string(text.reveal()) + "AAAA"), clock).has_error());
+
+    TicketKeys::Content content = keys.content();
+    content.due = SteadyTime::max();
+    TicketKeys endless(clock, content);
+    clock.advance(hours(12));
+    CHECK(endless.newest().bytes != content.keys[0].bytes);
+}
+
 TEST_CASE("ticket keys: readers see whole keys while others rotate them") {
     SharedClock clock;
     TicketKeys keys(clock);

@@ -42,6 +42,7 @@ void World::start() {
     settings.seed = 42;
     settings.open_orders_max = open_orders_max;
     reconciler = std::make_unique<Reconciler>(settings, store, *publisher, executor, clock, log);
+    if (held) reconciler->hold();
     REQUIRE(reconciler->load().has_value());
     want();
 }

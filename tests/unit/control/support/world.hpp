@@ -49,6 +49,7 @@ class World {
     WallTime build_time = at("2025-01-01T00:00:00Z");
     std::size_t open_orders_max = 1'000;
     std::size_t clients_made = 0;
+    bool held = false;  ///< the next process, at first
     std::unique_ptr<Reconciler> reconciler;
 
  private:

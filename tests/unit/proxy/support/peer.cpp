@@ -135,6 +135,19 @@ Backend::Handler Backend::greeter(std::string name) {
     };
 }
 
+bool reaches(Peer& client) {
+    return client.send("x") && client.receive(1) == "x";
+}
+
+bool can_connect(std::uint16_t port) {
+    try {
+        Peer::connect_to(port);
+        return true;
+    } catch (const std::runtime_error&) {
+        return false;
+    }
+}
+
 std::uint16_t closed_port() {
     // Bound but not listening, and never closed: nobody else can get it meanwhile.
     static std::vector<FileDescriptor> kept;

@@ -80,10 +80,16 @@ class Backend {
     std::thread acceptor_;
 };
 
+/// True if an echo comes back: the client has reached the server.
+bool reaches(Peer& client);
+
 /// A port of 127.0.0.1 on which nobody listens.
 std::uint16_t closed_port();
 
 /// `count` bytes that differ from place to place and from seed to seed.
 std::string pattern(std::size_t count, unsigned seed);
+
+/// Whether somebody listens on this port of 127.0.0.1.
+bool can_connect(std::uint16_t port);
 
 }  // namespace mesh::test

@@ -91,7 +91,8 @@ model::TlsOptions& PlaneBuilder::options(const std::string& name) {
 }
 
 Plane::Plane(PlaneBuilder builder, bool start) {
-    auto made = proxy::make_snapshot(builder.configuration, builder.client_ca_pem, nullptr);
+    auto made = proxy::make_snapshot(
+        builder.configuration, builder.client_ca_pem, nullptr, builder.upstream);
     if (!made) throw std::runtime_error(made.error().message);
     snapshot = *made;
 
@@ -169,7 +170,8 @@ void Plane::put_challenge(const std::string& name, const std::string& key_author
 }
 
 void Plane::apply(const PlaneBuilder& builder) {
-    auto made = proxy::make_snapshot(builder.configuration, builder.client_ca_pem, snapshot);
+    auto made = proxy::make_snapshot(
+        builder.configuration, builder.client_ca_pem, snapshot, builder.upstream);
     if (!made) throw std::runtime_error(made.error().message);
     snapshot = *made;
     const auto failures = plane->apply(snapshot);

@@ -56,6 +56,7 @@ class PlaneBuilder {
 
     model::Configuration configuration;
     std::map<std::string, std::string> client_ca_pem;
+    proxy::UpstreamPolicies upstream;
     proxy::Limits limits;
     unsigned workers = 1;
     std::function<Result<certs::CredentialPtr>(const certs::CertificateEntry&)> load_credential;
