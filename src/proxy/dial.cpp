@@ -18,7 +18,8 @@ namespace {
 /// Faults of ours, for which no server is to blame, and which would meet every other one too. (Not
 /// EADDRNOTAVAIL: no address to come from, or no port left, is so for one destination.)
 bool is_our_fault(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+           error == ENOSPC;  // of epoll: this user watches as many descriptors as the system allows
 }
 
 int pending_error(const Descriptor& socket) {

@@ -94,8 +94,13 @@ Status HealthChecks::set_servers(std::vector<CheckedServer> servers) {
 void HealthChecks::set_addresses(const std::string& host,
                                  const std::vector<std::string>& ip_literals) {
     const std::lock_guard lock(state_->mutex);
+    const bool is_idle = !state_->thread.joinable();
+    if (is_idle && ip_literals.empty()) {
+        state_->heard.erase(host);
+        return;
+    }
     state_->heard.insert_or_assign(host, ip_literals);
-    if (state_->thread.joinable()) state_->ring();
+    if (!is_idle) state_->ring();
 }
 
 }  // namespace mesh::proxy

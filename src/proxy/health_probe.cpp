@@ -59,11 +59,10 @@ HealthProbe::State HealthProbe::fail_here(SteadyTime now, std::string reason) {
 
 HealthProbe::State HealthProbe::advance(SteadyTime now, short events) {
     if (state_ != State::running) return state_;
-    if (now >= attempt_deadline_) {
+    // What has come counts, late as this process may be to see it.
+    if (events != 0) state_ = talk(now);
+    if (state_ == State::running && now >= attempt_deadline_)
         state_ = fail_here(now, connected_ ? "no answer in time" : text_of_errno(ETIMEDOUT));
-    } else if (events != 0) {
-        state_ = talk(now);
-    }
     return state_;
 }
 

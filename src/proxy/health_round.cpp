@@ -112,8 +112,8 @@ void HealthRound::learn(const std::string& host, std::vector<std::string> litera
     addresses_.insert_or_assign(host, std::move(literals));
     const auto items = by_host_.find(host);
     if (items == by_host_.end()) return;
-    for (Item* const item : items->second)
-        if (!item->probe) look_at(*item, steady_clock::now());
+    // Also those that are being looked at: what comes of the old addresses is no word on these.
+    for (Item* const item : items->second) look_at(*item, steady_clock::now());
 }
 
 HealthProbe::Dialogue HealthRound::dialogue_for(const CheckedServer& server) const {

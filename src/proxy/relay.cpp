@@ -429,7 +429,10 @@ void RelaySet::end(Relay& relay, RelayEnd how, Cause cause, const BrokenTls& bro
     (relay.half_closed_ ? half_closed_ : open_).remove(relay);
     --size_;
     const std::unique_ptr<Relay> owned(&relay);
-    observer_.on_relay_ended(relay, how, cause, broken);
+    try {
+        observer_.on_relay_ended(relay, how, cause, broken);
+    } catch (const std::bad_alloc&) {  // nobody hears of it; it has ended all the same
+    }
 }
 
 std::size_t RelaySet::cut_where(const std::function<bool(const Lifetime*)>& meant) {

@@ -344,7 +344,9 @@ void Worker::note_broken_tls(const Relay& relay, const BrokenTls& broken) {
                    {{"service", service}, {"server", server}, {"reason", broken.reason()}});
     ServerState* const state = relay.server_state();
     if (!broken.is_refusal || state == nullptr || !state->refused(loop_.now())) return;
-    state->story.tell(loop_.now(), broken.reason());
+    // A check that holds it down has told its own story.
+    if (state->standing(loop_.now()) != ServerState::Standing::down)
+        state->story.tell(loop_.now(), broken.reason());
     if (refusing_servers_.allow(key, loop_.now())) note_ejected(service, server, broken.reason());
 }
 
