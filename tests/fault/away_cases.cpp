@@ -83,7 +83,8 @@ TEST_CASE("A1: nobody listens, or nothing is answered: what is stored is served"
         site.place.shut();
     }
     SECTION("no answer") {
-        site.resolvers.at("le").client_timeout = 2s;
+        // Real time, also of every other exchange: longer than a machine may stand still.
+        site.resolvers.at("le").client_timeout = 5s;
         site.ca.script.on_all().once().changed([](Reply& reply) { reply.silent = true; });
     }
     site.start();
@@ -338,8 +339,9 @@ TEST_CASE("A11: an answer that drips is given up at clientTimeout") {
     site.add({"a.example"});
     site.start();
     REQUIRE(site.run_until_live(1min));
-    // On the connection that is there: only the body takes its time.
-    site.resolvers.at("le").client_timeout = 2s;
+    // On the connection that is there: only the body takes its time. Real time, also of every other
+    // exchange: longer than a machine may stand still.
+    site.resolvers.at("le").client_timeout = 5s;
     site.ca.manners.reuses_orders = true;
     site.ca.script.on(Step::new_order).once().changed([](Reply& reply) { reply.drip = 50ms; });
     site.add({"b.example"});

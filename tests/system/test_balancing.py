@@ -2,9 +2,13 @@
 """Which server a connection goes to: shares by weight, the least loaded, and past servers that are away."""
 
 import signal
+import time
 from collections import Counter
 
 from mesh_env import wait_until
+
+# The first look decides alone, and is not to fail for a server that gets no processor for a while.
+PATIENT = {"interval": "100ms", "timeout": "30s"}
 
 
 def site(env, servers: dict[str, int], strategy: str = "wrr", away: tuple = ()):
@@ -107,7 +111,7 @@ def test_servers_that_are_not_well_get_nothing_until_they_are(env):
         env.backend(name)
     service = {
         "servers": [{"address": env.endpoint(f"backend-{name}")} for name in ("one", "two")],
-        "healthCheck": {"interval": "100ms", "expect": "one"},
+        "healthCheck": {**PATIENT, "expect": "one"},
     }
     config = {
         "entryPoints": {"plain": {"address": env.endpoint("plain")}},
@@ -119,6 +123,8 @@ def test_servers_that_are_not_well_get_nothing_until_they_are(env):
     mesh = env.mesh(config)
     mesh.wait_for("backend_down", server=env.endpoint("backend-two"), reason="it answered something else")
     assert shares(env, 6) == {"one": 6}
+    # The line is written before the reason is.
+    wait_until(lambda: mesh.json("status")["servers"]["list"][0]["reason"], 10, "the reason")
     servers = mesh.json("status")["servers"]
     assert (servers["count"], servers["out"], servers["down"]) == (2, 0, 1)
     down, up = servers["list"]
@@ -132,6 +138,7 @@ def test_servers_that_are_not_well_get_nothing_until_they_are(env):
     mesh.write_config(config)
     mesh.signal(signal.SIGHUP)
     mesh.wait_for("backend_up", server=env.endpoint("backend-two"))
+    mesh.wait_for("reload_applied")  # its turns begin in every worker before that
     assert shares(env, 6) == {"one": 3, "two": 3}
     service["healthCheck"]["expect"] = "three"
     mesh.write_config(config)
@@ -140,12 +147,16 @@ def test_servers_that_are_not_well_get_nothing_until_they_are(env):
     with env.tcp("plain") as client:
         assert client.receive_to_end() == b"" and client.end == "reset"
 
-    # Without checks they are servers like any other.
+    # Without checks they are servers like any other, soon after the reload.
+    def both_serve() -> bool:
+        with env.tcp("plain") as client, env.tcp("plain") as other:
+            return {client.receive(), other.receive()} == {b"one\n", b"two\n"}
+
     del service["healthCheck"]
     mesh.write_config(config)
     mesh.signal(signal.SIGHUP)
     mesh.wait_for("reload_applied", count=3)
-    wait_until(lambda: shares(env, 2) == {"one": 1, "two": 1}, 10, "both are up without checks")
+    wait_until(both_serve, 10, "both are up without checks")
 
 
 def test_a_service_without_a_router_for_a_while_finds_its_servers_as_they_were(env):
@@ -160,7 +171,7 @@ def test_a_service_without_a_router_for_a_while_finds_its_servers_as_they_were(e
             "routers": {"all": router},
             "services": {
                 "app": {"loadBalancer": {"strategy": "leastConn", "servers": servers,
-                                         "healthCheck": {"interval": "100ms", "expect": "one"}}},
+                                         "healthCheck": {**PATIENT, "expect": "one"}}},
                 "other": {"loadBalancer": {"servers": servers[1:2]}},
             },
         },
@@ -182,10 +193,11 @@ def test_a_service_without_a_router_for_a_while_finds_its_servers_as_they_were(e
     wait_until(lambda: mesh.json("status")["connections"]["open"] == 3, 10, "its connections have ended")
     more = [env.tcp("plain") for _ in range(3)]
     assert Counter(client.receive_line() for client in more) == {"one": 3}
-    assert len(mesh.events("backend_down", server=env.endpoint("backend-two"))) == 1
-    assert not mesh.events("backend_up")
     for client in held + more:
         client.close()
+    mesh.stop()
+    assert len(mesh.events("backend_down", server=env.endpoint("backend-two"))) == 1
+    assert not mesh.events("backend_up")
 
 
 def test_a_server_whose_name_has_no_address_is_passed_over(env):
@@ -202,20 +214,28 @@ def test_a_server_whose_name_has_no_address_is_passed_over(env):
     assert shares(env, 8) == {"here": 8}
     mesh.wait_for("backend_unresolved", server="nowhere.invalid:5432")
     assert mesh.json("status")["connections"]["dials_failed"] == 0
+    mesh.stop()
     assert not mesh.events("backend_down") and not mesh.events("backend_ejected")
 
 
 def test_a_server_that_is_away_is_left_out_and_comes_back(env):
     mesh, _ = site(env, {"here": 1, "away": 1}, away=("away",))
+    begun = time.monotonic()
+
+    def dials_failed() -> int:
+        """Three, and one more each time the server has been left out for 10 s."""
+        failed = mesh.json("status")["connections"]["dials_failed"]
+        assert 3 <= failed <= 3 + (time.monotonic() - begun) // 10
+        return failed
+
     assert shares(env, 10) == {"here": 10}
     mesh.wait_for("backend_ejected", server=env.endpoint("backend-away"))
     away = mesh.json("status")["servers"]["list"][0]
     assert (away["server"], away["state"]) == (env.endpoint("backend-away"), "out")
     assert away["reason"] == "Connection refused" and away["since"]
-    failed = mesh.json("status")["connections"]["dials_failed"]
-    assert failed == 3
+    dials_failed()
     assert shares(env, 10) == {"here": 10}
-    assert mesh.json("status")["connections"]["dials_failed"] == failed
+    dials_failed()
 
     env.backend("away")
     wait_until(lambda: shares(env, 2).get("away"), 20, "the server that is back gets connections")

@@ -93,9 +93,9 @@ def test_the_labels_of_the_specification_are_routed_with_a_live_certificate(env,
         env.tls("example.com", env.trust(maximum=ssl.TLSVersion.TLSv1_2))
 
     container.stop()
-    wait_until(lambda: is_refused(env, "example.com"), 10, "the router of a stopped container is gone")
+    wait_until(lambda: is_refused(env, "example.com"), 30, "the router of a stopped container is gone")
     container.start()
-    wait_until(lambda: not is_refused(env, "example.com"), 10, "it is back, with the certificate it had")
+    wait_until(lambda: not is_refused(env, "example.com"), 30, "it is back, with the certificate it had")
 
 
 def test_the_labels_of_the_specification_pass_tls_through_as_they_stand(env, docker):
@@ -127,10 +127,10 @@ def test_containers_that_say_the_same_are_servers_of_one_service(env, docker):
     assert greetings(env, "app.example", 2) == ["app-1", "app-1"]
 
     docker.run("app-2", labels)
-    wait_until(lambda: set(greetings(env, "app.example", 4)) == {"app-1", "app-2"}, 10, "both serve")
+    wait_until(lambda: set(greetings(env, "app.example", 4)) == {"app-1", "app-2"}, 30, "both serve")
 
     one.stop()
-    wait_until(lambda: set(greetings(env, "app.example", 4)) == {"app-2"}, 10, "only the second serves")
+    wait_until(lambda: set(greetings(env, "app.example", 4)) == {"app-2"}, 30, "only the second serves")
     assert not mesh.events("order_failed")
 
 
@@ -142,11 +142,11 @@ def test_an_unhealthy_container_does_not_serve(env, docker):
     assert greetings(env, "app.example", 1) == ["web"]
 
     web.execute("touch", "/tmp/sick")
-    wait_until(lambda: web.health() == "unhealthy", 15, "Docker finds the container unhealthy")
-    wait_until(lambda: is_refused(env, "app.example"), 10, "its router is gone")
+    wait_until(lambda: web.health() == "unhealthy", 30, "Docker finds the container unhealthy")
+    wait_until(lambda: is_refused(env, "app.example"), 30, "its router is gone")
 
     web.execute("rm", "/tmp/sick")
-    wait_until(lambda: not is_refused(env, "app.example"), 15, "its router is back")
+    wait_until(lambda: not is_refused(env, "app.example"), 30, "its router is back")
 
 
 def test_an_unhealthy_container_keeps_its_router_where_empty_services_are_allowed(env, docker):
@@ -161,7 +161,7 @@ def test_an_unhealthy_container_keeps_its_router_where_empty_services_are_allowe
         with env.tls("app.example") as client:  # the router and its certificate are there
             return client.receive() == b""
 
-    wait_until(is_closed_after_handshake, 15, "a service without servers closes the connection")
+    wait_until(is_closed_after_handshake, 30, "a service without servers closes the connection")
 
 
 def test_two_containers_in_conflict_are_named_and_what_ran_before_stays(env, docker):
@@ -178,12 +178,12 @@ def test_two_containers_in_conflict_are_named_and_what_ran_before_stays(env, doc
         return any("container first" in line.text and "container second" in line.text
                    for line in mesh.lines[since:])
 
-    wait_until(both_are_named, 15, "an error that names both containers")
+    wait_until(both_are_named, 30, "an error that names both containers")
     assert greetings(env, "app.example", 1) == ["first"]
     assert is_refused(env, "other.example")
 
     second.remove()
-    wait_until(lambda: greetings(env, "app.example", 1) == ["first"], 10, "the first goes on")
+    wait_until(lambda: greetings(env, "app.example", 1) == ["first"], 30, "the first goes on")
 
 
 def test_options_decide_which_containers_are_taken(env, docker):
@@ -242,7 +242,7 @@ def test_dockerd_that_crashed_is_found_again(env, docker):
     docker.start()
     mesh.wait_for("provider_up", since=since, seconds=30)
     web.stop()
-    wait_until(lambda: is_refused(env, "app.example"), 10, "the router of a stopped container is gone")
+    wait_until(lambda: is_refused(env, "app.example"), 30, "the router of a stopped container is gone")
 
 
 def test_dockerd_absent_at_the_start_is_waited_for(env, docker):
@@ -269,4 +269,4 @@ def test_podman_speaks_the_same(env, podman):
     assert greetings(env, "app.example", 1) == ["web"]
 
     web.stop()
-    wait_until(lambda: is_refused(env, "app.example"), 10, "the router of a stopped container is gone")
+    wait_until(lambda: is_refused(env, "app.example"), 30, "the router of a stopped container is gone")

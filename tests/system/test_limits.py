@@ -7,7 +7,7 @@ import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from mesh_env import Authority, SLOWNESS, TcpClient, scaled, wait_until
+from mesh_env import Authority, TcpClient, scaled, wait_until
 from mesh_env.certificates import SigningAuthority
 from mesh_env.configuration import rule, service
 
@@ -32,6 +32,7 @@ def site(env, limits: dict | None = None, key=None):
         },
         "tls": {"certificates": [{"certFile": "tls/shop.crt", "keyFile": "tls/shop.key"}]},
         "log": {"level": "DEBUG"},
+        "workers": 2,
     }
     return env.mesh(config), config, Authority(authority.pem)
 
@@ -69,6 +70,7 @@ def test_more_connections_than_an_entry_point_may_have_wait(env):
 
 
 def test_more_connections_than_a_client_may_have_are_closed(env):
+    crowded = "one source has as many open as it may"
     mesh, config, trust = site(env, {"maxConnectionsPerIP": 2})
     with env.tcp("plain") as first, env.tcp("plain") as second:
         assert welcomed(first) and welcomed(second)
@@ -77,8 +79,7 @@ def test_more_connections_than_a_client_may_have_are_closed(env):
                 assert third.receive_to_end() == b""
         with env.tcp("plain", source="127.200.3.4") as other, env.tls("shop.example", trust) as elsewhere:
             assert welcomed(other) and welcomed(elsewhere)
-        lines = [line for line in mesh.lines if "one source has as many open as it may" in line["msg"]]
-        assert 1 <= len(lines) <= 2  # once for each worker
+        wait_until(lambda: says(mesh, crowded), 10, "the line in the log")
         # A reload knows who is there.
         config["entryPoints"]["plain"]["maxConnectionsPerIP"] = 3
         mesh.write_config(config)
@@ -91,36 +92,42 @@ def test_more_connections_than_a_client_may_have_are_closed(env):
         with env.tcp("plain") as client:
             return client.receive() == b"app\n"
     wait_until(again, 10, "the places that were given back")
+    mesh.stop()
+    assert sum(crowded in line.text for line in mesh.lines) <= 2  # once for each worker
 
 
 def test_more_handshakes_than_allowed_wait(env):
-    mesh, _, trust = site(env, {"maxHandshakes": 1, **times(handshakeTimeout="1s")})
+    # Long enough for a client that gets no processor for a while.
+    mesh, _, trust = site(env, {"maxHandshakes": 1, **times(handshakeTimeout="5s")})
     begun = time.monotonic()
     with env.tcp() as pending:
         pending.send(b"\x16")
-        wait_until(lambda: mesh.json("status")["connections"]["open"] == 1, 10, "the pending one")
+        # Accepted, not open: it may be out of time before the answer is here.
+        wait_until(lambda: mesh.json("status")["connections"]["accepted"] == 1, 10, "the pending one")
         with env.tls("shop.example", trust) as second:  # once the first is out of time
             assert welcomed(second)
         assert pending.receive_to_end() == b""
-    assert time.monotonic() - begun >= 0.8
+    assert time.monotonic() - begun >= 4.8
 
 
 def test_idle_connections_end_and_busy_ones_go_on(env):
-    _, _, trust = site(env, times(idleTimeout="1s"))
+    # Long enough for the busy one where this process gets no processor for a while.
+    _, _, trust = site(env, times(idleTimeout="5s"))
+    begun = time.monotonic()  # not later than the last byte of the idle ones
     with env.tcp("plain") as idle, env.tls("shop.example", trust) as secure, env.tcp("plain") as busy, \
             env.tcp("free") as free:
         for client in (idle, secure, busy, free):
             assert welcomed(client)
-        begun = time.monotonic()
+        busy_since = time.monotonic()
         ended = None
-        while time.monotonic() - begun < scaled(3):
+        while ended is None or time.monotonic() - busy_since < 7:
             busy.send(b"x")
             assert busy.receive_exactly(1) == b"x"
             if ended is None and is_readable(idle):
                 ended = time.monotonic() - begun
+            assert ended is not None or time.monotonic() - busy_since < scaled(15), "the idle one goes on"
             time.sleep(0.05)
-        assert ended is not None and 0.7 < ended
-        assert ended < 2 or SLOWNESS > 1
+        assert 4.7 < ended
         assert idle.receive_to_end() == b"" and idle.end == "fin"
         assert secure.receive_to_end() == b"" and secure.end == "close_notify"
         free.send(b"y")
@@ -138,7 +145,8 @@ def is_readable(client) -> bool:
 
 
 def test_going_down_takes_what_each_entry_point_says(env):
-    mesh, _, _ = site(env, life(requestAcceptGraceTimeout="1500ms", graceTimeOut="1s"))
+    # Long enough for the late one where this process gets no processor for a while.
+    mesh, _, _ = site(env, life(requestAcceptGraceTimeout="5s", graceTimeOut="1s"))
     with env.tcp("plain") as before, env.tcp("free") as other:
         assert welcomed(before) and welcomed(other)
         begun = time.monotonic()
@@ -147,8 +155,10 @@ def test_going_down_takes_what_each_entry_point_says(env):
         with env.tcp("plain") as late:  # still accepted there
             assert welcomed(late)
             wait_until(lambda: refuses(env, "free"), 10, "the entry point without a grace time to close")
-            assert before.receive_to_end() == late.receive_to_end() == b""
-            assert 2.2 < time.monotonic() - begun < 10 * SLOWNESS
+            for client in (before, late):
+                client.socket.settimeout(scaled(20))
+                assert client.receive_to_end() == b""
+            assert 5.7 < time.monotonic() - begun
         assert refuses(env, "plain")
         other.send(b"x")
         assert other.receive_exactly(1) == b"x"  # it has the usual 30 s

@@ -105,7 +105,7 @@ def test_every_sslmode_against_every_kind_of_router(bench):
     for entry, row in actual.items():
         print(f"{entry:20} " + "  ".join(f"{mode}={cell}" for mode, cell in zip(MODES, row)))
     assert actual == EXPECTED
-    assert "has no TLS (ssl=off?)" in bench.mesh.log_tail(2000)
+    wait_until(lambda: "has no TLS (ssl=off?)" in bench.mesh.log_tail(2000), 10, "the reason in the log")
 
 
 def test_psql_interrupted_during_a_query_cancels_it(bench):

@@ -92,8 +92,8 @@ def test_a_strangers_header_is_payload(env):
     for options in SENT:
         in_front(env, options, STRANGER)
         with TcpClient(env.at(f"front-plain-{STRANGER}-{options}")) as client:
-            client.send(REQUEST)
-            assert b" 400 " in client.receive_to_end().splitlines()[0]  # the server was sent the header
+            # The server was sent the header. A request behind it would meet a closed socket, whose reset may be first.
+            assert b" 400 " in client.receive_to_end().splitlines()[0]
         with pytest.raises(HandshakeRefused):
             TlsClient(env.at(f"front-websecure-{STRANGER}-{options}"), "shop.example", trust)
 

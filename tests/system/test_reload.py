@@ -163,11 +163,11 @@ def test_a_refused_reload_leaves_everything_as_it_was(env):
     assert "2 options need a restart" in now["refused_reload"]["summary"]
     with env.tls("shop.example") as client:
         assert client.receive_line() == "app"
-    assert not mesh.events("order_started", names="new.example")
 
     # A signal says the same as the command.
     mesh.signal(signal.SIGHUP)
     mesh.wait_for("reload_applied")
+    assert not mesh.events("order_started", names="new.example")
     assert mesh.json("status")["configuration"]["refused_reload"] is None
     mesh.config_file.write_text("tcp: [")
     refused = len(mesh.events("reload_refused"))

@@ -24,7 +24,7 @@ def main_file(env, **provider) -> dict:
 
 
 def replace(path: Path, text: str) -> None:
-    """As editors do it."""
+    """As editors do it: whoever looks sees all of it or nothing."""
     new = path.with_name("." + path.name + ".new")
     new.write_text(text)
     new.rename(path)
@@ -58,10 +58,11 @@ def test_a_folder_is_followed(env, certificates):
     assert serves(env, "one.example", trust)
 
     with Hammer(env.at(), ["one.example"], trust) as hammer:
-        (folder / "two.yaml").write_text(router("two", "two.example"))
+        replace(folder / "two.yaml", router("two", "two.example"))
         wait_until(lambda: serves(env, "two.example", trust), 15, "the router of the new file")
         replace(folder / "two.yaml", router("two", "three.example"))
         wait_until(lambda: serves(env, "three.example", trust), 15, "the router of the replaced file")
+        mesh.wait_for("reload_applied", count=2)  # by every worker, not only by the one that has answered
         assert not serves(env, "two.example", trust)
         applied = mesh.json("status")["configuration"]["sha256"]
 
@@ -83,7 +84,7 @@ def test_a_folder_is_followed(env, certificates):
     config = main_file(env, directory="conf.d")
     config["tcp"]["routers"] = {"main": {"rule": rule("other.example"), "service": "app", "tls": {}}}
     mesh.write_config(config)
-    (folder / "two.yaml").write_text(router("two", "two.example"))
+    replace(folder / "two.yaml", router("two", "two.example"))
     wait_until(lambda: serves(env, "two.example", trust), 15, "the router of the new file")
     assert not serves(env, "other.example", trust)
     # What somebody asked for and did not get is not forgotten because another file is right.
@@ -182,10 +183,11 @@ def test_a_pair_that_arrives_after_the_file_that_names_it(env, certificates):
     (folder / "certificates.yaml").write_text(tls)
     mesh = env.mesh(main_file(env, directory="conf.d"))
     # What is written right after the start is read with it; this is not.
-    (folder / "one.yaml").write_text(router("one", "one.example"))
+    replace(folder / "one.yaml", router("one", "one.example"))
     wait_until(lambda: serves(env, "one.example", trust), 15, "the router of a file that is right")
     later = env.directory / "later"
-    (folder / "new.yaml").write_text(
+    replace(
+        folder / "new.yaml",
         f"tls: {{ certificates: [{{ certFile: '{later}/pair.pem', keyFile: '{later}/pair.key' }}] }}\n"
         + router("new", "new.example"))
     mesh.wait_for("reload_refused")
@@ -225,14 +227,15 @@ def test_partial_isolates_and_never_becomes_laxer(env, certificates):
     mesh = env.mesh(config)
     # A new router with TLS options that cannot be applied is closed, though another would match.
     assert serves(env, "two.example", trust)
-    (folder / "two.yaml").write_text(
+    replace(
+        folder / "two.yaml",
         "tls: { options: { strict: { clientAuth: { caFiles: [missing.pem] } } } }\n"
         + router("two", "two.example", options="strict"))
     mesh.wait_for("object_refused", object="tcp.routers.two")
     wait_until(lambda: refusal(env.at(), "two.example", trust) == "unrecognized_name", 15, "the router closed")
     # One that worked keeps its form, and what is right is applied.
     replace(folder / "one.yaml", router("one", "one.example").replace("service", "servce"))
-    (folder / "three.yaml").write_text(router("three", "three.example"))
+    replace(folder / "three.yaml", router("three", "three.example"))
     mesh.wait_for("object_refused", object="tcp.routers.one", state="stale")
     assert serves(env, "one.example", trust)
     objects = {o["path"]: o["state"] for o in mesh.json("status")["configuration"]["objects"]}

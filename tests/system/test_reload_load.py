@@ -16,6 +16,9 @@ from mesh_env.control import ControlSocket
 RELOADS = 200
 TYPOS = 20
 CONNECTIONS_EACH = 10
+RELOADS_IN_A_ROW = 20
+"""Then as many connections without a reload: what disturbs the machine for a while disturbs few of such pairs."""
+CONNECTIONS_BETWEEN = 200
 NAMES = ["a.example", "b.example"]
 
 
@@ -130,11 +133,14 @@ def test_two_hundred_reloads_under_load(env):
     ticket_client.close()
 
     typos = set(random.Random(7).sample(range(RELOADS), TYPOS))
-    slowest = 0.0
+    slowest, windows = 0.0, []
     with Clients(env.at(), trust) as clients, ControlSocket(mesh.directory / "mesh.db.sock") as control:
         wait_until(lambda: clients.mark() > 1000, 60, "handshakes before")
-        before = clients.mark()
         for turn in range(RELOADS):
+            if turn % RELOADS_IN_A_ROW == 0:
+                quiet = clients.mark()
+                wait_until(lambda: clients.mark() >= quiet + CONNECTIONS_BETWEEN, 60, "connections without a reload")
+                windows.append((quiet, clients.mark()))
             if turn in typos:
                 status = mesh.json("status")["configuration"]["sha256"] if turn % 4 == 0 else None
                 mesh.write_config(broken(config, turn))
@@ -151,13 +157,15 @@ def test_two_hundred_reloads_under_load(env):
             assert answer["applied"] is True, (turn, answer)
             served = clients.mark()
             wait_until(lambda: clients.mark() >= served + CONNECTIONS_EACH, 30, "connections between two reloads")
-        during = clients.mark()
-        wait_until(lambda: clients.mark() > during + 1000, 60, "handshakes after")
+        end = clients.mark()
     assert not clients.failures, (len(clients.failures), clients.failures[:3])
-    quiet, loaded = max(clients.p99(0, before), clients.p99(during)), clients.p99(before, during)
-    print(f"\n{RELOADS} reloads, {TYPOS} of them refused, slowest {slowest * 1000:.0f} ms; "
-          f"{during - before} connections meanwhile, p99 {loaded * 1000:.1f} ms, without {quiet * 1000:.1f} ms")
-    assert loaded <= 2 * quiet
+    next_quiet = [begin for begin, _ in windows[1:]] + [end]
+    ratios = [clients.p99(reloads, until) / clients.p99(begin, reloads)
+              for (begin, reloads), until in zip(windows, next_quiet)]
+    print(f"\n{RELOADS} reloads, {TYPOS} of them refused, slowest {slowest * 1000:.0f} ms; {end - windows[0][0]} "
+          f"connections; p99 with reloads / without: median {statistics.median(ratios):.2f}, "
+          f"from {min(ratios):.2f} to {max(ratios):.2f}")
+    assert statistics.median(ratios) <= 2
 
     for client in established:
         client.send(b"still here\n")

@@ -33,7 +33,7 @@ def plain_configuration(env) -> dict:
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
 def test_systemd_is_told(env, kind):
-    notify = NotifySocket(str(env.directory / "notify") if kind == "path" else f"@mesh-test-{os.getpid()}")
+    notify = NotifySocket(str(env.directory / "notify") if kind == "path" else f"@{env.directory}/notify")
     mesh = env.mesh(plain_configuration(env), start=False)
     mesh.start(ready=False, env=notify.environment())
     ready = notify.wait_for("READY")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mesh_env import require_tool, wait_until
 from mesh_env.configuration import service
+from mesh_env.docker_daemon import free_port
 
 UNITS = Path(__file__).resolve().parents[2] / "packaging"
 
@@ -88,9 +89,9 @@ def test_one_socket_for_all_workers_and_connections_that_waited(env):
             client.close()
         speak(host, port)
         speak(*address_of(env, "own"))  # what was not passed is bound as ever
-        assert not mesh.events("passed_socket_unused")
 
         mesh.stop()
+        assert not mesh.events("passed_socket_unused")
         waiting = [socket.create_connection((host, port), timeout=20) for _ in range(40)]  # refused nowhere
         start(env, mesh, passed, names="web")
         for client in waiting:
@@ -151,14 +152,16 @@ def test_what_no_entry_point_wants_is_named_and_kept_for_one_that_will(env):
 
 def test_an_address_that_a_passed_socket_takes_too_is_refused_with_its_name(env):
     config = plain(env)
-    _, port = address_of(env)
+    port = free_port()  # on every address: env's ports are free on its own
+    ours = f"{env.loopback.address}:{port}"
+    config["entryPoints"]["web"]["address"] = ours
     with listening("0.0.0.0", port) as passed:
         mesh = env.mesh(config, start=False)
         start(env, mesh, passed, names="all", ready=False)
         assert mesh.wait_exit() == 3
         told = mesh.events("bind_failed")[0]["msg"]
         assert f'the service manager has passed 0.0.0.0:{port} ("all")' in told
-        assert f"ListenStream={env.endpoint()}" in told
+        assert f"ListenStream={ours}" in told
 
 
 def test_descriptors_meant_for_another_process_are_left_alone(env):
@@ -168,9 +171,10 @@ def test_descriptors_meant_for_another_process_are_left_alone(env):
     with listening(host, port) as passed:
         start(env, mesh, passed, pid="1")
     speak(*address_of(env))
-    assert not mesh.events("passed_socket_unused")
     with socket.socket() as client:
         assert client.connect_ex((host, port)) == 0, "nor closed: whoever they are for has them from us"
+    mesh.stop()
+    assert not mesh.events("passed_socket_unused")
 
 
 def test_the_socket_unit_is_right(tmp_path):

@@ -30,7 +30,7 @@ def test_F84_rights_taken_away_and_given_back(unprivileged):
     env.state.chmod(0o500)
     since = mesh.mark()
     mesh.start(wrapper=env.wrapper)
-    mesh.wait_for("store_degraded", since=since, seconds=5)
+    mesh.wait_for("store_degraded", since=since)
     with Hammer(env.at(), WARM, env.trust()) as hammer:
         wait_until(lambda: hammer.handshakes > 200 or hammer.failures, 30, "handshakes while it cannot be written")
         assert orders_at(env) == before and not mesh.events("order_started", since=since)
@@ -63,7 +63,7 @@ def test_F85_damaged_at_the_start(unprivileged, damage):
     bytes_found = env.store.read_bytes()
     since = mesh.mark()
     mesh.start(wrapper=env.wrapper)
-    restored = mesh.wait_for("store_restored", since=since, level="ERROR", seconds=5)
+    restored = mesh.wait_for("store_restored", since=since, level="ERROR")
     assert re.fullmatch(rf"{re.escape(str(env.store))}\.corrupt-\d{{8}}T\d{{6}}Z", restored["set_aside"])
     assert open(restored["set_aside"], "rb").read() == bytes_found
     assert restored["copy"] == f"{env.store}.last"
@@ -111,17 +111,18 @@ def test_F87_one_damaged_row(unprivileged):
     with Hammer(env.at(), WARM, trusted) as hammer:
         with env.tls("cold.example", trusted) as client:
             assert client.names == {"cold.example"}
-        unreadable = mesh.wait_for("certificate_unreadable", since=since, certificate="cold.example", seconds=5)
+        unreadable = mesh.wait_for("certificate_unreadable", since=since, certificate="cold.example")
         assert "copy" in unreadable.text
         assert orders_at(env) == before, "what the copy has is not ordered"
         with pytest.raises(HandshakeRefused):  # for a moment there is none
             env.tls("lost.example", trusted).close()
-        mesh.wait_for("certificate_lost", since=since, seconds=5)
+        mesh.wait_for("certificate_lost", since=since)
         mesh.wait_for("cert_live", since=since, seconds=60)
-        with env.tls("lost.example", trusted) as client:
-            assert client.names == {"lost.example"}
         wait_until(lambda: hammer.handshakes > 100 or hammer.failures, 20, "handshakes meanwhile")
         assert not hammer.failures, hammer.failures[:5]
+    # Only now: a worker that is busy with others may take the certificate a moment after the line.
+    with env.tls("lost.example", trusted) as client:
+        assert client.names == {"lost.example"}
     assert orders_at(env) == before + 1
     checked = mesh.json("store", "check", expect=1)
     assert {finding["names"][0] for finding in checked["findings"]} == {"cold.example", "lost.example"}

@@ -80,6 +80,7 @@ class Bench:
             },
             "tls": {"certificates": [{"certFile": "tls/shop.crt", "keyFile": "tls/shop.key"}]},
             "log": {"level": "DEBUG"},
+            "workers": 2,
         }
 
     def mesh(self, servers: list[str], tls: dict | None = None, **transport):
@@ -129,11 +130,15 @@ def test_whose_certificate_is_not_right_is_passed_over_and_said_once(bench):
     for _ in range(6):
         with bench.plain() as client:
             assert client.receive_line() == "right"
-    for name, (server, reason) in wrong.items():
-        assert server.refusals and not server.shown
+    for server, _ in wrong.values():
+        wait_until(lambda server=server: server.refusals, 10, "the server has heard that it is refused")
+        assert not server.shown
+
+    mesh.stop()
+    for name, (_, reason) in wrong.items():
         said = [line for line in mesh.lines if line.get("msg") == "no TLS with a server" and
                 line.get("server") == bench.env.endpoint(f"backend-{name}")]
-        assert len(said) >= 1 and len(said) <= 2, mesh.log_tail()  # once a minute for each worker
+        assert 1 <= len(said) <= 2, mesh.log_tail()  # once a minute for each worker
         assert said[0].get("expected") == DB and reason in said[0].get("reason")
     assert not unknown.shown
 
@@ -209,13 +214,16 @@ def test_another_ca_file_counts_from_the_reload_on(bench):
 def test_a_server_that_says_nothing_has_the_time_of_a_dial(bench):
     silent = bench.env.backend("silent", sink)
     bench.server("right", DB)
-    bench.mesh(["silent", "right"], dialTimeout="300ms")
-    began = time.monotonic()
+    bench.mesh(["silent", "right"], dialTimeout="5s")
+    took = []
     for _ in range(2):
+        began = time.monotonic()
         with bench.plain() as client:
+            client.socket.settimeout(scaled(20))
             assert client.receive_line() == "right"
+        took.append(time.monotonic() - began)
     assert silent.accepted >= 1
-    assert time.monotonic() - began < scaled(2.5)  # not the 3 s of a dial that is not configured
+    assert max(took) > 4.8  # not the 3 s of a dial that is not configured
 
 
 def test_terminationDelay_ends_what_only_one_side_has_ended(bench):
@@ -224,9 +232,8 @@ def test_terminationDelay_ends_what_only_one_side_has_ended(bench):
     with bench.plain() as client:
         client.send(b"hello")
         client.half_close()
-        began = time.monotonic()
+        client.socket.settimeout(scaled(30))  # not the 60 s of one that is not configured
         assert client.receive_to_end() == b""
-        assert time.monotonic() - began < scaled(5)
 
 
 def test_the_proxy_header_comes_ahead_of_tls(bench):

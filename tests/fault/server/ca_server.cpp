@@ -177,7 +177,13 @@ struct CaServer::State {
     explicit State(Serving& to_ask) : serving(to_ask) {}
 
     void listen(unsigned short at) {
-        const tcp::endpoint place(net::ip::address_v4::loopback(), at);
+        tcp::endpoint place(net::ip::address_v4::loopback(), at);
+        if (!holder.is_open()) {
+            holder.open(place.protocol());
+            holder.set_option(net::socket_base::reuse_address(true));
+            holder.bind(place);
+            place = holder.local_endpoint();
+        }
         acceptor.open(place.protocol());
         acceptor.set_option(tcp::acceptor::reuse_address(true));
         acceptor.bind(place);
@@ -216,6 +222,7 @@ struct CaServer::State {
     net::io_context io{1};
     net::executor_work_guard<net::io_context::executor_type> work{io.get_executor()};
     net::ssl::context tls{net::ssl::context::tls_server};
+    tcp::socket holder{io};  ///< bound, never listening: keeps the port while nobody listens
     tcp::acceptor acceptor{io};
     Sessions sessions;
     unsigned short port = 0;

@@ -44,10 +44,22 @@ def _mount_points() -> list[str]:
     return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
+_claims: list[socket.socket] = []
+"""One for each port this process was given: nobody listens there yet, or not at the moment."""
+
+
 def free_port() -> int:
-    """On every address of this host, outside of the range outgoing connections take theirs from."""
+    """On every address of this host, outside of the range outgoing connections take theirs from. No other test
+    program is given it while this one lives."""
     while True:
         port = random.SystemRandom().randint(15000, 31000)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0mesh-test-port-{port}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
         with socket.socket() as probe:
             try:
                 probe.bind(("0.0.0.0", port))
@@ -135,7 +147,7 @@ class Engine:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def start(self, seconds: float = 30.0) -> Engine:
+    def start(self, seconds: float = 60.0) -> Engine:
         try:
             self.process.start([*self._own_root(), *self.command()], self.environment())
             self.process.wait_until_answering(self._answers, scaled(seconds))
@@ -277,7 +289,7 @@ class Engine:
         created = self.api("POST", f"/containers/create?name={urllib.parse.quote(name)}", body, expect=(201,))
         container = Container(self, created["Id"], name, port)
         container.start()
-        wait_until(lambda: self._listens(port), 10, f"container {name} on port {port}")
+        wait_until(lambda: self._listens(port), 30, f"container {name} on port {port}")
         return container
 
     @staticmethod

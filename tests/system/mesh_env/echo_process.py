@@ -21,11 +21,11 @@ while True:
             except OSError: continue
             watched.register(peer, selectors.EVENT_READ)
             continue
-        try: data = key.fileobj.recv(4096)
-        except OSError: data = b""
-        if data:
+        try:
+            data = key.fileobj.recv(4096)
             key.fileobj.sendall(data)
-        else:
+        except OSError: data = b""
+        if not data:
             watched.unregister(key.fileobj)
             key.fileobj.close()
 """

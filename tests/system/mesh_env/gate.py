@@ -24,6 +24,10 @@ class Gate:
 
     def close(self) -> None:
         self._opened.set()
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept(), which would keep the port
+        except OSError:
+            pass
         self._listener.close()
 
     def __enter__(self) -> Gate:

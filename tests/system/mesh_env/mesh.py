@@ -164,6 +164,11 @@ class Mesh:
         assert self.running
         self._child.send_signal(number)
 
+    def signal_if_there(self, number: int) -> None:
+        """To a process that may have ended meanwhile."""
+        assert self._child is not None, "never started"
+        self._child.send_signal(number)
+
     @property
     def running(self) -> bool:
         return self._child is not None and self._child.poll() is None
@@ -226,8 +231,10 @@ class Mesh:
                     self._changed.notify_all()
 
     def _finish_reading(self) -> None:
+        """To the end, which is there when nobody writes any more: those it has replaced do."""
         if self._reader is not None:
-            self._reader.join(5)
+            alone = all(process.poll() is not None for process in self.former)
+            self._reader.join(scaled(30) if alone else 5)
 
     # --- the other commands ---
 

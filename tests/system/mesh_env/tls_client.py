@@ -319,7 +319,6 @@ def refusal(address: tuple[str, int], server_name: str | None, authority: Author
     client's certificate after the client has finished: that alert counts too."""
     try:
         with TlsClient(address, server_name, authority, **how) as client:
-            client.socket.settimeout(scaled(1.0))
             try:
                 client.receive()
             except ssl.SSLError as error:

@@ -164,6 +164,7 @@ TEST_CASE("upgrade: the new process of the tests below", "[.successor]") {
     if (mode == nullptr) return;
     const std::string how = mode;
     const Marks marks(std::getenv("MESH_SUCCESSOR_MARKS"));  // NOLINT: one thread
+    std::promise<void> over;                                 // outlives the thread that keeps it
     auto takeover = UpgradeTakeover::begin();
     REQUIRE(takeover.has_value());
     (*takeover)->obtain_store();
@@ -172,7 +173,6 @@ TEST_CASE("upgrade: the new process of the tests below", "[.successor]") {
         (void)marks.await("never");
         return;
     }
-    std::promise<void> over;
     (*takeover)->ready({[&] {
                             marks.set("told");
                             if (how == "dies") ::_exit(1);
@@ -258,8 +258,8 @@ TEST_CASE("takeover: a running mesh that says no more and lives is not replaced"
     REQUIRE(ends.has_value());
     const int end = ::dup(ends->second.fd());
     REQUIRE(say_offer(ends->first, 30s));
+    Ended ended;  // outlives the thread that tells it
     const auto takeover = begin_over(end);
-    Ended ended;
     takeover->ready(ended.steps());
     REQUIRE(hear(ends->first, Kind::ready));
     {
@@ -290,8 +290,8 @@ TEST_CASE("takeover: when the running mesh has died, this one serves untold", "[
     auto passed = between->first.receive(in_time());
     REQUIRE(passed.has_value());
     REQUIRE(passed->descriptors.size() == 1);
-    const auto takeover = begin_over(passed->descriptors.front().release());
     Ended ended;
+    const auto takeover = begin_over(passed->descriptors.front().release());
     takeover->ready(ended.steps());
     CHECK(ended.wait() == "alone");
     CHECK(ended.served == 1);
@@ -304,8 +304,8 @@ TEST_CASE("takeover: it does not say that it serves when it does not", "[upgrade
     const auto ends = UpgradeChannel::make();
     REQUIRE(ends.has_value());
     REQUIRE(say_offer(ends->first, 30s));
-    const auto takeover = begin_over(::dup(ends->second.fd()));
     Ended ended;
+    const auto takeover = begin_over(::dup(ends->second.fd()));
     auto steps = ended.steps();
     steps.serve = [] { return Status(Error{Errc::cancelled, Origin::internal, "stopping"}); };
     takeover->ready(std::move(steps));

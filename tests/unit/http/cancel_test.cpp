@@ -98,7 +98,7 @@ TEST_CASE("http: destroying the client does not wait for servers") {
     }
     const auto begin = std::chrono::steady_clock::now();
     client.reset();
-    CHECK(std::chrono::steady_clock::now() - begin < milliseconds{1'000});
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{10});
 }
 
 TEST_CASE("http: cancel racing with answers, on the executor's own thread") {
@@ -109,10 +109,9 @@ TEST_CASE("http: cancel racing with answers, on the executor's own thread") {
     // Written and read on the loop's thread only.
     struct Book {
         std::vector<bool> cancelled = std::vector<bool>(rounds);
-        int answered = 0;
         int answered_after_cancel = 0;
     } book;
-    std::atomic<int> settled = 0;
+    std::atomic<int> settled = 0;  // until all are, tasks to come use the client
     {
         const auto client = http::make_curl_client("mesh/test");
         for (int round = 0; round < rounds; ++round) {
@@ -120,16 +119,13 @@ TEST_CASE("http: cancel racing with answers, on the executor's own thread") {
             loop.post([&, index] {
                 const auto id =
                     client->send(plain(server.url("/")), loop, [&, index](Result<http::Response>) {
-                        ++book.answered;
                         if (book.cancelled[index]) ++book.answered_after_cancel;
-                        ++settled;
                     });
                 // Spread over the life of an exchange, which takes well below a millisecond.
                 loop.post_after(milliseconds{index % 4}, [&, index, id] {
-                    const int before = book.answered;
                     client->cancel(id);
                     book.cancelled[index] = true;
-                    if (book.answered == before) ++settled;
+                    ++settled;
                 });
             });
         }
@@ -138,7 +134,7 @@ TEST_CASE("http: cancel racing with answers, on the executor's own thread") {
         while (settled < rounds && std::chrono::steady_clock::now() < deadline) {
             idle.run_until([] { return false; }, milliseconds{5});
         }
-        CHECK(settled >= rounds);
+        CHECK(settled == rounds);
     }
     loop.stop();
     thread.join();

@@ -4,6 +4,11 @@
 #include "scripted_server.hpp"
 #include "support/catch.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 namespace mesh {
 namespace {
 
@@ -131,14 +136,20 @@ TEST_CASE("http: answers that are cut off say so") {
 }
 
 TEST_CASE("http: nobody listens") {
-    int port = 0;
-    {
-        const ScriptedServer gone([](Peer&, const Peer::Request&) { return false; });
-        port = gone.port();
-    }
+    // Bound and not listening: nobody else gets the port meanwhile.
+    const int reserved = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(bind(reserved, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(getsockname(reserved, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    const int port = ntohs(address.sin_port);
     const auto client = http::make_curl_client("mesh/test");
-    const auto answer =
-        exchange(*client, bounded("http://127.0.0.1:" + std::to_string(port) + "/"));
+    http::Request request = bounded("http://127.0.0.1:" + std::to_string(port) + "/");
+    request.direct = true;
+    const auto answer = exchange(*client, request);
+    close(reserved);
     REQUIRE_FALSE(answer.has_value());
     CHECK(answer.error().code == Errc::io);
     CHECK(answer.error().origin == Origin::upstream);

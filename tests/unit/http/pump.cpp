@@ -1,6 +1,7 @@
 #include "pump.hpp"
 
 #include <stdexcept>
+#include <thread>
 
 namespace mesh::test {
 
@@ -35,6 +36,15 @@ bool Pump::wait_for_tasks(std::size_t count) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(
         lock, std::chrono::seconds{20}, [&] { return tasks_.size() >= count; });
+}
+
+bool comes_true(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    while (!holds()) {
+        if (std::chrono::steady_clock::now() > deadline) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return true;
 }
 
 http::Request plain(const std::string& url) {

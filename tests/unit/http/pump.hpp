@@ -27,6 +27,9 @@ class Pump final : public Executor {
     std::deque<std::function<void()>> tasks_;
 };
 
+/// Waits for what another thread does; false when that took over 20 seconds.
+[[nodiscard]] bool comes_true(const std::function<bool()>& holds);
+
 /// A request without TLS.
 http::Request plain(const std::string& url);
 

@@ -15,21 +15,38 @@ using test::exchange;
 using test::Peer;
 using test::ScriptedServer;
 
-/// Sends with a timeout of 300 ms and checks that the answer came then and not much later.
-Error fails_on_time(const std::string& url) {
+/// Long after the request's own time limit, and before any other there is (10 s to connect).
+constexpr milliseconds much_later{9'000};
+
+/// What a request with that time limit comes to, which it must do then and not much later.
+std::string timed_out(const std::string& url, milliseconds limit) {
     const auto client = http::make_curl_client("mesh/test");
     http::Request request;
     request.url = url;
     request.https_only = false;
-    request.timeout = milliseconds{300};
+    request.timeout = limit;
     const auto begin = std::chrono::steady_clock::now();
     const auto answer = exchange(*client, request);
     const auto took = std::chrono::steady_clock::now() - begin;
     REQUIRE_FALSE(answer.has_value());
     CHECK(answer.error().code == Errc::timeout);
-    CHECK(took >= milliseconds{290});
-    CHECK(took < milliseconds{2'000});
-    return answer.error();
+    CHECK(took >= limit - milliseconds{10});
+    CHECK(took < much_later);
+    return answer.error().message;
+}
+
+/// Sends with a timeout of 300 ms and checks what it comes to. A machine that stood still all that
+/// time has not brought the request to where the server gets stuck: then 4 s are enough.
+std::string fails_on_time(const std::string& url, const std::string& says) {
+    std::string message = timed_out(url, milliseconds{300});
+    std::string expected = says + " within 300ms";
+    if (message.find(expected) == std::string::npos) {
+        message = timed_out(url, milliseconds{4'000});
+        expected = says + " within 4s";
+    }
+    INFO(message);
+    CHECK(message.ends_with(expected));
+    return message;
 }
 
 TEST_CASE("http: a server that never answers") {
@@ -37,8 +54,8 @@ TEST_CASE("http: a server that never answers") {
         peer.wait_for_close();
         return false;
     });
-    CHECK(fails_on_time(server.url("/")).message ==
-          "127.0.0.1:" + std::to_string(server.port()) + " did not answer within 300ms");
+    const std::string who = "127.0.0.1:" + std::to_string(server.port());
+    CHECK(fails_on_time(server.url("/"), who + " did not answer").starts_with(who));
 }
 
 TEST_CASE("http: a server that answers once, and on the same connection never again") {
@@ -52,13 +69,13 @@ TEST_CASE("http: a server that answers once, and on the same connection never ag
     http::Request request;
     request.url = server.url("/");
     request.https_only = false;
-    request.timeout = milliseconds{300};
     REQUIRE(exchange(*client, request).has_value());
+    request.timeout = milliseconds{3'000};  // a machine may stand still for two seconds
     const auto answer = exchange(*client, request);
     REQUIRE_FALSE(answer.has_value());
     CHECK(server.connections() == 1);
     CHECK(answer.error().message ==
-          "127.0.0.1:" + std::to_string(server.port()) + " did not answer within 300ms");
+          "127.0.0.1:" + std::to_string(server.port()) + " did not answer within 3s");
 }
 
 TEST_CASE("http: a header that drips") {
@@ -67,7 +84,7 @@ TEST_CASE("http: a header that drips") {
         while (peer.write("X: y\r\n")) std::this_thread::sleep_for(milliseconds{20});
         return false;
     });
-    fails_on_time(server.url("/"));
+    timed_out(server.url("/"), milliseconds{300});
 }
 
 TEST_CASE("http: a body that drips") {
@@ -76,15 +93,14 @@ TEST_CASE("http: a body that drips") {
         while (peer.write("x")) std::this_thread::sleep_for(milliseconds{20});
         return false;
     });
-    CHECK_THAT(fails_on_time(server.url("/")).message,
-               ContainsSubstring("did not finish its answer within 300ms"));
+    fails_on_time(server.url("/"), "did not finish its answer");
 }
 
 TEST_CASE("http: a TLS handshake that never ends") {
     // Reads the hello and says nothing: a plain server behind an https URL.
     ScriptedServer server([](Peer&, const Peer::Request&) { return false; });
     const std::string url = "https://127.0.0.1:" + std::to_string(server.port()) + "/";
-    CHECK_THAT(fails_on_time(url).message, ContainsSubstring("TLS handshake within 300ms"));
+    fails_on_time(url, "TLS handshake");
 }
 
 TEST_CASE("http: waiting for a free connection counts") {
@@ -98,6 +114,7 @@ TEST_CASE("http: waiting for a free connection counts") {
     first.url = server.url("/first");
     first.https_only = false;
     client->send(first, pump, [](Result<http::Response>) {});
+    REQUIRE(test::comes_true([&] { return server.requests() == 1; }));
     http::Request second = first;
     second.url = server.url("/second");
     second.timeout = milliseconds{300};
@@ -109,14 +126,14 @@ TEST_CASE("http: waiting for a free connection counts") {
     CHECK(answer.error().code == Errc::timeout);
     CHECK_THAT(answer.error().message, ContainsSubstring("became free within 300ms"));
     CHECK(took >= milliseconds{290});
-    CHECK(took < milliseconds{2'000});
+    CHECK(took < much_later);
     CHECK(server.connections() == 1);
 }
 
 TEST_CASE("http: time spent waiting is taken from the exchange itself") {
     ScriptedServer server([](Peer& peer, const Peer::Request& request) {
         if (request.line.find("/slow") != std::string::npos) {
-            std::this_thread::sleep_for(milliseconds{250});
+            std::this_thread::sleep_for(milliseconds{2'700});
             return peer.answer("done");
         }
         peer.wait_for_close();
@@ -130,15 +147,15 @@ TEST_CASE("http: time spent waiting is taken from the exchange itself") {
     client->send(first, pump, [](Result<http::Response>) {});
     http::Request second = first;
     second.url = server.url("/never");
-    second.timeout = milliseconds{500};
+    second.timeout = milliseconds{3'000};
     const auto begin = std::chrono::steady_clock::now();
     const auto answer = exchange(*client, second);
     const auto took = std::chrono::steady_clock::now() - begin;
 
     REQUIRE_FALSE(answer.has_value());
     CHECK(answer.error().code == Errc::timeout);
-    CHECK(took >= milliseconds{490});
-    CHECK(took < milliseconds{730});
+    CHECK(took >= milliseconds{2'990});
+    CHECK(took < milliseconds{5'600});  // were it not, it would take 5.7 s
 }
 
 }  // namespace

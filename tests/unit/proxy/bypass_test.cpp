@@ -188,6 +188,7 @@ TEST_CASE("bypass: what cannot be read is not a client without a name", "[bypass
     const auto send = [&](Bytes hello) {
         Peer client = site.plane->connect();
         client.send(as_text(hello));
+        client.finish_sending();  // some would be waited for
         client.receive_all();
     };
     send(a_client_hello().with_sni_entries({{0, "secret.example"}, {0, "public.example"}}).build());

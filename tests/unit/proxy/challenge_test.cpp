@@ -128,5 +128,6 @@ TEST_CASE("challenge: a validator that stops half-way is dropped after its own d
     TlsPeer client(plane.connect(), validator("shop.example"));
     SSL_set_bio(client.native(), BIO_new(BIO_s_mem()), BIO_new_socket(client.fd(), BIO_NOCLOSE));
     CHECK_FALSE(client.handshake());
+    CHECK(eventually([&] { return plane.plane->counters().accepted == 1; }));
     CHECK(eventually([&] { return plane.idle(); }));
 }

@@ -61,9 +61,11 @@ int reach_past_an_unreachable_address() try {
 }
 
 /// Five addresses of db.internal, which together would take more time than there is.
-std::unique_ptr<Plane> with_hanging_name(PlaneBuilder builder) {
-    builder.limits.dial_timeout = milliseconds(400);
-    builder.limits.dial_timeout_total = milliseconds(1'400);
+std::unique_ptr<Plane> with_hanging_name(PlaneBuilder builder,
+                                         milliseconds one,
+                                         milliseconds total) {
+    builder.limits.dial_timeout = one;
+    builder.limits.dial_timeout_total = total;
     auto plane = std::make_unique<Plane>(std::move(builder));
     const std::string address = "127.0.0.1";
     plane->plane->set_addresses("db.internal", {address, address, address, address, address});
@@ -90,34 +92,28 @@ TEST_CASE("dial: servers take turns", "[dial]") {
 TEST_CASE("dial: the next server takes over at once, and down and up are said once", "[dial]") {
     Backend good(Backend::greeter("good"));
     const std::uint16_t port = closed_port();
-    Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {port, good.port()}, plain()));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {port, good.port()}, plain());
+    // Longer than a client here waits: who had to wait for that would get nothing.
+    builder.limits.dial_timeout = builder.limits.dial_timeout_total = std::chrono::minutes(5);
+    Plane plane(std::move(builder));
 
-    for (int i = 0; i < 10; ++i) {
-        const auto before = std::chrono::steady_clock::now();
-        CHECK(plane.connect().receive(4) == "good");
-        CHECK(std::chrono::steady_clock::now() - before < milliseconds(500));
-    }
+    for (int i = 0; i < 10; ++i) CHECK(plane.connect().receive(4) == "good");
     const std::string server = "server=127.0.0.1:" + std::to_string(port);
     CHECK(plane.logged({"WARN backend_down", server, "refused"}) == 1);
     CHECK(plane.logged({"backend_up"}) == 0);
 }
 
 TEST_CASE("dial: a server that comes back is said to", "[dial]") {
-    std::uint16_t port = 0;
-    {
-        // The port of a server that has gone: nobody listens on it until the next one does.
-        Backend gone(Backend::echo);
-        port = gone.port();
-    }
+    // Bound, so that nobody else gets the port, but nobody listens on it yet.
+    const FileDescriptor back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto any = *proxy::SocketAddress::parse("127.0.0.1", 0);
+    REQUIRE(::bind(back.get(), any.data(), any.size()) == 0);
+    const std::uint16_t port = proxy::SocketAddress::of_socket(back.get())->port();
     Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {port}, plain()));
     plane.connect().receive_all();
     CHECK(eventually([&] { return plane.logged({"backend_down"}) == 1; }));
 
-    FileDescriptor back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const int on = 1;
-    ::setsockopt(back.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const auto address = *proxy::SocketAddress::parse("127.0.0.1", port);
-    REQUIRE(::bind(back.get(), address.data(), address.size()) == 0);
     REQUIRE(::listen(back.get(), 10) == 0);
     const Peer client = plane.connect();
     CHECK(eventually([&] { return plane.logged({"INFO backend_up"}) == 1; }));
@@ -137,10 +133,8 @@ TEST_CASE("dial: a server that cannot be reached three times in a row is left ou
                         "failures=3",
                         "timed out",
                         "seconds=10"}) == 1);
-    const auto before = std::chrono::steady_clock::now();
     for (int i = 0; i < 20; ++i) CHECK(plane.connect().receive(4) == "good");
-    CHECK(std::chrono::steady_clock::now() - before < milliseconds(1000));
-    CHECK(plane.plane->counters().dials_failed == 3);
+    CHECK(plane.plane->counters().dials_failed == 3);  // nobody has tried it again
 }
 
 TEST_CASE("dial: the server with the fewest open connections is next", "[dial]") {
@@ -195,13 +189,13 @@ TEST_CASE("dial: a server that does not answer costs its timeout, not more", "[d
     PlaneBuilder builder;
     builder.router("r", "HostSNI(`*`)", {hole.port, good.port()}, plain());
     builder.limits.dial_timeout = milliseconds(600);
+    // Longer than a client here waits.
+    builder.limits.dial_timeout_total = std::chrono::minutes(5);
     Plane plane(std::move(builder));
 
     const auto before = std::chrono::steady_clock::now();
     CHECK(plane.connect().receive(4) == "good");
-    const auto took = std::chrono::steady_clock::now() - before;
-    CHECK(took >= milliseconds(500));
-    CHECK(took < milliseconds(1200));
+    CHECK(std::chrono::steady_clock::now() - before >= milliseconds(500));
     CHECK(plane.logged({"backend_down", "timed out"}) == 1);
 }
 
@@ -224,12 +218,16 @@ TEST_CASE("dial: at most three servers and the total time are tried", "[dial]") 
         const BlackHole b;
         PlaneBuilder builder;
         builder.router("r", "HostSNI(`*`)", {a.port, b.port}, plain());
-        builder.limits.dial_timeout = milliseconds(700);
-        builder.limits.dial_timeout_total = milliseconds(800);
+        // The first has its time before the total ends, the second has not, on a busy machine too.
+        builder.limits.dial_timeout = milliseconds(3'000);
+        builder.limits.dial_timeout_total = milliseconds(5'500);
         Plane plane(std::move(builder));
-        const auto before = std::chrono::steady_clock::now();
-        CHECK(plane.connect().receive_all().empty());
-        CHECK(std::chrono::steady_clock::now() - before < milliseconds(1400));
+        Peer client = plane.connect();
+        CHECK(client.receive_all().empty());
+        CHECK(client.ending() == Ending::reset);
+        // What the total cuts is no failure of the server.
+        CHECK(plane.plane->counters().dials_failed == 1);
+        CHECK(plane.logged({"backend_down"}) == 1);
     }
 }
 
@@ -298,7 +296,9 @@ TEST_CASE("dial: a name whose addresses all hang leaves time for the next server
     PlaneBuilder builder;
     builder.router("r", "HostSNI(`*`)", {1}, plain());
     builder.servers("r", {{"db.internal", hole.port, {}}, {"127.0.0.1", good.port(), {}}});
-    const auto plane = with_hanging_name(std::move(builder));
+    // What is left after the first address is enough for the next server, on a busy machine too.
+    const auto plane =
+        with_hanging_name(std::move(builder), milliseconds(3'000), milliseconds(8'000));
     CHECK(plane->connect().receive(4) == "good");
     CHECK(plane->logged({"WARN backend_down", "server=db.internal"}) == 1);
 }
@@ -308,7 +308,8 @@ TEST_CASE("dial: a name without another server beside it has all of the time", "
     PlaneBuilder builder;
     builder.router("r", "HostSNI(`*`)", {1}, plain());
     builder.servers("r", {{"db.internal", hole.port, {}}});
-    const auto plane = with_hanging_name(std::move(builder));
+    const auto plane =
+        with_hanging_name(std::move(builder), milliseconds(400), milliseconds(1'400));
     const auto before = std::chrono::steady_clock::now();
     CHECK(plane->connect().receive_all().empty());
     CHECK(std::chrono::steady_clock::now() - before >= milliseconds(1'200));
@@ -337,9 +338,9 @@ TEST_CASE("dial: a trial that failed is not given back because time ended", "[di
     PlaneBuilder builder;
     builder.router("r", "HostSNI(`*`)", {1}, plain());
     builder.servers("r", {{"db.internal", hole.port, {}}});
-    // Deadlines are looked at four times a second: the second address begins well before the total.
-    builder.limits.dial_timeout = milliseconds(600);
-    builder.limits.dial_timeout_total = milliseconds(1'000);
+    // The second address begins well before the total, on a busy machine too, and is cut by it.
+    builder.limits.dial_timeout = milliseconds(3'000);
+    builder.limits.dial_timeout_total = milliseconds(5'500);
     Plane plane(std::move(builder));
     plane.plane->set_addresses("db.internal", {"127.0.0.1", "127.0.0.1"});
     plane.settle();
@@ -353,7 +354,10 @@ TEST_CASE("dial: a trial that failed is not given back because time ended", "[di
 
 TEST_CASE("dial: a client that leaves meanwhile ends it", "[dial]") {
     const BlackHole hole;
-    Plane plane(PlaneBuilder().router("r", "HostSNI(`*`)", {hole.port}, plain()));
+    PlaneBuilder builder;
+    builder.router("r", "HostSNI(`*`)", {hole.port}, plain());
+    builder.limits.dial_timeout = builder.limits.dial_timeout_total = std::chrono::minutes(1);
+    Plane plane(std::move(builder));
 
     Peer client = plane.connect();
     CHECK(eventually([&] { return plane.plane->counters().open == 1; }));

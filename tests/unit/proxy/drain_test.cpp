@@ -31,9 +31,11 @@ std::future<void> drain(Plane& plane) {
 
 /// Another plane on the same sockets, which accepts nothing yet.
 std::unique_ptr<proxy::DataPlane> held_beside(Plane& old, RecordingLog& log) {
-    std::promise<Result<std::vector<proxy::InheritedSocket>>> asked;
-    old.plane->listening_sockets([&](auto found) { asked.set_value(std::move(found)); });
-    auto sockets = asked.get_future().get();
+    // Shared: the worker may still be inside set_value when this thread goes on.
+    using Sockets = Result<std::vector<proxy::InheritedSocket>>;
+    const auto asked = std::make_shared<std::promise<Sockets>>();
+    old.plane->listening_sockets([asked](auto found) { asked->set_value(std::move(found)); });
+    auto sockets = asked->get_future().get();
     REQUIRE(sockets.has_value());
     proxy::DataPlaneSettings settings;
     settings.workers = 2;

@@ -107,7 +107,8 @@ TEST_CASE("entry point limits: who is idle too long is ended, who is not goes on
     REQUIRE(reaches(idle));
     REQUIRE(reaches(busy));
     REQUIRE(secure.handshake());
-    limits_of(builder).idle_timeout = milliseconds(600);
+    // Longer than a busy machine makes of a pause between two exchanges.
+    limits_of(builder).idle_timeout = milliseconds(2'500);
     plane.apply(builder);
     auto ended = std::async(std::launch::async, [&] { return idle.receive_all(); });
     const auto begun = std::chrono::steady_clock::now();
@@ -123,7 +124,7 @@ TEST_CASE("entry point limits: who is idle too long is ended, who is not goes on
     limits_of(builder).idle_timeout.reset();
     plane.apply(builder);
     plane.settle();
-    std::this_thread::sleep_for(milliseconds(900));
+    std::this_thread::sleep_for(milliseconds(2'900));
     CHECK(reaches(busy));
 }
 
@@ -132,7 +133,7 @@ TEST_CASE("entry point limits: going down, each has its own times", "[entry_poin
     PlaneBuilder builder;
     builder.workers = 2;
     builder.router("p", "HostSNI(`*`)", {backend.port()}, plain());
-    limits_of(builder).accept_grace = milliseconds(600);
+    limits_of(builder).accept_grace = milliseconds(3'000);
     limits_of(builder).grace = milliseconds(300);
     Plane plane(builder);
     Peer before = plane.connect();
@@ -144,10 +145,9 @@ TEST_CASE("entry point limits: going down, each has its own times", "[entry_poin
                            [cut](std::size_t count) { cut->set_value(count); });
     Peer late = plane.connect();
     CHECK(reaches(late));
+    REQUIRE(result.wait_for(patience) == std::future_status::ready);  // not in five minutes
     CHECK(result.get() == 2);
-    const auto took = std::chrono::steady_clock::now() - begun;
-    CHECK(took >= milliseconds(850));
-    CHECK(took < milliseconds(5000));
+    CHECK(std::chrono::steady_clock::now() - begun >= milliseconds(3'250));
     CHECK(before.receive_all().empty());
     CHECK(before.ending() == Ending::orderly);
 }

@@ -174,7 +174,10 @@ TEST_CASE("middlewares: all of the list must let a client through", "[middleware
         CHECK(stranger.receive_all().empty());
     }
     CHECK(plane.logged({"middleware=one"}) == 0);
-    CHECK(plane.snapshot->middlewares.at("one")->in_flight->count(ip("127.0.0.3")) == 0);
+    // The place goes with the connection, which the client may see end before.
+    CHECK(eventually([&] {
+        return plane.snapshot->middlewares.at("one")->in_flight->count(ip("127.0.0.3")) == 0;
+    }));
     Peer known = Peer::connect_to(plane.port(), "127.0.0.2");
     CHECK(reaches(known));
 }
@@ -223,7 +226,7 @@ TEST_CASE("middlewares: whoever leaves or fails gives the place back", "[middlew
     builder.router("p", "HostSNI(`pass.example`)", {nobody}, passthrough());
     use(builder, "r", "few", at_most(1));
     use(builder, "p", "few", at_most(1));
-    builder.limits.handshake_timeout = std::chrono::milliseconds(300);
+    builder.limits.handshake_timeout = std::chrono::seconds(3);
     Plane plane(builder);
     plane.serve({"shop.example"});
     const auto count = plane.snapshot->middlewares.at("few")->in_flight;

@@ -118,13 +118,15 @@ TEST_CASE("routing: TLS and plain share an entry point", "[routing]") {
 TEST_CASE("routing: bytes that are not TLS are closed at once where only TLS is routed",
           "[routing]") {
     Backend backend(Backend::echo);
-    Plane plane(PlaneBuilder().router("s", "HostSNI(`shop.example`)", {backend.port()}));
+    PlaneBuilder builder;
+    builder.router("s", "HostSNI(`shop.example`)", {backend.port()});
+    builder.limits.handshake_timeout = std::chrono::minutes(5);  // longer than a client here waits
+    Plane plane(std::move(builder));
 
-    const auto before = std::chrono::steady_clock::now();
     Peer client = plane.connect();
     client.send("GET / HTTP/1.0\r\n\r\n");
     CHECK(client.receive_all().empty());
-    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(1));
+    CHECK(client.ending() != Ending::none);
     CHECK(backend.accepted() == 0);
 }
 

@@ -54,6 +54,8 @@ class CountedPlane {
         service.strategy = model::Strategy::least_conn;
         service.servers.front().tls = tls;
         service.termination_delay = milliseconds(100);
+        // No dial ends by its time.
+        builder.limits.dial_timeout = builder.limits.dial_timeout_total = std::chrono::minutes(1);
         builder.upstream[""] = policy_for("db.internal");
         return builder;
     }
@@ -158,10 +160,11 @@ TEST_CASE("server count: however an established connection ends", "[count]") {
             client.receive_all();
         }
         SECTION("mesh goes down") {
-            std::promise<std::size_t> cut;
+            // Shared: the worker may still be inside set_value when this thread goes on.
+            const auto cut = std::make_shared<std::promise<std::size_t>>();
             counted.plane.plane->wind_down(milliseconds(50),
-                                           [&](std::size_t count) { cut.set_value(count); });
-            CHECK(cut.get_future().get() == 1);
+                                           [cut](std::size_t count) { cut->set_value(count); });
+            CHECK(cut->get_future().get() == 1);
         }
         CHECK(counted.comes_to_rest());
     }

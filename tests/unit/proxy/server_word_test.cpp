@@ -67,6 +67,7 @@ void send_cancel(const Plane& plane) {
     Peer client = plane.connect();
     client.send(stop_it);
     CHECK(client.receive_all().empty());
+    CHECK(client.ending() != Ending::none);
 }
 
 }  // namespace
@@ -115,6 +116,7 @@ TEST_CASE("server's word: a broken close is told of, and held against nobody", "
         CHECK(line["cause"] == "server");
         CHECK(line["reason"] == "reset: the server's bytes ended without a close_notify");
     }
+    told.plane.settle();  // the record comes ahead of these lines
     CHECK(told.plane.logged({"WARN", "a server broke TLS off", "service=db", "close_notify"}) == 1);
     CHECK(told.plane.logged({"backend_ejected"}) == 0);
 }
@@ -166,9 +168,9 @@ TEST_CASE("server's word: a cancel request waits as long for it as a dial does",
     Backend db(silent);
     PlaneBuilder builder = cancellable_db(db.port());
     give_dial_timeout(builder, milliseconds(200));
+    // Longer than a client here waits.
+    builder.limits.handshake_timeout = builder.limits.dial_timeout = std::chrono::minutes(5);
     Plane plane(std::move(builder));
-    const auto before = std::chrono::steady_clock::now();
     send_cancel(plane);
-    CHECK(std::chrono::steady_clock::now() - before < milliseconds(2500));  // not 3 s
     CHECK(plane.logged({"WARN", "no TLS with a server", "no answer when asked for TLS"}) == 1);
 }

@@ -182,5 +182,5 @@ TEST_CASE("sni index: 100,000 rules make a look-up no slower", "[sni_index]") {
         if (found(large, unknown)) FAIL("wrong answer");
     }
     // A linear scan would take minutes; the bound only has to tell it from a hash.
-    CHECK(Clock::now() - begin < std::chrono::seconds(5));
+    CHECK(Clock::now() - begin < std::chrono::seconds(30));
 }

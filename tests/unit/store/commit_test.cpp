@@ -112,7 +112,8 @@ TEST_CASE("store: reading a version does not wait for a commit under way", "[sto
         REQUIRE(applied);
         id = applied->version_id;
     }
-    const SlowedDown slow("MESH_TEST_STORE_COMMIT_DELAY_MS", "2000");
+    // Longer than a machine may stand still between two lines of this test.
+    const SlowedDown slow("MESH_TEST_STORE_COMMIT_DELAY_MS", "5000");
     RecordingLog log;
     auto store = open_own(folder.file("mesh.db"), log);
     if (!is_slow(log)) return;
@@ -151,7 +152,9 @@ TEST_CASE("store: closing finishes what is queued", "[store][commit]") {
 }
 
 TEST_CASE("store: closing is bounded, what was not written says so", "[store][commit]") {
-    const SlowedDown slow("MESH_TEST_STORE_COMMIT_DELAY_MS", "6000");
+    // The first has to last until the store, which finishes things for 5 s, has given up the
+    // second.
+    const SlowedDown slow("MESH_TEST_STORE_COMMIT_DELAY_MS", "9000");
     TempFolder folder;
     TestExecutor executor;
     RecordingLog log;
@@ -162,7 +165,7 @@ TEST_CASE("store: closing is bounded, what was not written says so", "[store][co
     auto second = submit(*store, executor, {PutCertificate{a_certificate("second")}});
     const auto begin = steady_clock::now();
     store.reset();
-    CHECK(steady_clock::now() - begin < 11s);  // both would take twelve
+    CHECK(steady_clock::now() - begin < 16s);  // both would take eighteen
     CHECK(first.get());
     const auto late = second.get();
     REQUIRE_FALSE(late);

@@ -34,7 +34,9 @@ inline void make_store(const std::string& path) {
                         a_version(name_of(i), "key of " + name_of(i))}));
     eventually([&] {
         const auto copy = open(path + ".last", Access::read, log);
-        return copy && (*copy)->certificates()->size() == certificates_made;
+        if (!copy) return false;
+        const auto certificates = (*copy)->certificates();
+        return certificates && certificates->size() == certificates_made;
     });
 }
 

@@ -9,7 +9,7 @@ namespace mesh::store {
 /// however long the test takes.
 class HeldView {
  public:
-    explicit HeldView(const std::string& path) : database_(path, SQLite::OPEN_READWRITE) {
+    explicit HeldView(const std::string& path) : database_(path, SQLite::OPEN_READWRITE, 5'000) {
         database_.exec("BEGIN");
         database_.execAndGet("SELECT count(*) FROM sqlite_master");
     }

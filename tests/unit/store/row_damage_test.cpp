@@ -174,7 +174,9 @@ TEST_CASE("F87: a name that became another's does not end the copies", "[store][
         std::vector<std::string> names;
         const auto copy = open(path + ".last", Access::read, log);
         if (!copy) return names;
-        for (const auto& certificate : (*copy)->certificates().value())
+        const auto certificates = (*copy)->certificates();
+        if (!certificates) return names;
+        for (const StoredCertificate& certificate : *certificates)
             names.push_back(certificate.record.key.names.front());
         return names;
     };

@@ -4,6 +4,7 @@
 #include "support/peer.hpp"
 
 #include <cstdint>
+#include <poll.h>
 #include <sys/socket.h>
 #include <vector>
 
@@ -21,6 +22,9 @@ class BlackHole {
         for (int i = 0; i < 3; ++i) {
             fillers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
             ::connect(fillers_.back().get(), address.data(), address.size());
+            // From now on it is full, whoever is quicker than the other fillers.
+            pollfd waiting{listener_.get(), POLLIN, 0};
+            REQUIRE(::poll(&waiting, 1, 20'000) == 1);
         }
     }
     std::uint16_t port = 0;

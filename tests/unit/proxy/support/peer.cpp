@@ -50,13 +50,20 @@ Peer Peer::connect_to(std::uint16_t port, const char* source) {
         if (::bind(fd.get(), from.data(), from.size()) != 0) throw std::runtime_error("bind");
     }
     const SocketAddress to = *SocketAddress::parse("127.0.0.1", port);
-    if (::connect(fd.get(), to.data(), to.size()) != 0) throw std::runtime_error("connect");
-    return Peer(std::move(fd));
+    const bool connected = ::connect(fd.get(), to.data(), to.size()) == 0;
+    // A server may have accepted and reset before connect() looks again: an end like others.
+    const bool was_reset = !connected && errno == ECONNRESET;
+    if (!connected && !was_reset) throw std::runtime_error("connect");
+    Peer peer(std::move(fd));
+    if (was_reset) peer.ending_ = Ending::reset;
+    return peer;
 }
 
 bool Peer::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        // The error is told once: whoever reads later would take it for an end in good order.
+        if (sent < 0 && errno == ECONNRESET) ending_ = Ending::reset;
         if (sent <= 0) return false;
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -69,7 +76,7 @@ std::string Peer::receive(std::size_t count) {
     while (out.size() < count) {
         const std::size_t wanted = std::min(count - out.size(), buffer.size());
         const ssize_t got = ::recv(fd_.get(), buffer.data(), wanted, 0);
-        if (got == 0) ending_ = Ending::orderly;
+        if (got == 0 && ending_ != Ending::reset) ending_ = Ending::orderly;
         if (got < 0 && errno == ECONNRESET) ending_ = Ending::reset;
         if (got <= 0) break;
         out.append(buffer.data(), static_cast<std::size_t>(got));

@@ -163,9 +163,9 @@ void Plane::put_challenge(const std::string& name, const std::string& key_author
     // Shared: the worker may still be inside set_value when this thread goes on.
     const auto done = std::make_shared<std::promise<void>>();
     plane->put_challenge(
-        host, *tls::make_challenge_credential(host, key_authorization, tls::test::wall_now()), [&] {
-            done->set_value();
-        });
+        host,
+        *tls::make_challenge_credential(host, key_authorization, tls::test::wall_now()),
+        [done] { done->set_value(); });
     done->get_future().wait();
 }
 

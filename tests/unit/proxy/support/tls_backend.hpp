@@ -4,6 +4,7 @@
 #include "support/tls_peer.hpp"
 
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <string>
 
@@ -17,6 +18,8 @@ inline const tls::test::World& servers_world() {
 }
 
 inline tls::SslContextPtr server_context(const tls::Credential& credential) {
+    // OpenSSL writes without MSG_NOSIGNAL, and mesh may be gone.
+    std::signal(SIGPIPE, SIG_IGN);
     tls::SslContextPtr context(SSL_CTX_new(TLS_server_method()));
     SSL_CTX_use_cert_and_key(context.get(),
                              credential.chain().native().front().get(),

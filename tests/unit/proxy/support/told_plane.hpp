@@ -18,6 +18,7 @@ class ToldPlane {
                        std::chrono::milliseconds min_duration = std::chrono::milliseconds(0))
         : plane(std::move(builder)) {
         plane.plane->set_connection_log({&log_}, min_duration);
+        plane.settle();  // no connection is older than its log
     }
 
     /// The next connection that has ended.
