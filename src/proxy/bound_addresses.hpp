@@ -1,4 +1,5 @@
 #pragma once
+#include "base/result.hpp"
 #include "proxy/data_plane.hpp"
 #include "proxy/file_descriptor.hpp"
 #include "proxy/inherited_socket.hpp"
@@ -65,6 +66,9 @@ class BoundAddresses {
     /// Those that no entry point of the snapshot wants. The others are let go of here as well, but
     /// for those kept elsewhere: a later snapshot may want their address, which cannot be bound.
     [[nodiscard]] std::vector<InheritedSocket> take_unclaimed(const Snapshot& snapshot);
+
+    /// Copies of those that are here for later snapshots. Errors: limit (no descriptors are left).
+    [[nodiscard]] Result<std::vector<InheritedSocket>> kept_for_later() const;
 
     [[nodiscard]] Change prepare(const Snapshot& wanted, std::size_t workers, int backlog) const;
     void commit(const Change& change);

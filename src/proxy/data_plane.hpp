@@ -147,8 +147,9 @@ class DataPlane {
     void expect_copies(bool expected, std::function<void()> done);
     /// What session tickets are sealed with, for another process to go on with.
     [[nodiscard]] Secret ticket_keys() const;
-    /// Every socket that connections are accepted from, once each, for another process to go on
-    /// with. `done` runs on some worker's thread. Errors: limit (no descriptors are left).
+    /// Every socket that connections are accepted from, or may be later (those kept elsewhere),
+    /// once each, for another process to go on with. `done` runs on some worker's thread. Errors:
+    /// limit (no descriptors are left).
     void listening_sockets(std::function<void(Result<std::vector<InheritedSocket>>)> done) const;
     /// `done` runs on some worker's thread when every worker has taken a turn since the call; while
     /// one is stuck, it does not.
