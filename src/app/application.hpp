@@ -157,6 +157,7 @@ class Application final : private Controlled {
     void upgrade_ended(const UpgradeOutcome& outcome);
     void tell_outcome(const UpgradeOutcome& outcome);
     void leave_to(const UpgradeOutcome& outcome);
+    void when_handed_over(pid_t successor, std::function<void()> then);
     void order_again();
     [[nodiscard]] Status on_control(std::function<void()> task);
     void look_whether_ready(SteadyTime since, std::chrono::milliseconds left);

@@ -19,6 +19,7 @@ namespace {
 constexpr std::chrono::seconds own_threads_time{10};
 constexpr std::chrono::milliseconds ready_look{50};
 constexpr std::chrono::milliseconds serving_look{100};
+constexpr std::chrono::milliseconds hand_over_again{100};
 constexpr std::chrono::milliseconds listen_retry = std::chrono::seconds{10};
 constexpr std::chrono::seconds patience_with_challenges{5};
 constexpr std::chrono::seconds patience_with_silent_providers{10};
@@ -175,18 +176,19 @@ void Application::leave_to(const UpgradeOutcome& outcome) {
     offer_.reset();
     if (draining_) {  // told to stop just before, which has its time
         tell_outcome(outcome);
-        return wind_down();
+        return when_handed_over(outcome.pid, [this] { wind_down(); });
     }
     draining_ = true;
     replaced_ = true;
     providers_->stop();
     checks_->stop();
     expiry_.watch({});
-    // The process ends when the connections have, none of which is ended for its sake, and whoever
-    // asked is told.
-    const auto stop_at_last = [this, left = std::make_shared<int>(2)] {
+    // The process ends when the connections have, none of which is ended for its sake, whoever
+    // asked is told, and so is the service manager.
+    const auto stop_at_last = [this, left = std::make_shared<int>(3)] {
         if (--*left == 0) loop_.stop();
     };
+    when_handed_over(outcome.pid, stop_at_last);
     data_plane_->drain([this, stop_at_last] {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{0}}});
         loop_.post(stop_at_last);
@@ -196,6 +198,14 @@ void Application::leave_to(const UpgradeOutcome& outcome) {
             tell_outcome(outcome);
             stop_at_last();
         });
+    });
+}
+
+/// The service manager may have too much to hear for a while.
+void Application::when_handed_over(pid_t successor, std::function<void()> then) {
+    if (supervisor_.hand_over(successor)) return then();
+    loop_.post_after(hand_over_again, [this, successor, then = std::move(then)] {
+        when_handed_over(successor, then);
     });
 }
 

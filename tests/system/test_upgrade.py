@@ -57,6 +57,19 @@ def program(env, name: str, text: str, mode: int = 0o755):
     return path
 
 
+def fill(address: str) -> None:
+    """The queue of a socket for datagrams: one sender may have only so many in it."""
+    with contextlib.ExitStack() as senders:
+        sent = 1
+        while sent:
+            sender = senders.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            sender.setblocking(False)
+            sent = 0
+            with contextlib.suppress(BlockingIOError):
+                while sender.sendto(b"X=1", address):
+                    sent += 1
+
+
 def children_of_ours() -> bool:
     """Whether a process lives that is our child as mesh was."""
     try:
@@ -224,6 +237,24 @@ def test_systemd_is_told_who_is_the_service(env):
     notify.wait_for("WATCHDOG", count=fed + 3)
     assert not notify.times("STOPPING")
     notify.close()
+
+
+def test_systemd_is_told_who_is_the_service_when_it_listens_again(env):
+    """Until then the process that it knows stays: its end would be the service's."""
+    config, _ = served(env)
+    address = str(env.directory / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(scaled(30))
+        mesh = env.mesh(config, env={"NOTIFY_SOCKET": address})
+        fill(address)
+        mesh.upgrade()
+        mesh.wait_for("stopped")
+        assert mesh.former[0].poll() is None
+        goes_on(mesh, env, mesh.pid)
+        while (word := manager.recv(4096)) != b"MAINPID=%d" % mesh.pid:
+            assert not word.startswith(b"MAINPID"), word
+    assert mesh.former[0].wait(scaled(20)) == 0
 
 
 def test_the_store_and_the_orders_follow(env):
