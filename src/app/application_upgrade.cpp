@@ -149,9 +149,29 @@ void Application::upgrade_ended(const UpgradeOutcome& outcome) {
     for (const std::string& finding : outcome.findings) log_.error("upgrade_finding", finding);
     offer_.reset();
     order_again();
+    if (std::exchange(refused_for_upgrade_, false)) {
+        read_whole_ = true;
+        request_refresh();
+    }
     listen_again();  // the other process may have taken the socket before it failed
     tell_outcome(outcome);
     if (draining_) wind_down();
+}
+
+/// A process on its way was given the sockets that were here before: it would find an address that
+/// is bound now taken, and nobody would listen there once this process is gone.
+std::vector<proxy::BindFailure> Application::refused_bindings(const FreshConfiguration& fresh) {
+    std::vector<proxy::BindFailure> refused;
+    if (!offer_) return refused;
+    for (const auto& entry_point : data_plane_->unbound(*fresh.snapshot))
+        refused.push_back({entry_point->name,
+                           entry_point->address,
+                           EBUSY,
+                           "cannot bind " + entry_point->address.text() +
+                               " now: an upgrade is running, whose process opens it when it "
+                               "serves; if it fails, reload again"});
+    if (!refused.empty() && !fresh.asked) refused_for_upgrade_ = true;
+    return refused;
 }
 
 /// Until commands find this process: the other one may not be quite gone, or a descriptor is

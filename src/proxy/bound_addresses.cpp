@@ -149,6 +149,15 @@ std::map<ListenerId, BoundAddresses::Meaning> BoundAddresses::meanings(
     return out;
 }
 
+std::vector<std::shared_ptr<const EntryPointRoutes>> BoundAddresses::unbound(
+    const Snapshot& wanted) const {
+    std::vector<std::shared_ptr<const EntryPointRoutes>> found;
+    for (const auto& entry_point : wanted.entry_points)
+        if (!bound_.contains(key_of(*entry_point)) && inherited_for(*entry_point).empty())
+            found.push_back(entry_point);
+    return found;
+}
+
 BoundAddresses::Change BoundAddresses::prepare(const Snapshot& wanted,
                                                std::size_t workers,
                                                int backlog) const {

@@ -70,6 +70,9 @@ class BoundAddresses {
     /// Copies of those that are here for later snapshots. Errors: limit (no descriptors are left).
     [[nodiscard]] Result<std::vector<InheritedSocket>> kept_for_later() const;
 
+    /// The entry points for which prepare() would bind an address: no socket is here.
+    [[nodiscard]] std::vector<std::shared_ptr<const EntryPointRoutes>> unbound(
+        const Snapshot& wanted) const;
     [[nodiscard]] Change prepare(const Snapshot& wanted, std::size_t workers, int backlog) const;
     void commit(const Change& change);
     /// Where the entry points of the snapshot committed last listen, in its order.

@@ -259,6 +259,12 @@ std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>&
     return {};
 }
 
+std::vector<std::shared_ptr<const EntryPointRoutes>> DataPlane::unbound(
+    const Snapshot& snapshot) const {
+    const std::lock_guard lock(state_->applying);
+    return state_->bound.unbound(snapshot);
+}
+
 void DataPlane::put_certificate(const certs::EntryPtr& entry,
                                 const certs::CredentialPtr& credential) {
     state_->on_each([=](Worker& worker) { worker.put_certificate(entry, credential); });

@@ -119,6 +119,9 @@ class DataPlane {
     /// at a time.
     [[nodiscard]] std::vector<BindFailure> apply(const std::shared_ptr<const Snapshot>& snapshot,
                                                  const std::function<void()>& before_routes = {});
+    /// The entry points of a snapshot that apply() would bind an address for.
+    [[nodiscard]] std::vector<std::shared_ptr<const EntryPointRoutes>> unbound(
+        const Snapshot& snapshot) const;
     void put_certificate(const certs::EntryPtr& entry, const certs::CredentialPtr& credential);
     /// Many at once, before start: the start-up index.
     void put_certificates(std::vector<certs::EntryPtr> entries);
