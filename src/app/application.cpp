@@ -446,7 +446,8 @@ void Application::wind_down() {
     if (checks_) checks_->stop();
     data_plane_->wind_down(grace, [this](std::size_t cut) {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{cut}}});
-        loop_.stop();
+        // Behind what is posted already: somebody may be waiting to be told of an upgrade.
+        loop_.post([this] { loop_.stop(); });
     });
 }
 

@@ -157,6 +157,8 @@ class Application final : private Controlled {
     void upgrade_ended(const UpgradeOutcome& outcome);
     void tell_outcome(const UpgradeOutcome& outcome);
     void leave_to(const UpgradeOutcome& outcome);
+    [[nodiscard]] std::vector<proxy::BindFailure> refused_bindings(const FreshConfiguration& fresh);
+    void when_handed_over(pid_t successor, std::function<void()> then);
     void order_again();
     [[nodiscard]] Status on_control(std::function<void()> task);
     void look_whether_ready(SteadyTime since, std::chrono::milliseconds left);
@@ -228,10 +230,11 @@ class Application final : private Controlled {
     std::optional<StandIn> stand_in_;
     bool refused_asked_ = false;  ///< by somebody, not by a change of watched files
     std::optional<RefusedReload> refused_for_providers_;  ///< told last
-    bool refused_files_read_ = false;  ///< files had been read; else it was a provider's labels
-    bool asked_ = false;               ///< by somebody, since the last reading began
-    bool read_whole_ = false;          ///< next, as if somebody had asked: --config as well
-    bool files_changed_ = false;       ///< that are watched, since the last reading began
+    bool refused_files_read_ = false;   ///< files had been read; else it was a provider's labels
+    bool asked_ = false;                ///< by somebody, since the last reading began
+    bool read_whole_ = false;           ///< next, as if somebody had asked: --config as well
+    bool refused_for_upgrade_ = false;  ///< what nobody had asked for: read again if that fails
+    bool files_changed_ = false;        ///< that are watched, since the last reading began
     control::ExpiryWatch expiry_{loop_, clock_, log_};
     std::unique_ptr<Watchdog> watchdog_;
     bool draining_ = false;

@@ -319,10 +319,13 @@ std::vector<config::Finding> Application::switch_to(FreshConfiguration& fresh) {
     for (const config::InventoryPtr& inventory : fresh.inventories) set_servers(next, *inventory);
     const auto& entry_points = next.entry_points;
     try {
-        for (const proxy::BindFailure& failure : data_plane_->apply(fresh.snapshot, [&] {
-                 adopt_store(fresh);
-                 give_servers(next, *fresh.snapshot);
-             }))
+        auto failures = refused_bindings(fresh);
+        if (failures.empty())
+            failures = data_plane_->apply(fresh.snapshot, [&] {
+                adopt_store(fresh);
+                give_servers(next, *fresh.snapshot);
+            });
+        for (const proxy::BindFailure& failure : failures)
             add(config::codes::cannot_bind,
                 failure.message,
                 entry_points.at(failure.entry_point).at);

@@ -19,6 +19,7 @@ namespace {
 constexpr std::chrono::seconds own_threads_time{10};
 constexpr std::chrono::milliseconds ready_look{50};
 constexpr std::chrono::milliseconds serving_look{100};
+constexpr std::chrono::milliseconds hand_over_again{100};
 constexpr std::chrono::milliseconds listen_retry = std::chrono::seconds{10};
 constexpr std::chrono::seconds patience_with_challenges{5};
 constexpr std::chrono::seconds patience_with_silent_providers{10};
@@ -148,9 +149,29 @@ void Application::upgrade_ended(const UpgradeOutcome& outcome) {
     for (const std::string& finding : outcome.findings) log_.error("upgrade_finding", finding);
     offer_.reset();
     order_again();
+    if (std::exchange(refused_for_upgrade_, false)) {
+        read_whole_ = true;
+        request_refresh();
+    }
     listen_again();  // the other process may have taken the socket before it failed
     tell_outcome(outcome);
     if (draining_) wind_down();
+}
+
+/// A process on its way was given the sockets that were here before: it would find an address that
+/// is bound now taken, and nobody would listen there once this process is gone.
+std::vector<proxy::BindFailure> Application::refused_bindings(const FreshConfiguration& fresh) {
+    std::vector<proxy::BindFailure> refused;
+    if (!offer_) return refused;
+    for (const auto& entry_point : data_plane_->unbound(*fresh.snapshot))
+        refused.push_back({entry_point->name,
+                           entry_point->address,
+                           EBUSY,
+                           "cannot bind " + entry_point->address.text() +
+                               " now: an upgrade is running, whose process opens it when it "
+                               "serves; if it fails, reload again"});
+    if (!refused.empty() && !fresh.asked) refused_for_upgrade_ = true;
+    return refused;
 }
 
 /// Until commands find this process: the other one may not be quite gone, or a descriptor is
@@ -175,18 +196,19 @@ void Application::leave_to(const UpgradeOutcome& outcome) {
     offer_.reset();
     if (draining_) {  // told to stop just before, which has its time
         tell_outcome(outcome);
-        return wind_down();
+        return when_handed_over(outcome.pid, [this] { wind_down(); });
     }
     draining_ = true;
     replaced_ = true;
     providers_->stop();
     checks_->stop();
     expiry_.watch({});
-    // The process ends when the connections have, none of which is ended for its sake, and whoever
-    // asked is told.
-    const auto stop_at_last = [this, left = std::make_shared<int>(2)] {
+    // The process ends when the connections have, none of which is ended for its sake, whoever
+    // asked is told, and so is the service manager.
+    const auto stop_at_last = [this, left = std::make_shared<int>(3)] {
         if (--*left == 0) loop_.stop();
     };
+    when_handed_over(outcome.pid, stop_at_last);
     data_plane_->drain([this, stop_at_last] {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{0}}});
         loop_.post(stop_at_last);
@@ -196,6 +218,14 @@ void Application::leave_to(const UpgradeOutcome& outcome) {
             tell_outcome(outcome);
             stop_at_last();
         });
+    });
+}
+
+/// The service manager may have too much to hear for a while.
+void Application::when_handed_over(pid_t successor, std::function<void()> then) {
+    if (supervisor_.hand_over(successor)) return then();
+    loop_.post_after(hand_over_again, [this, successor, then = std::move(then)] {
+        when_handed_over(successor, then);
     });
 }
 

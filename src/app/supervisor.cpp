@@ -55,6 +55,11 @@ std::string with_status(std::string_view word, std::string_view status) {
     return std::string(word) + "\nSTATUS=" + std::string(status);
 }
 
+/// Somebody listens, and may hear more in a moment.
+bool is_passing(int error) {
+    return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
+}
+
 }  // namespace
 
 SupervisorSettings take_supervisor_settings() {
@@ -92,12 +97,14 @@ void Supervisor::status(std::string_view text) {
 }
 
 void Supervisor::alive() {
-    tell("WATCHDOG=1");
+    (void)send("WATCHDOG=1", hands_over_ ? MSG_DONTWAIT : 0);
 }
 
-void Supervisor::hand_over(pid_t successor) {
-    tell("MAINPID=" + std::to_string(successor));
+bool Supervisor::hand_over(pid_t successor) {
+    const int flags = std::exchange(hands_over_, true) ? MSG_DONTWAIT : 0;
+    if (!send("MAINPID=" + std::to_string(successor), flags)) return false;
     settings_ = {};
+    return true;
 }
 
 std::vector<std::string> Supervisor::environment() const {
@@ -109,25 +116,31 @@ std::vector<std::string> Supervisor::environment() const {
 }
 
 void Supervisor::tell(std::string_view text) {
-    if (settings_.socket.empty()) return;
+    if (!hands_over_) (void)send(text, 0);
+}
+
+bool Supervisor::send(std::string_view text, int flags) {
+    if (settings_.socket.empty()) return true;
     const auto address = address_of(settings_.socket);
     ssize_t sent = -1;
     if (address)
         sent = ::sendto(socket_.get(),
                         text.data(),
                         text.size(),
-                        MSG_NOSIGNAL,
+                        MSG_NOSIGNAL | flags,
                         reinterpret_cast<const sockaddr*>(&address->name),  // NOLINT
                         address->size);
     if (sent >= 0) {
         failure_told_ = false;
-        return;
+        return true;
     }
-    const std::string reason = address ? std::strerror(errno) : "not an address of a unix socket";
-    if (std::exchange(failure_told_, true)) return;
-    log_.warn("supervisor_unreachable",
-              "the service manager cannot be told how mesh is",
-              {{"socket", settings_.socket}, {"reason", reason}});
+    const int error = address ? errno : EINVAL;
+    const std::string reason = address ? std::strerror(error) : "not an address of a unix socket";
+    if (!std::exchange(failure_told_, true))
+        log_.warn("supervisor_unreachable",
+                  "the service manager cannot be told how mesh is",
+                  {{"socket", settings_.socket}, {"reason", reason}});
+    return !is_passing(error);
 }
 
 }  // namespace mesh::app

@@ -37,8 +37,11 @@ class Supervisor {
     void status(std::string_view text);
     /// Feeds the watchdog.
     void alive();
-    /// Another process is the service from here on; nothing is told any more, which is its affair.
-    void hand_over(pid_t successor);
+    /// Another process is the service from here on; nothing else is told any more, which is its
+    /// affair, but alive() until this is. False: not yet, since too much is waiting to be heard.
+    /// Then it is to be called again, and does not wait; this process must not end before, which
+    /// would count as the service's end. True also where nobody listens.
+    bool hand_over(pid_t successor);
 
     /// What that other process finds in its environment to be watched as this one is: NAME=value.
     [[nodiscard]] std::vector<std::string> environment() const;
@@ -51,11 +54,14 @@ class Supervisor {
 
  private:
     void tell(std::string_view text);
+    /// False: it is worth another try.
+    bool send(std::string_view text, int flags);
 
     SupervisorSettings settings_;
     Log& log_;
     proxy::FileDescriptor socket_;
     bool failure_told_ = false;
+    bool hands_over_ = false;
 };
 
 }  // namespace mesh::app

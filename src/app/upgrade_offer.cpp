@@ -179,7 +179,7 @@ Status UpgradeOffer::offer_sockets(Deadline end) {
         message.last = left.empty();
         std::vector<int> descriptors;
         for (const proxy::InheritedSocket& socket : some) {
-            message.sockets.push_back({socket.name, socket.any_port});
+            message.sockets.push_back({socket.name, socket.any_port, socket.kept_elsewhere});
             descriptors.push_back(socket.socket.get());
         }
         if (const Status sent = channel_->send(message, descriptors, end); !sent) return sent;

@@ -122,6 +122,7 @@ std::vector<proxy::InheritedSocket> UpgradeTakeover::take_sockets(int backlog, L
         proxy::InheritedSocket socket = proxy::inherit(
             proxy::FileDescriptor(descriptors_[i].release()), sockets_[i].name, backlog);
         socket.any_port = sockets_[i].any_port;
+        socket.kept_elsewhere = sockets_[i].kept;
         if (socket.socket)
             taken.push_back(std::move(socket));
         else

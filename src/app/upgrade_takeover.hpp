@@ -34,7 +34,7 @@ class UpgradeTakeover {
     UpgradeTakeover(const UpgradeTakeover&) = delete;
     UpgradeTakeover& operator=(const UpgradeTakeover&) = delete;
 
-    /// What the other process listens on.
+    /// What the other process listens on, and what it keeps to listen on later.
     [[nodiscard]] std::vector<proxy::InheritedSocket> take_sockets(int backlog, Log& log);
     [[nodiscard]] Secret take_ticket_keys() { return std::exchange(ticket_keys_, {}); }
     /// Returns when the other process has given the store up, or will not. Blocking.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <strings.h>
+#include <sys/socket.h>
 
 namespace mesh::http {
 
@@ -59,6 +60,7 @@ Status Transfer::prepare(const std::string& user_agent,
         set(easy, CURLOPT_PROXY, "");
         set(easy, CURLOPT_NOPROXY, "*");
     }
+    set(easy, CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open);
     // Not as libcurl's own options: before 8.9 it cannot bound the number of probes.
     set(easy, CURLOPT_SOCKOPTFUNCTION, &Transfer::on_socket);
     set(easy, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
@@ -251,6 +253,11 @@ std::size_t Transfer::on_body(char* data, std::size_t size, std::size_t count, v
         transfer.refuse(Errc::internal, failure.what());
         return CURL_WRITEFUNC_ERROR;
     }
+}
+
+// As libcurl would, but not for programs that are started meanwhile: those would keep it open.
+curl_socket_t Transfer::on_open(void*, curlsocktype, curl_sockaddr* address) {
+    return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 int Transfer::on_socket(void*, curl_socket_t socket, curlsocktype) {

@@ -65,6 +65,7 @@ class Transfer {
     bool refuse_header();
     bool refuse(Errc code, std::string message);
     void take_handshake(ByteView message);
+    static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
     static int on_socket(void* self, curl_socket_t socket, curlsocktype purpose);
     static int on_debug(CURL* easy, curl_infotype kind, char* data, std::size_t size, void* self);
     static std::size_t on_send(char* into, std::size_t size, std::size_t count, void* self);

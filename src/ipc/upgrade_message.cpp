@@ -55,7 +55,8 @@ Json offer_json(const UpgradeMessage& message) {
 Json sockets_json(const UpgradeMessage& message) {
     Json list = Json::array();
     for (const PassedSocket& socket : message.sockets)
-        list.push_back({{"name", socket.name}, {"any_port", socket.any_port}});
+        list.push_back(
+            {{"name", socket.name}, {"any_port", socket.any_port}, {"kept", socket.kept}});
     return {{"sockets", std::move(list)}, {"last", message.last}};
 }
 
@@ -84,8 +85,9 @@ Status read_sockets(const Json& json, UpgradeMessage& message) {
     if (!list.is_array() || list.size() > passed_sockets_max)
         return invalid_message("it has no list of sockets, or too many of them");
     for (const Json& socket : list) {
-        message.sockets.push_back(
-            {socket.at("name").get<std::string>(), socket.at("any_port").get<bool>()});
+        message.sockets.push_back({socket.at("name").get<std::string>(),
+                                   socket.at("any_port").get<bool>(),
+                                   socket.value("kept", false)});
         if (message.sockets.back().name.size() > name_max)
             return invalid_message("the name of a socket is too long");
     }

@@ -12,8 +12,10 @@ namespace mesh::ipc {
 
 /// A listening socket whose descriptor comes with the message.
 struct PassedSocket {
-    std::string name;       ///< the entry point's
+    std::string name;       ///< the entry point's, or what a service manager calls it
     bool any_port = false;  ///< the entry point asked for port 0
+    /// A service manager has it too, and goes on having it: the address cannot be bound.
+    bool kept = false;
     bool operator==(const PassedSocket&) const = default;
 };
 

@@ -20,6 +20,11 @@ bool share_connections(const model::ListenAddress& a, const model::ListenAddress
            (a.host == b.host || takes_every_host(a.host) || takes_every_host(b.host));
 }
 
+/// Without a socket, and errno set, when no descriptor is left.
+InheritedSocket copy_of(const InheritedSocket& other) {
+    return {duplicate(other.socket), other.bound, other.name, other.any_port, other.kept_elsewhere};
+}
+
 }  // namespace
 
 /// Port 0 is another port each time it is asked for.
@@ -114,11 +119,23 @@ std::vector<InheritedSocket> BoundAddresses::take_unclaimed(const Snapshot& snap
     std::vector<InheritedSocket> kept;
     for (InheritedSocket& socket : inherited_) {
         if (socket.kept_elsewhere)
-            kept.push_back({duplicate(socket.socket), socket.bound, socket.name, false, true});
+            if (InheritedSocket copy = copy_of(socket); copy.socket)
+                kept.push_back(std::move(copy));
         if (!is_claimed(socket)) unclaimed.push_back(std::move(socket));
     }
     inherited_ = std::move(kept);
     return unclaimed;
+}
+
+Result<std::vector<InheritedSocket>> BoundAddresses::kept_for_later() const {
+    std::vector<InheritedSocket> kept;
+    for (const InheritedSocket& socket : inherited_) {
+        if (!socket.kept_elsewhere) continue;
+        kept.push_back(copy_of(socket));
+        if (!kept.back().socket)
+            return Error{Errc::limit, Origin::internal, std::generic_category().message(errno)};
+    }
+    return kept;
 }
 
 std::map<ListenerId, BoundAddresses::Meaning> BoundAddresses::meanings(
@@ -130,6 +147,15 @@ std::map<ListenerId, BoundAddresses::Meaning> BoundAddresses::meanings(
             out.emplace(bound.id + i, Meaning{entry_point->address, entry_point->name});
     }
     return out;
+}
+
+std::vector<std::shared_ptr<const EntryPointRoutes>> BoundAddresses::unbound(
+    const Snapshot& wanted) const {
+    std::vector<std::shared_ptr<const EntryPointRoutes>> found;
+    for (const auto& entry_point : wanted.entry_points)
+        if (!bound_.contains(key_of(*entry_point)) && inherited_for(*entry_point).empty())
+            found.push_back(entry_point);
+    return found;
 }
 
 BoundAddresses::Change BoundAddresses::prepare(const Snapshot& wanted,

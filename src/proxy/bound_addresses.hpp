@@ -1,4 +1,5 @@
 #pragma once
+#include "base/result.hpp"
 #include "proxy/data_plane.hpp"
 #include "proxy/file_descriptor.hpp"
 #include "proxy/inherited_socket.hpp"
@@ -66,6 +67,12 @@ class BoundAddresses {
     /// for those kept elsewhere: a later snapshot may want their address, which cannot be bound.
     [[nodiscard]] std::vector<InheritedSocket> take_unclaimed(const Snapshot& snapshot);
 
+    /// Copies of those that are here for later snapshots. Errors: limit (no descriptors are left).
+    [[nodiscard]] Result<std::vector<InheritedSocket>> kept_for_later() const;
+
+    /// The entry points for which prepare() would bind an address: no socket is here.
+    [[nodiscard]] std::vector<std::shared_ptr<const EntryPointRoutes>> unbound(
+        const Snapshot& wanted) const;
     [[nodiscard]] Change prepare(const Snapshot& wanted, std::size_t workers, int backlog) const;
     void commit(const Change& change);
     /// Where the entry points of the snapshot committed last listen, in its order.

@@ -46,11 +46,19 @@ class Gathering {
     std::function<void(std::size_t)> done_;
 };
 
-/// What the workers listen on, each socket once: some may share one.
+/// What is kept for later and what the workers listen on, each socket once: some may share one.
 class FoundSockets {
  public:
-    explicit FoundSockets(std::map<ListenerId, BoundAddresses::Meaning> meanings)
-        : meanings_(std::move(meanings)) {}
+    FoundSockets(std::map<ListenerId, BoundAddresses::Meaning> meanings,
+                 Result<std::vector<InheritedSocket>> kept)
+        : meanings_(std::move(meanings)) {
+        if (!kept) {
+            failure_ = kept.error();
+            return;
+        }
+        for (InheritedSocket& socket : *kept)
+            if (is_new(socket.socket)) sockets_.push_back(std::move(socket));
+    }
 
     void add(Result<std::vector<std::pair<ListenerId, FileDescriptor>>> sockets) {
         const std::lock_guard lock(mutex_);
@@ -60,10 +68,7 @@ class FoundSockets {
         }
         for (auto& [id, descriptor] : *sockets) {
             const auto meaning = meanings_.find(id);
-            struct stat status {};
-            if (meaning == meanings_.end() || ::fstat(descriptor.get(), &status) != 0 ||
-                !seen_.insert(status.st_ino).second)
-                continue;
+            if (meaning == meanings_.end() || !is_new(descriptor)) continue;
             InheritedSocket socket;
             if (const auto bound = SocketAddress::of_socket(descriptor.get()))
                 socket.bound = *bound;
@@ -80,6 +85,11 @@ class FoundSockets {
     }
 
  private:
+    [[nodiscard]] bool is_new(const FileDescriptor& socket) {
+        struct stat status {};
+        return ::fstat(socket.get(), &status) == 0 && seen_.insert(status.st_ino).second;
+    }
+
     std::mutex mutex_;
     const std::map<ListenerId, BoundAddresses::Meaning> meanings_;
     std::set<ino_t> seen_;
@@ -249,6 +259,12 @@ std::vector<BindFailure> DataPlane::apply(const std::shared_ptr<const Snapshot>&
     return {};
 }
 
+std::vector<std::shared_ptr<const EntryPointRoutes>> DataPlane::unbound(
+    const Snapshot& snapshot) const {
+    const std::lock_guard lock(state_->applying);
+    return state_->bound.unbound(snapshot);
+}
+
 void DataPlane::put_certificate(const certs::EntryPtr& entry,
                                 const certs::CredentialPtr& credential) {
     state_->on_each([=](Worker& worker) { worker.put_certificate(entry, credential); });
@@ -339,7 +355,8 @@ void DataPlane::listening_sockets(
     std::function<void(Result<std::vector<InheritedSocket>>)> done) const {
     // Later changes find the workers' answers given: they are posted behind the question.
     const std::lock_guard lock(state_->applying);
-    auto found = std::make_shared<FoundSockets>(state_->bound.meanings(*state_->snapshot));
+    auto found = std::make_shared<FoundSockets>(state_->bound.meanings(*state_->snapshot),
+                                                state_->bound.kept_for_later());
     auto gathering = std::make_shared<Gathering>(
         state_->crews.size(),
         [found, done = std::move(done)](std::size_t) { done(found->take()); });

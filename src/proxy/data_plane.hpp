@@ -119,6 +119,9 @@ class DataPlane {
     /// at a time.
     [[nodiscard]] std::vector<BindFailure> apply(const std::shared_ptr<const Snapshot>& snapshot,
                                                  const std::function<void()>& before_routes = {});
+    /// The entry points of a snapshot that apply() would bind an address for.
+    [[nodiscard]] std::vector<std::shared_ptr<const EntryPointRoutes>> unbound(
+        const Snapshot& snapshot) const;
     void put_certificate(const certs::EntryPtr& entry, const certs::CredentialPtr& credential);
     /// Many at once, before start: the start-up index.
     void put_certificates(std::vector<certs::EntryPtr> entries);
@@ -147,8 +150,9 @@ class DataPlane {
     void expect_copies(bool expected, std::function<void()> done);
     /// What session tickets are sealed with, for another process to go on with.
     [[nodiscard]] Secret ticket_keys() const;
-    /// Every socket that connections are accepted from, once each, for another process to go on
-    /// with. `done` runs on some worker's thread. Errors: limit (no descriptors are left).
+    /// Every socket that connections are accepted from, or may be later (those kept elsewhere),
+    /// once each, for another process to go on with. `done` runs on some worker's thread. Errors:
+    /// limit (no descriptors are left).
     void listening_sockets(std::function<void(Result<std::vector<InheritedSocket>>)> done) const;
     /// `done` runs on some worker's thread when every worker has taken a turn since the call; while
     /// one is stuck, it does not.

@@ -150,6 +150,30 @@ def test_what_no_entry_point_wants_is_named_and_kept_for_one_that_will(env):
             assert mesh.json("reload")["applied"]
 
 
+def test_passed_sockets_are_kept_over_upgrades(env):
+    """Those that an entry point has, and those that one may want later."""
+    config = plain(env)
+    addresses = {"web": address_of(env), "stranger": address_of(env, "stranger")}
+    mesh = env.mesh(config, start=False)
+    with listening(*addresses["web"]) as web, listening(*addresses["stranger"]) as stranger:
+        start(env, mesh, web, stranger, names="web:stranger")
+        for _ in range(2):
+            mesh.upgrade()
+        assert len(mesh.events("passed_socket_unused")) == 1, "of the service manager, not of the process before"
+        speak(*addresses["web"])
+        entry_points = config["entryPoints"]
+        entry_points |= {name: {"address": f"{host}:{port}"} for name, (host, port) in addresses.items()}
+        for name in addresses:
+            for _ in range(2):  # it goes, and comes back
+                gone = entry_points.pop(name)
+                mesh.write_config(config)
+                assert mesh.json("reload")["applied"]
+                entry_points[name] = gone
+                mesh.write_config(config)
+                assert mesh.json("reload")["applied"]
+                speak(*addresses[name])
+
+
 def test_an_address_that_a_passed_socket_takes_too_is_refused_with_its_name(env):
     config = plain(env)
     port = free_port()  # on every address: env's ports are free on its own

@@ -57,6 +57,36 @@ def program(env, name: str, text: str, mode: int = 0o755):
     return path
 
 
+def fill(address: str) -> None:
+    """The queue of a socket for datagrams: one sender may have only so many in it."""
+    with contextlib.ExitStack() as senders:
+        sent = 1
+        while sent:
+            sender = senders.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            sender.setblocking(False)
+            sent = 0
+            with contextlib.suppress(BlockingIOError):
+                while sender.sendto(b"X=1", address):
+                    sent += 1
+
+
+@contextlib.contextmanager
+def hung_upgrade(env, mesh):
+    """One that fails when the block is left."""
+    marker = env.directory / "hung"
+    hung = program(env, "hung.sh", f"#!/bin/sh\necho $$ > {marker}\nexec sleep 600\n")
+    asking = threading.Thread(target=refused, args=(mesh, "--binary", str(hung)))
+    asking.start()
+    wait_until(lambda: marker.exists() and marker.read_text(), 20, "the new process is there")
+    try:
+        yield
+    finally:
+        process = int(marker.read_text())
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        asking.join(scaled(30))
+
+
 def children_of_ours() -> bool:
     """Whether a process lives that is our child as mesh was."""
     try:
@@ -75,6 +105,13 @@ def processes_on(mesh) -> list[int]:
             if os.fsencode(mesh.config_file) in (folder / "cmdline").read_bytes().split(b"\0"):
                 found.append(int(folder.name))
     return found
+
+
+def is_run(pid: int) -> bool:
+    """Not one of the other commands."""
+    with contextlib.suppress(OSError):
+        return b"run" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return False
 
 
 def test_nobody_is_refused_or_cut(env):
@@ -227,6 +264,24 @@ def test_systemd_is_told_who_is_the_service(env):
     notify.close()
 
 
+def test_systemd_is_told_who_is_the_service_when_it_listens_again(env):
+    """Until then the process that it knows stays: its end would be the service's."""
+    config, _ = served(env)
+    address = str(env.directory / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(scaled(30))
+        mesh = env.mesh(config, env={"NOTIFY_SOCKET": address})
+        fill(address)
+        mesh.upgrade()
+        mesh.wait_for("stopped")
+        assert mesh.former[0].poll() is None
+        goes_on(mesh, env, mesh.pid)
+        while (word := manager.recv(4096)) != b"MAINPID=%d" % mesh.pid:
+            assert not word.startswith(b"MAINPID"), word
+    assert mesh.former[0].wait(scaled(20)) == 0
+
+
 def test_the_store_and_the_orders_follow(env):
     env.backend("app")
     config = {
@@ -313,6 +368,76 @@ def test_a_reload_meanwhile_is_not_lost(env):
         with env.tcp("web") as client:
             return client.receive_line() == "other"
     wait_until(is_followed, 20, "the routes of the reload")
+
+
+def waits_on_its_way(env) -> dict:
+    """A configuration with which a process that takes over waits some seconds for a provider that does not answer."""
+    config, _ = served(env, providers={"consulCatalog": {"endpoint": {"address": env.endpoint("consul"),
+                                                                      "scheme": "http"}}})
+    return config
+
+
+def with_one_more(env, config: dict) -> dict:
+    """One more entry point that the router is on."""
+    routers = config["tcp"]["routers"]
+    routers = routers | {"plain": routers["plain"] | {"entryPoints": ["web", "more"]}}
+    return config | {"entryPoints": config["entryPoints"] | {"more": {"address": env.endpoint("more")}},
+                     "tcp": config["tcp"] | {"routers": routers}}
+
+
+def serves_on(env, entry_point: str) -> bool:
+    with contextlib.suppress(OSError), env.tcp(entry_point) as client:
+        return client.receive_line() == "app"
+    return False
+
+
+def test_a_new_address_waits_for_the_new_process(env):
+    """Which was given its sockets before: what the old one bound now would be bound by nobody afterwards."""
+    config = waits_on_its_way(env)
+    mesh = env.mesh(config)
+    mesh.wait_for("provider_down")
+    asking = threading.Thread(target=mesh.upgrade)
+    asking.start()
+    mesh.wait_for("provider_down", count=2)
+    other = next(pid for pid in processes_on(mesh) if is_run(pid) and pid != mesh.pid)
+    os.kill(other, signal.SIGSTOP)  # however long a command takes here, it comes in time
+    mesh.write_config(with_one_more(env, config))
+    answer = mesh.json("reload", expect=1)
+    os.kill(other, signal.SIGCONT)
+    assert not answer["applied"]
+    assert [finding["code"] for finding in answer["findings"]] == ["cannot-bind"]
+    assert "an upgrade is running" in answer["findings"][0]["message"]
+    asking.join(scaled(60))
+    wait_until(lambda: serves_on(env, "more"), 30, "the new process listens there")
+    assert mesh.json("reload")["applied"]
+    goes_on(mesh, env, mesh.pid)
+
+
+def test_a_new_address_of_a_reload_after_an_upgrade_that_failed(env):
+    config, _ = served(env)
+    mesh = env.mesh(config)
+    with hung_upgrade(env, mesh):
+        mesh.write_config(with_one_more(env, config))
+        assert "an upgrade is running" in mesh.json("reload", expect=1)["findings"][0]["message"]
+    assert not serves_on(env, "more"), "who asked was told no"
+    assert mesh.json("reload")["applied"]
+    assert serves_on(env, "more")
+
+
+def test_a_new_address_that_nobody_asked_for_after_an_upgrade_that_failed(env):
+    """A process that begins to serve reads its file again by itself, which the next upgrade may come across: while the
+    store of its first resolver is opened."""
+    config = waits_on_its_way(env)
+    mesh = env.mesh(config, env={"MESH_TEST_STORE_READ_DELAY_MS": "3000"})
+    mesh.wait_for("provider_down")
+    asking = threading.Thread(target=mesh.upgrade)
+    asking.start()
+    mesh.wait_for("provider_down", count=2)
+    mesh.write_config(with_one_more(env, config) | {"certificatesResolvers": {"le": env.resolver()}})
+    asking.join(scaled(60))
+    with hung_upgrade(env, mesh):
+        wait_until(lambda: mesh.events("reload_refused") or mesh.events("reload_applied"), 30, "the file was read")
+    wait_until(lambda: serves_on(env, "more"), 30, "it was read again")
 
 
 def test_commands_find_the_old_process_again(env):

@@ -20,12 +20,30 @@ namespace {
 class Listener {
  public:
     explicit Listener(const std::string& address) : socket_(::socket(AF_UNIX, SOCK_DGRAM, 0)) {
-        sockaddr_un name{};
-        name.sun_family = AF_UNIX;
-        std::memcpy(name.sun_path, address.data(), address.size());
-        if (address.starts_with('@')) name.sun_path[0] = '\0';
-        const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
-        REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&name), size) == 0);
+        name_.sun_family = AF_UNIX;
+        std::memcpy(name_.sun_path, address.data(), address.size());
+        if (address.starts_with('@')) name_.sun_path[0] = '\0';
+        size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
+        REQUIRE(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&name_), size_) == 0);
+    }
+    /// Others speak until no more can be said.
+    void fill() const {
+        std::size_t said = 1;
+        while (said != 0) {  // each may say only so much that nobody has heard yet
+            const proxy::FileDescriptor other(::socket(AF_UNIX, SOCK_DGRAM, 0));
+            said = 0;
+            while (::sendto(other.get(),
+                            "X=1",
+                            3,
+                            MSG_DONTWAIT,
+                            reinterpret_cast<const sockaddr*>(&name_),
+                            size_) > 0)
+                ++said;
+        }
+    }
+    /// What others said.
+    void empty() {
+        while (receive() == "X=1") continue;
     }
     std::string receive() {
         std::array<char, 1'024> text{};
@@ -35,6 +53,8 @@ class Listener {
 
  private:
     proxy::FileDescriptor socket_;
+    sockaddr_un name_{};
+    socklen_t size_ = 0;
 };
 
 class CountingLog final : public Log {
@@ -94,13 +114,42 @@ TEST_CASE("supervisor: another process is the service, and speaks from there on"
     Supervisor supervisor({name, std::chrono::seconds(30)}, log);
     CHECK(supervisor.environment() ==
           std::vector<std::string>{"NOTIFY_SOCKET=" + name, "WATCHDOG_USEC=30000000"});
-    supervisor.hand_over(4711);
+    CHECK(supervisor.hand_over(4711));
     CHECK(listener.receive() == "MAINPID=4711");
     supervisor.alive();
     supervisor.stopping("draining");
     CHECK(listener.receive() == "nothing");
     CHECK(supervisor.environment().empty());
     CHECK(log.lines == 0);
+}
+
+TEST_CASE("supervisor: who is the service is said until there is room for it",
+          "[supervisor][upgrade]") {
+    const std::string name = "@mesh-supervisor-test-" + std::to_string(::getpid());
+    Listener listener(name);
+    CountingLog log;
+    Supervisor supervisor({name, std::chrono::seconds(30)}, log);
+    listener.fill();
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(supervisor.hand_over(4711));
+    listener.empty();
+    // This process is the service as long as nobody was told otherwise, but has no more to say.
+    supervisor.stopping("draining");
+    CHECK(listener.receive() == "nothing");
+    supervisor.alive();
+    CHECK(listener.receive() == "WATCHDOG=1");
+    CHECK(supervisor.hand_over(4711));
+    CHECK(listener.receive() == "MAINPID=4711");
+    supervisor.alive();
+    CHECK(supervisor.hand_over(4711));
+    CHECK(listener.receive() == "nothing");
+}
+
+TEST_CASE("supervisor: nobody is told for ever who does not listen", "[supervisor][upgrade]") {
+    const std::string nobody =
+        GENERATE(as<std::string>{}, "", "/nowhere/notify", "vsock:2:1", "@mesh-nobody");
+    CountingLog log;
+    Supervisor supervisor({nobody, std::nullopt}, log);
+    CHECK(supervisor.hand_over(4711));
 }
 
 TEST_CASE("supervisor: without one nothing is said, and one that is gone is told of once",

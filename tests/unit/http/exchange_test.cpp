@@ -6,9 +6,14 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
+#include <vector>
 
 namespace mesh {
 namespace {
@@ -38,6 +43,25 @@ class EnvironmentVariable {
     const char* name_;
     std::optional<std::string> before_;
 };
+
+/// FD_CLOEXEC of each of our sockets that is connected to the server at this port or path.
+std::vector<bool> closed_on_execution(int port, const std::string& path) {
+    std::vector<bool> found;
+    for (int fd = 0; fd < 1'024; ++fd) {
+        union {
+            sockaddr any;
+            sockaddr_in internet;
+            sockaddr_un local;
+        } peer{};
+        socklen_t size = sizeof peer;
+        if (::getpeername(fd, &peer.any, &size) != 0) continue;
+        const bool is_it =
+            (peer.any.sa_family == AF_INET && ntohs(peer.internet.sin_port) == port) ||
+            (peer.any.sa_family == AF_UNIX && path == peer.local.sun_path);
+        if (is_it) found.push_back((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    }
+    return found;
+}
 
 TEST_CASE("http: a POST carries its fields and body, the answer comes back whole") {
     Peer::Request seen;
@@ -140,6 +164,22 @@ TEST_CASE("http: interim answers and folded fields") {
     CHECK(answer->header("X-Early").empty());
     CHECK(answer->header("X-Long") == "one two");
     CHECK(answer->body == "ok");
+}
+
+TEST_CASE("http: programs that are started meanwhile get no connection of ours") {
+    const std::string path = "/tmp/mesh-http-execution-" + std::to_string(getpid()) + ".sock";
+    std::remove(path.c_str());
+    const auto answering = [](Peer& peer, const Peer::Request&) { return peer.answer("ok"); };
+    ScriptedServer server(answering);
+    ScriptedServer local(answering, path);
+    const auto client = http::make_curl_client("mesh/test");
+    REQUIRE(exchange(*client, plain(server.url("/"))).has_value());
+    http::Request request = plain("http://docker/");
+    request.unix_socket = path;
+    REQUIRE(exchange(*client, request).has_value());
+
+    CHECK(closed_on_execution(server.port(), path) == std::vector<bool>{true, true});
+    std::remove(path.c_str());
 }
 
 TEST_CASE("http: over a unix socket, with the path named when nobody is there") {

@@ -23,7 +23,7 @@ UpgradeMessage offer() {
 UpgradeMessage sockets() {
     UpgradeMessage message;
     message.kind = Kind::sockets;
-    message.sockets = {{"web", false}, {"ünïcode \"quoted\"", true}};
+    message.sockets = {{"web", false}, {"ünïcode \"quoted\"", true}, {"mesh.socket", false, true}};
     message.last = true;
     return message;
 }
@@ -70,6 +70,11 @@ TEST_CASE("upgrade message: another version may say more", "[upgrade]") {
     const auto decoded = decode_upgrade_message(R"({"message":"ready","mood":{"fine":[true]}})");
     REQUIRE(decoded.has_value());
     CHECK(decoded->kind == Kind::ready);
+
+    const auto of_socket = decode_upgrade_message(
+        R"({"message":"sockets","sockets":[{"name":"a","any_port":true,"mood":7}],"last":true})");
+    REQUIRE(of_socket.has_value());
+    CHECK(of_socket->sockets == std::vector<PassedSocket>{{"a", true, false}});
 }
 
 TEST_CASE("upgrade message: another protocol is told from nonsense", "[upgrade]") {
@@ -98,6 +103,8 @@ TEST_CASE("upgrade message: what is no message is an error", "[upgrade]") {
                  R"({"message":"sockets","sockets":[7],"last":true})",
                  R"({"message":"sockets","sockets":[{"name":"web"}],"last":true})",
                  R"({"message":"sockets","sockets":[{"name":"web","any_port":1}],"last":true})",
+                 R"({"message":"sockets","last":true,)"
+                 R"("sockets":[{"name":"web","any_port":true,"kept":1}]})",
                  R"({"message":"sockets","sockets":[]})",
                  R"({"message":"failed"})",
                  R"({"message":"failed","reason":"x","findings":[7]})",
