@@ -49,6 +49,12 @@ Task<> Connection::run() {
     }
     const ClientHelloReader::State hello = co_await read_opening();
     if (hello == ClientHelloReader::State::need_more) co_return;
+    // What it sent was read before an event could tell that it is gone: neither a signature nor a
+    // connection to a server is made for nobody.
+    if (client_->assumed() && is_broken(*client_)) {
+        log_end(Cause::client, "left before it could be answered");
+        co_return;
+    }
     if (hello == ClientHelloReader::State::not_tls) {
         RoutePtr route = plain_route();
         note_route(route);
@@ -136,8 +142,6 @@ void Connection::established() {
     established_ = true;
     worker_.counters().established.add();
     if (record_) record_->connected_at = worker_.loop().now();
-    constexpr int system_default = 0;
-    set_user_timeout(socket().fd(), system_default);
 }
 
 void Connection::on_time(SteadyTime now) {

@@ -128,7 +128,7 @@ class Connection final : public ReadinessTarget {
     Task<ServerEnd> try_address(const Service& service,
                                 const model::Server& server,
                                 const SocketAddress& address);
-    Task<DescriptorPtr> connect_to(const SocketAddress& address, const ServiceTransport& transport);
+    Task<DescriptorPtr> connect_to(const SocketAddress& address);
     void note_reached(const Service& service, const Pool::Member& member);
     bool note_unreached(const Service& service, const Pool::Member& member);
 

@@ -35,7 +35,7 @@ FileDescriptor start_connecting(const SocketAddress& address) {
     FileDescriptor fd(
         ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
     if (!fd) return fd;
-    set_connection_options(fd.get());
+    send_at_once(fd.get());
     if (::connect(fd.get(), address.data(), address.size()) == 0 || errno == EINPROGRESS) {
         return fd;
     }
@@ -178,22 +178,21 @@ Task<ServerEnd> Connection::try_address(const Service& service,
     attempt_deadline_ =
         worker_.loop().now() + transport.dial_timeout.value_or(worker_.limits().dial_timeout);
     ServerEnd backend;
-    DescriptorPtr socket = co_await connect_to(address, transport);
+    DescriptorPtr socket = co_await connect_to(address);
     if (socket && announce_client(service, *socket)) {
         const bool may_go_on = co_await ask_for_tls(*socket, service, server);
         if (may_go_on) backend = co_await secure(std::move(socket), service, server);
     }
     attempt_deadline_ = SteadyTime::max();
     backend.termination_delay = transport.termination_delay;
+    backend.keep_alive = transport.keep_alive;
     co_return backend;
 }
 
 /// Null with dial_error_ set when the address did not answer.
-Task<DescriptorPtr> Connection::connect_to(const SocketAddress& address,
-                                           const ServiceTransport& transport) {
+Task<DescriptorPtr> Connection::connect_to(const SocketAddress& address) {
     dial_reason_.clear();
     FileDescriptor fd = start_connecting(address);
-    if (fd && transport.keep_alive) set_keep_alive(fd.get(), *transport.keep_alive);
     DescriptorPtr backend;
     if (fd) backend = worker_.loop().watch(std::move(fd), this);
     if (!backend) {

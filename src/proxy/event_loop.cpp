@@ -19,6 +19,7 @@ namespace {
 }  // namespace
 
 void Descriptor::note(std::uint32_t events) {
+    assumed_ = false;
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) readable_ = true;
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable_ = true;
     if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) peer_closed_ = true;

@@ -40,6 +40,14 @@ class Descriptor {
     void clear_readable() { readable_ = false; }
     void clear_writable() { writable_ = false; }
 
+    /// Of a connection that was just accepted: it takes bytes, and a read finds out whether some
+    /// have come, both a turn before the first event tells.
+    void assume_ready() { readable_ = writable_ = assumed_ = true; }
+    /// As long as no event has come: whether the peer is still there is not known either.
+    [[nodiscard]] bool assumed() const { return assumed_; }
+    /// It turned out to be broken, before an event has told.
+    void note_failure() { readable_ = failed_ = true; }
+
     /// Who is told from now on; null: nobody, the marks are kept.
     void set_target(ReadinessTarget* target) { target_ = target; }
 
@@ -57,6 +65,7 @@ class Descriptor {
     bool peer_closed_ = false;
     bool failed_ = false;
     bool urgent_ = false;
+    bool assumed_ = false;
     bool shared_ = false;  ///< the socket may be open elsewhere, too
 };
 

@@ -11,8 +11,6 @@ namespace mesh::proxy {
 
 namespace {
 
-constexpr int unestablished_user_timeout_ms = 30'000;
-
 int option(int fd, int name) {
     int value = -1;
     socklen_t size = sizeof value;
@@ -45,8 +43,7 @@ InheritedSocket inherit(FileDescriptor descriptor, std::string name, int backlog
     }
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-    set_connection_options(fd);
-    set_user_timeout(fd, unestablished_user_timeout_ms);
+    set_client_options(fd);
     ::listen(fd, backlog);  // listens already; only the backlog changes
     const auto bound = SocketAddress::of_socket(fd);
     if (!bound) return out;

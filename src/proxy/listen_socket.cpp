@@ -13,8 +13,6 @@ namespace mesh::proxy {
 
 namespace {
 
-constexpr int handshake_user_timeout_ms = 30'000;
-
 std::optional<SocketAddress> address_of(const model::ListenAddress& from, bool with_v6) {
     if (!from.host.empty()) return SocketAddress::parse(from.host, from.port);
     return with_v6 ? SocketAddress::any_v6(from.port) : SocketAddress::any_v4(from.port);
@@ -29,8 +27,7 @@ FileDescriptor bind_one(const SocketAddress& address, bool shared) {
     if (shared) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1);
     // ":443" takes IPv4 clients too; "[::]:443" is the same address, so it says the same.
     if (address.family() == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
-    set_connection_options(fd.get());
-    set_user_timeout(fd.get(), handshake_user_timeout_ms);
+    set_client_options(fd.get());
     if (::bind(fd.get(), address.data(), address.size()) == 0) return fd;
     const int error = errno;
     fd.reset();

@@ -1,7 +1,5 @@
 #include "proxy/relay.hpp"
 
-#include "proxy/socket_options.hpp"
-
 #include <algorithm>
 #include <new>
 #include <type_traits>
@@ -13,6 +11,10 @@ namespace {
 constexpr std::size_t scratch_size = 64 * 1024;
 /// What one relay may move per direction before others get their turn.
 constexpr std::size_t turn_budget = 256 * 1024;
+/// A connection that ends before has no use for what settle_in() does, which is a third of the
+/// system calls of one that brings one request.
+constexpr std::chrono::seconds before_settling{1};
+constexpr std::size_t settled_at_once = 256;
 /// Less at a time is as well copied.
 constexpr std::size_t worth_a_pipe = 8 * 1024;
 
@@ -46,6 +48,10 @@ class RelayOf final : public Relay {
     void reset_both() override {
         reset_on_close(client_.socket().fd());
         reset_on_close(backend_.socket().fd());
+    }
+    void settle_in() override {
+        reset_user_timeout(client_.socket().fd());
+        set_keep_alive(backend_.socket().fd(), keep_alive_);
     }
     [[nodiscard]] std::size_t undelivered() const override {
         return held(backend_, up_) + held(client_, down_) + unacknowledged(client_.socket()) +
@@ -137,7 +143,9 @@ Relay::Outcome RelayOf<ClientEnd, BackendEnd>::move(From& from, To& to, Directio
     for (std::size_t moved = 0; !way.finished;) {
         Io io = settle(to, way);
         if (io == Io::ok && way.ended) {
-            io = to.finish();
+            // Both sides are closed then, which says it as well, without a call.
+            const bool is_last = &way == &up_ ? down_.finished : up_.finished;
+            io = is_last ? to.say_last() : to.finish();
             way.finished = io == Io::ok;
         }
         if (io != Io::ok) return io == Io::blocked ? Outcome::waiting : Outcome::sink_broken;
@@ -284,6 +292,10 @@ template <class ClientEnd>
 void RelaySet::add(
     Origin origin, Held held, ClientEnd client, ServerEnd backend, ByteView for_backend) {
     const auto delay = backend.termination_delay.value_or(std::chrono::milliseconds::zero());
+    KeepAlive keep_alive;
+    if (backend.keep_alive)
+        keep_alive.idle = keep_alive.interval =
+            std::chrono::ceil<KeepAlive::Seconds>(*backend.keep_alive);
     Relay* const added = backend.tls ? adopt(std::move(origin),
                                              std::move(held),
                                              std::move(client),
@@ -296,6 +308,7 @@ void RelaySet::add(
                                              for_backend);
     if (added == nullptr) return;
     added->termination_delay_ = static_cast<std::uint32_t>(delay.count());
+    added->keep_alive_ = keep_alive;
     added->take_turn();
 }
 
@@ -315,12 +328,38 @@ Relay* RelaySet::adopt(
 }
 
 void RelaySet::adopt(std::unique_ptr<Relay> relay) {
+    add_newcomer(*relay);
     ++size_;
     expect_end(relay->ends_at());  // removed while it was being established
     relay->last_byte_ = loop_.now();
     if (const auto timeout = relay->idle_timeout(); timeout != std::chrono::milliseconds::zero())
         next_idle_look_ = std::min(next_idle_look_, loop_.now() + look_interval(timeout));
     open_.add(*relay.release());
+}
+
+void RelaySet::add_newcomer(Relay& relay) {
+    if (newcomers_.empty()) next_settling_ = loop_.now() + before_settling;
+    newcomers_.push_back(&relay);
+    relay.newcomer_ = static_cast<std::uint32_t>(newcomers_.size() - 1);
+}
+
+void RelaySet::forget_newcomer(Relay& relay) {
+    if (relay.newcomer_ == Relay::settled) return;
+    newcomers_.back()->newcomer_ = relay.newcomer_;
+    newcomers_[relay.newcomer_] = newcomers_.back();
+    newcomers_.pop_back();
+    relay.newcomer_ = Relay::settled;
+}
+
+/// Some at a time: when thousands have come together, others get their turn in between.
+void RelaySet::settle_newcomers() {
+    if (loop_.now() < next_settling_) return;
+    for (std::size_t i = 0; i < settled_at_once && !newcomers_.empty(); ++i) {
+        Relay& relay = *newcomers_.back();
+        relay.settle_in();
+        forget_newcomer(relay);
+    }
+    next_settling_ = newcomers_.empty() ? SteadyTime::max() : loop_.now();
 }
 
 void RelaySet::again(Relay& relay) {
@@ -426,6 +465,7 @@ void RelaySet::end_removed() {
 
 void RelaySet::end(Relay& relay, RelayEnd how, Cause cause, const BrokenTls& broken) {
     if (relay.runnable_) std::erase(runnable_, &relay);
+    forget_newcomer(relay);
     (relay.half_closed_ ? half_closed_ : open_).remove(relay);
     --size_;
     const std::unique_ptr<Relay> owned(&relay);

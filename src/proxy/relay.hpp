@@ -6,10 +6,12 @@
 #include "proxy/relay_end.hpp"
 #include "proxy/server_end.hpp"
 #include "proxy/snapshot.hpp"
+#include "proxy/socket_options.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 
@@ -66,6 +68,9 @@ class Relay : public ReadinessTarget {
     virtual void say_goodbye() = 0;
     /// Closing sends resets.
     virtual void reset_both() = 0;
+    /// Does what only a connection that lasts is worth: a dead server is noticed from now on, and a
+    /// client may take its time again.
+    virtual void settle_in() = 0;
     /// Bytes that came from one side and the other has not acknowledged, wherever they are.
     [[nodiscard]] virtual std::size_t undelivered() const = 0;
 
@@ -102,8 +107,9 @@ class Relay : public ReadinessTarget {
 
     RelaySet& set_;
     Origin origin_;
-    Direction up_;    ///< client to backend
-    Direction down_;  ///< backend to client
+    Direction up_;          ///< client to backend
+    Direction down_;        ///< backend to client
+    KeepAlive keep_alive_;  ///< of the server
 
  private:
     friend class RelaySet;
@@ -118,6 +124,8 @@ class Relay : public ReadinessTarget {
     std::uint64_t delivered_ = 0;  ///< bytes acknowledged, both ways
     /// Of a half-closed one, in milliseconds; 0: as the set has it.
     std::uint32_t termination_delay_ = 0;
+    std::uint32_t newcomer_ = settled;  ///< its place among them
+    static constexpr std::uint32_t settled = std::numeric_limits<std::uint32_t>::max();
     bool unsettled_ = false;    ///< `delivered_` may change
     bool half_closed_ = false;  ///< one side has ended
     bool runnable_ = false;
@@ -155,6 +163,11 @@ class RelaySet {
     /// Gives a turn to each relay that had more to do than its budget allowed.
     void run_again();
     [[nodiscard]] bool has_runnable() const { return !runnable_.empty(); }
+
+    /// Lets those that have been there for a moment settle in.
+    void settle_newcomers();
+    /// The next time at which some may have to; SteadyTime::max() without.
+    [[nodiscard]] SteadyTime next_settling() const { return next_settling_; }
 
     /// Ends half-closed relays of which neither side has acknowledged a byte for longer than the
     /// termination delay, or their idle timeout.
@@ -206,6 +219,8 @@ class RelaySet {
         Origin origin, Held held, ClientEnd client, BackendEnd backend, ByteView for_backend);
     void adopt(std::unique_ptr<Relay> relay);
     [[nodiscard]] std::chrono::milliseconds termination_delay(const Relay& relay) const;
+    void add_newcomer(Relay& relay);
+    void forget_newcomer(Relay& relay);
     void look_for_progress(Relay& relay) const;
     [[nodiscard]] bool note_delivered(Relay& relay) const;
 
@@ -218,6 +233,8 @@ class RelaySet {
     List half_closed_;
     std::vector<Relay*> runnable_;
     std::vector<Relay*> running_;  ///< scratch of run_again()
+    std::vector<Relay*> newcomers_;
+    SteadyTime next_settling_ = SteadyTime::max();
     SteadyTime next_end_ = SteadyTime::max();
     SteadyTime next_idle_look_ = SteadyTime::max();
     std::size_t size_ = 0;

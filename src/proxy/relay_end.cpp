@@ -106,10 +106,13 @@ Io TlsEnd::flush() {
     }
 }
 
+Io TlsEnd::say_last() {
+    return stream_->session().close_write() == tls::Progress::done ? flush() : Io::broken;
+}
+
 Io TlsEnd::finish() {
-    if (stream_->session().close_write() != tls::Progress::done) return Io::broken;
-    const Io flushed = flush();
-    return flushed == Io::ok ? finish_sending(stream_->socket()) : flushed;
+    const Io said = say_last();
+    return said == Io::ok ? finish_sending(stream_->socket()) : said;
 }
 
 }  // namespace mesh::proxy

@@ -25,6 +25,8 @@ class PlainEnd {
     [[nodiscard]] std::size_t held() const { return kept_ ? kept_->bytes.size() - kept_->sent : 0; }
     /// The peer has sent something that read() has not given yet; its end is nothing.
     [[nodiscard]] bool has_unread() const { return proxy::has_unread(*socket_); }
+    /// All there is to say before the socket is closed, which sends the FIN.
+    [[nodiscard]] static Io say_last() { return Io::ok; }
     /// Ends this direction after what is kept has left: FIN.
     [[nodiscard]] Io finish() { return finish_sending(*socket_); }
 
@@ -90,6 +92,8 @@ class TlsEnd {
     [[nodiscard]] Io flush();
     [[nodiscard]] std::size_t held() const { return stream_->session().unsent(); }
     [[nodiscard]] bool has_unread() const { return stream_->has_unread(); }
+    /// close_notify.
+    [[nodiscard]] Io say_last();
     /// close_notify, then FIN: nothing of ours comes after it.
     [[nodiscard]] Io finish();
     [[nodiscard]] const TlsStream& stream() const { return *stream_; }

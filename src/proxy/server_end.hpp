@@ -20,6 +20,7 @@ struct ServerEnd {
     std::unique_ptr<TlsStream> tls;
     /// As the service says; absent: mesh's default.
     std::optional<std::chrono::milliseconds> termination_delay;
+    std::optional<std::chrono::milliseconds> keep_alive;  ///< between questions whether it is there
 };
 
 }  // namespace mesh::proxy

@@ -63,6 +63,13 @@ Io transmit(Descriptor& socket, ByteView bytes, std::size_t& count) {
     return Io::ok;
 }
 
+bool is_broken(Descriptor& socket) {
+    char byte = 0;
+    const ssize_t got = ::recv(socket.fd(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && errno != EAGAIN && errno != EINTR) socket.note_failure();
+    return socket.failed();
+}
+
 bool has_unread(const Descriptor& socket) {
     char byte = 0;
     const ssize_t got = ::recv(socket.fd(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);

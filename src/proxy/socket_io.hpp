@@ -30,6 +30,9 @@ enum class Io {
 /// is nothing for now, or only its end.
 [[nodiscard]] bool has_unread(const Descriptor& socket);
 
+/// True when the connection is found to be broken, which the descriptor knows from then on.
+[[nodiscard]] bool is_broken(Descriptor& socket);
+
 /// What was written and the peer's system has not acknowledged yet, in bytes; a FIN counts as one.
 [[nodiscard]] std::size_t unacknowledged(const Descriptor& socket);
 

@@ -11,25 +11,39 @@ inline bool set_option(int fd, int level, int name, int value) {
     return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-/// Small writes leave at once; a peer that is gone is noticed after 60 s + 4 × 15 s.
-inline void set_connection_options(int fd) {
+/// Small writes leave at once.
+inline void send_at_once(int fd) {
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/// Whether a peer that says nothing is still there: asked for after `idle`, then every `interval`;
+/// after four times without an answer it is gone.
+struct KeepAlive {
+    using Seconds = std::chrono::duration<int>;
+    Seconds idle{60};
+    Seconds interval{15};
+};
+inline void set_keep_alive(int fd, KeepAlive keep_alive) {
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keep_alive.idle.count());
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keep_alive.interval.count());
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
-/// Asks a peer after so long without a byte, and as often then, whether it is still there.
-inline void set_keep_alive(int fd, std::chrono::milliseconds interval) {
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(interval).count();
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(seconds));
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(seconds));
+/// How long sent data may stay unacknowledged.
+inline void set_user_timeout(int fd, std::chrono::milliseconds timeout) {
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(timeout.count()));
+}
+/// As long as the system has it by default.
+inline void reset_user_timeout(int fd) {
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
 }
 
-/// How long sent data may stay unacknowledged; 0 leaves it to the system.
-inline void set_user_timeout(int fd, int milliseconds) {
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds);
+/// Of a listening socket: what it accepts inherits them.
+inline void set_client_options(int fd) {
+    send_at_once(fd);
+    set_keep_alive(fd, {});
+    set_user_timeout(fd, std::chrono::seconds{30});
 }
 
 /// The next close sends a reset instead of a FIN.

@@ -234,6 +234,7 @@ void Worker::on_accepted(const LifetimePtr& entry_point,
     counters_.accepted.add();
     DescriptorPtr client = loop_.watch(std::move(socket), nullptr);
     if (!client) return;
+    client->assume_ready();
     start(std::make_unique<Connection>(*this,
                                        entry_point,
                                        std::move(client),
@@ -472,7 +473,7 @@ SteadyTime Worker::wake_at() const {
     SteadyTime at = SteadyTime::max();
     if (!connections_.empty() || relays_.has_half_closed()) at = next_sweep_;
     if (!past_views_.empty()) at = next_sweep_;
-    at = std::min({at, relays_.next_end(), relays_.next_idle_look()});
+    at = std::min({at, relays_.next_end(), relays_.next_idle_look(), relays_.next_settling()});
     for (const auto& [id, listener] : listeners_) at = std::min(at, listener->resume_at());
     return drain_ ? std::min(at, drain_->wake_at()) : at;
 }
@@ -480,6 +481,7 @@ SteadyTime Worker::wake_at() const {
 void Worker::sweep_if_due() {
     relays_.end_removed();
     relays_.end_idle();
+    relays_.settle_newcomers();
     if (loop_.now() < next_sweep_) return;
     next_sweep_ = loop_.now() + sweep_interval;
     for (const auto& connection : connections_) connection->on_time(loop_.now());
