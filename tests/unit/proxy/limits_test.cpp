@@ -209,7 +209,7 @@ TEST_CASE("limits: beyond the limit connections wait in the backlog", "[limits]"
     Peer waiting = plane.connect();
     auto greeting = std::async(std::launch::async, [&] { return waiting.receive(5); });
     CHECK(greeting.wait_for(milliseconds(300)) == std::future_status::timeout);
-    CHECK(plane.plane->counters().open == 3);
+    CHECK(eventually([&] { return plane.plane->counters().open == 3; }));
     open.pop_back();
     CHECK(greeting.get() == "hello");
 }

@@ -142,7 +142,7 @@ std::size_t heap_per_pair(bool tls) {
     REQUIRE(clients.connect(plane.port(), pairs));
     plane.settle();
     const std::size_t after = heap_in_use();
-    REQUIRE(plane.plane->counters().open == warm_up + pairs);
+    REQUIRE(eventually([&] { return plane.plane->counters().open == warm_up + pairs; }));
     return (after - before) / pairs;
 }
 
