@@ -447,7 +447,7 @@ void Application::wind_down() {
     data_plane_->wind_down(grace, [this](std::size_t cut) {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{cut}}});
         // Behind what is posted already: somebody may be waiting to be told of an upgrade.
-        loop_.post([this] { loop_.stop(); });
+        loop_.post([this] { when_handed_over([this] { loop_.stop(); }); });
     });
 }
 

@@ -158,7 +158,7 @@ class Application final : private Controlled {
     void tell_outcome(const UpgradeOutcome& outcome);
     void leave_to(const UpgradeOutcome& outcome);
     [[nodiscard]] std::vector<proxy::BindFailure> refused_bindings(const FreshConfiguration& fresh);
-    void when_handed_over(pid_t successor, std::function<void()> then);
+    void when_handed_over(std::function<void()> then);
     void order_again();
     [[nodiscard]] Status on_control(std::function<void()> task);
     void look_whether_ready(SteadyTime since, std::chrono::milliseconds left);
@@ -240,7 +240,8 @@ class Application final : private Controlled {
     bool draining_ = false;
     bool winds_down_ = false;  ///< takes nobody more, which may be a little after draining_
     bool serves_ = false;      ///< false while another process does whose place this one takes
-    bool replaced_ = false;    ///< by a process that serves; this one drains without haste
+    std::optional<pid_t> successor_;  ///< who serves instead; the service manager has to know
+    bool replaced_ = false;           ///< by a process that serves; this one drains without haste
     /// Names whose challenges are left to a process that may go on with their orders; set while
     /// nothing is ordered here for its sake.
     std::optional<std::vector<Hostname>> challenges_left_;

@@ -192,11 +192,10 @@ void Application::leave_to(const UpgradeOutcome& outcome) {
     log_.info("upgraded",
               "another process serves; this one stays until its last connection has ended",
               {{"pid", std::int64_t{outcome.pid}}, {"open", data_plane_->counters().open}});
-    supervisor_.hand_over(outcome.pid);
-    offer_.reset();
+    successor_ = outcome.pid;
     if (draining_) {  // told to stop just before, which has its time
         tell_outcome(outcome);
-        return when_handed_over(outcome.pid, [this] { wind_down(); });
+        return when_handed_over([this] { wind_down(); });
     }
     draining_ = true;
     replaced_ = true;
@@ -208,7 +207,7 @@ void Application::leave_to(const UpgradeOutcome& outcome) {
     const auto stop_at_last = [this, left = std::make_shared<int>(3)] {
         if (--*left == 0) loop_.stop();
     };
-    when_handed_over(outcome.pid, stop_at_last);
+    when_handed_over(stop_at_last);
     data_plane_->drain([this, stop_at_last] {
         log_.info("stopped", "all connections have ended", {{"cut", std::uint64_t{0}}});
         loop_.post(stop_at_last);
@@ -221,12 +220,14 @@ void Application::leave_to(const UpgradeOutcome& outcome) {
     });
 }
 
-/// The service manager may have too much to hear for a while.
-void Application::when_handed_over(pid_t successor, std::function<void()> then) {
-    if (supervisor_.hand_over(successor)) return then();
-    loop_.post_after(hand_over_again, [this, successor, then = std::move(then)] {
-        when_handed_over(successor, then);
-    });
+/// The service manager may have too much to hear for a while; the other process waits as long for
+/// its being left alone. At once where there is none.
+void Application::when_handed_over(std::function<void()> then) {
+    if (!successor_ || supervisor_.hand_over(*successor_)) {
+        if (successor_) offer_.reset();
+        return then();
+    }
+    loop_.post_after(hand_over_again, [this, then = std::move(then)] { when_handed_over(then); });
 }
 
 /// Whatever the other process did with the orders is in the store, new certificates too.

@@ -107,12 +107,16 @@ Io TlsEnd::flush() {
 }
 
 Io TlsEnd::say_last() {
-    return stream_->session().close_write() == tls::Progress::done ? flush() : Io::broken;
+    return is_broken(stream_->socket()) ? Io::broken : say_closed();
 }
 
 Io TlsEnd::finish() {
-    const Io said = say_last();
+    const Io said = say_closed();
     return said == Io::ok ? finish_sending(stream_->socket()) : said;
+}
+
+Io TlsEnd::say_closed() {
+    return stream_->session().close_write() == tls::Progress::done ? flush() : Io::broken;
 }
 
 }  // namespace mesh::proxy

@@ -26,7 +26,7 @@ class PlainEnd {
     /// The peer has sent something that read() has not given yet; its end is nothing.
     [[nodiscard]] bool has_unread() const { return proxy::has_unread(*socket_); }
     /// All there is to say before the socket is closed, which sends the FIN.
-    [[nodiscard]] static Io say_last() { return Io::ok; }
+    [[nodiscard]] Io say_last() { return is_broken(*socket_) ? Io::broken : Io::ok; }
     /// Ends this direction after what is kept has left: FIN.
     [[nodiscard]] Io finish() { return finish_sending(*socket_); }
 
@@ -92,13 +92,15 @@ class TlsEnd {
     [[nodiscard]] Io flush();
     [[nodiscard]] std::size_t held() const { return stream_->session().unsent(); }
     [[nodiscard]] bool has_unread() const { return stream_->has_unread(); }
-    /// close_notify.
+    /// close_notify; the socket is closed then, which sends the FIN.
     [[nodiscard]] Io say_last();
     /// close_notify, then FIN: nothing of ours comes after it.
     [[nodiscard]] Io finish();
     [[nodiscard]] const TlsStream& stream() const { return *stream_; }
 
  private:
+    [[nodiscard]] Io say_closed();
+
     std::unique_ptr<TlsStream> stream_;
     bool more_ = true;  ///< the session may have something although the socket has not
 };

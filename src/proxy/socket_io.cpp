@@ -64,9 +64,10 @@ Io transmit(Descriptor& socket, ByteView bytes, std::size_t& count) {
 }
 
 bool is_broken(Descriptor& socket) {
-    char byte = 0;
-    const ssize_t got = ::recv(socket.fd(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
-    if (got < 0 && errno != EAGAIN && errno != EINTR) socket.note_failure();
+    int error = 0;  // reading it takes it away
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
+        socket.note_failure();
     return socket.failed();
 }
 

@@ -13,6 +13,8 @@ namespace mesh::proxy {
 namespace {
 
 constexpr std::chrono::milliseconds sweep_interval{250};
+/// Of the connections accepted in a turn.
+constexpr std::size_t read_at_once_max = 256;
 /// Names looked at for "nearest": enough to help people, few enough for a thread with other work.
 constexpr std::size_t nearest_names_max = 1000;
 
@@ -234,7 +236,8 @@ void Worker::on_accepted(const LifetimePtr& entry_point,
     counters_.accepted.add();
     DescriptorPtr client = loop_.watch(std::move(socket), nullptr);
     if (!client) return;
-    client->assume_ready();
+    // Where a whole backlog is accepted, the others get their turn in between.
+    if (++accepted_this_turn_ <= read_at_once_max) client->assume_ready();
     start(std::make_unique<Connection>(*this,
                                        entry_point,
                                        std::move(client),
@@ -461,6 +464,7 @@ void Worker::note_local_dial_failure(const model::Server& server, const std::str
 }
 
 bool Worker::end_of_turn() {
+    accepted_this_turn_ = 0;
     relays_.run_again();
     sweep_if_due();
     for (const auto& [id, listener] : listeners_) listener->resume_if_due();

@@ -246,6 +246,7 @@ class Worker final : private EventLoop::Owner, private Listener::Sink, private R
     net::io_context context_{1};
     net::executor_work_guard<TaskExecutor> keep_running_{context_.get_executor()};
     Connection::List connections_;
+    std::size_t accepted_this_turn_ = 0;
 };
 
 }  // namespace mesh::proxy
