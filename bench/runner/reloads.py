@@ -99,7 +99,7 @@ def measure(bench: Bench, _store: Path, quick: bool) -> dict:
             servers.append(few.server)
             times = [measure_once(many, few) for _ in range(TIMES_QUICK if quick else TIMES)]
             load = windows.arguments(many.server, "--name", CERTIFIED)
-            paired = windows.pairs(bench, load, windows.half_of_what_it_can(bench, load), lambda _: Reloading(many))
+            paired = windows.pairs(bench, load, windows.a_third_of_what_it_can(bench, load), lambda _: Reloading(many))
         finally:
             for server in servers:
                 server.stop()

@@ -101,7 +101,7 @@ def measure_at(bench: Bench, server: Server, control: ControlSocket, names: many
                authority: Authority) -> dict:
     load = windows.arguments(server, "--names", names.file)
     bench.load.run(*load, "--in-turn", "--operations", names.count, "--window", 600_000)
-    rate = windows.half_of_what_it_can(bench, load)
+    rate = windows.a_third_of_what_it_can(bench, load)
     renewing = Renewing(control, server, names.all())
     before = authority.requests()
     paired = windows.pairs(bench.with_window(WINDOW_MS), load, rate, lambda _: renewing)

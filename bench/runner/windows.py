@@ -1,6 +1,6 @@
 """How handshakes fare beside something else: pairs of windows, with it going on and without, in random order.
 
-They come at a steady rate, half of what the server can do, so that their latency is not a queue of their own making.
+They come at a steady rate, a third of what the server can do, so that their latency is not a queue of their own making.
 """
 
 import random
@@ -19,9 +19,9 @@ def arguments(server: Server, *names) -> list:
             "--watch", ",".join(map(str, server.pids)), *names]
 
 
-def half_of_what_it_can(bench: Bench, load: list) -> int:
+def a_third_of_what_it_can(bench: Bench, load: list) -> int:
     result = bench.load.run(*load, "--window", 1500, "--warmup", 300)
-    return max(int(result["operations"] / result["wall_s"] / 2), 1)
+    return max(int(result["operations"] / result["wall_s"] / 3), 1)
 
 
 def pairs(bench: Bench, load: list, rate: int, going_on) -> dict:
