@@ -30,7 +30,7 @@ WINDOW_MS = 3000
 class Renewing:
     """Renewals that go on while the context is open, and have come to an end when it is left."""
 
-    def __init__(self, control: ControlSocket, server: Server, names: list[str]):
+    def __init__(self, control: Path, server: Server, names: list[str]):
         self.control, self.server, self.names = control, server, list(names)
         random.Random(7).shuffle(self.names)
         self.live = LogCount(server.log, "event=cert_live")
@@ -61,7 +61,8 @@ class Renewing:
         try:
             while not self.stop.is_set():
                 some = [self.names[(self.asked + i) % len(self.names)] for i in range(at_a_time)]
-                answer = self.control.ask("renew", names=some)
+                with ControlSocket(self.control) as control:
+                    answer = control.ask("renew", names=some)
                 refused = [line for line in answer["certificates"] if line["outcome"] != "asked"]
                 if refused:
                     raise Failed(f"{refused[0]}")
@@ -77,11 +78,9 @@ def measure(bench: Bench, store: Path, quick: bool) -> dict:
     with Authority(folder / "ca") as authority, Backend(bench.load):
         server = start(bench, folder, names, authority)
         try:
-            with ControlSocket(folder / "mesh.db.sock") as control:
-                document = measure_at(bench, server, control, names, authority)
+            return measure_at(bench, server, names, authority)
         finally:
             server.stop()
-    return document
 
 
 def start(bench: Bench, folder: Path, names: many_names.Names, authority: Authority) -> Server:
@@ -97,12 +96,11 @@ def start(bench: Bench, folder: Path, names: many_names.Names, authority: Author
                         bench.placement)
 
 
-def measure_at(bench: Bench, server: Server, control: ControlSocket, names: many_names.Names,
-               authority: Authority) -> dict:
+def measure_at(bench: Bench, server: Server, names: many_names.Names, authority: Authority) -> dict:
     load = windows.arguments(server, "--names", names.file)
     bench.load.run(*load, "--in-turn", "--operations", names.count, "--window", 600_000)
     rate = windows.a_third_of_what_it_can(bench, load)
-    renewing = Renewing(control, server, names.all())
+    renewing = Renewing(bench.folder / NAME / "mesh.db.sock", server, names.all())
     before = authority.requests()
     paired = windows.pairs(bench.with_window(WINDOW_MS), load, rate, lambda _: renewing)
     seconds = WINDOW_MS / 1000 + bench.effort.warmup_ms / 1000

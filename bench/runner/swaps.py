@@ -48,14 +48,15 @@ class Stored:
         wanted = Wanted("tls", address, Backend.at("echo"), bench.certificate, folder)
         command = many_names.mesh_command(mesh, wanted, self.names)
         self.server: Server = start_server("mesh", address, command, folder, bench.placement, 60)
-        self.control = ControlSocket(folder / "mesh.db.sock")
+        self.socket = folder / "mesh.db.sock"
 
     def stop(self) -> None:
         self.server.stop()
 
     def take(self, items: list[dict]) -> None:
-        answer = self.control.ask("import", resolver="none", items=[
-            {key: item[key] for key in ("label", "chain", "key")} for item in items])
+        with ControlSocket(self.socket) as control:
+            answer = control.ask("import", resolver="none", items=[
+                {key: item[key] for key in ("label", "chain", "key")} for item in items])
         for line in answer["items"]:
             if line["outcome"] != "imported":
                 raise Failed(f"mesh takes {line['source']} not in: {line}")
