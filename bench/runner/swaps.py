@@ -5,6 +5,7 @@ They are replaced as `mesh certs import` does it: checked, stored, served. Each 
 before.
 """
 
+import random
 import socket
 import ssl
 import statistics
@@ -123,7 +124,8 @@ def measure_replaced(bench: Bench, store: Path, quick: bool) -> dict:
                                      f"127.0.77.{205 + number}:{PORT}")
             stack.callback(servers[amount].stop)
         successors = successors_of(bench.folder / "replaced.pem")
-        rounds = [{amount: replace_one(stored, successors, turn) for amount, stored in servers.items()}
+        rounds = [{amount: replace_one(servers[amount], successors, turn)
+                   for amount in random.Random(turn).sample(sorted(servers), len(servers))}
                   for turn in range(turns)]
     return {"scenario": REPLACED, "certificates": count, "rounds": rounds, **told(rounds, FEW, count)}
 
