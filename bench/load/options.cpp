@@ -36,6 +36,7 @@ constexpr std::string_view usage =
   --size N                 (64) bytes of an echo
   --bytes N                bulk: N bytes on each connection and no warm-up; a sink that verifies acknowledges them
   --operations N           connect: end after N, without a warm-up
+  --rate N                 connect: begin N a second, however long they take; latency counts from when one was due
   --verify                 bulk: compare every byte; backend: the sink does
   --warmup MS, --window MS (250, 1000) what is counted happened in the window
   --deadline MS            (10000) of one operation; beyond it is an error
@@ -156,6 +157,7 @@ Options parse_options(int argc, char** argv) {
         {"--size", [&](auto& o, auto& v) { options.size = number<std::size_t>(o, v); }},
         {"--operations",
          [&](auto& o, auto& v) { options.operations = number<std::uint64_t>(o, v); }},
+        {"--rate", [&](auto& o, auto& v) { options.rate = number<std::uint64_t>(o, v); }},
         {"--bytes", [&](auto& o, auto& v) { options.bytes = number<std::uint64_t>(o, v); }},
         {"--warmup", [&](auto& o, auto& v) { options.warmup = milliseconds(o, v); }},
         {"--window", [&](auto& o, auto& v) { options.window = milliseconds(o, v); }},
@@ -200,6 +202,8 @@ Options parse_options(int argc, char** argv) {
     if (options.mode.empty()) refuse("no mode");
     if (options.mode != "backend" && options.to.empty()) refuse("--to is missing");
     if (options.connections == 0) refuse("--connections: 0 are none");
+    if (options.rate > 1'000'000) refuse("--rate is at most 1000000");
+    if (options.rate > 0 && options.resume) refuse("--rate is for connections without a ticket");
     if (options.size < 1 || options.size > 16'384) refuse("--size is 1 to 16384");
     if (options.resume && options.transport != Transport::tls) refuse("--resume needs TLS");
     if (options.lean &&

@@ -36,6 +36,7 @@ struct Options {
     std::size_t connections = 32;
     std::size_t size = 64;         ///< bytes of an echo
     std::uint64_t operations = 0;  ///< connect: stop after so many; 0: by the clock
+    std::uint64_t rate = 0;        ///< connect: begin so many a second; 0: one after the other
     std::uint64_t bytes = 0;       ///< bulk: stop after so many on each connection; 0: by the clock
     std::chrono::milliseconds warmup{250};
     std::chrono::milliseconds window{1000};

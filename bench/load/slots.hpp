@@ -28,9 +28,10 @@ class Slot : public Watcher {
     Slot(const Slot&) = delete;
     virtual ~Slot() = default;
 
-    void start() {
+    /// `begun`: from when on its time counts.
+    void start(Clock::time_point begun = Clock::now()) {
         waiting_to_retry_ = false;
-        begun_ = Clock::now();
+        begun_ = begun;
         opened_ = false;
         if (stream_.open().kind != Step::Kind::done) return fail("connect: " + stream_.error());
         run_.loop.add(stream_.fd(), *this, Trigger::edge);

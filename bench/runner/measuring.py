@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .certificates import NAME, Certificate
@@ -34,6 +34,9 @@ class Bench:
     certificate: Certificate
     peers: list[Peer]
     effort: Effort
+
+    def with_window(self, window_ms: int) -> "Bench":
+        return replace(self, effort=replace(self.effort, window_ms=window_ms))
 
     def start(self, peer: Peer, scenario: Scenario, number: int) -> Server:
         folder = self.folder / scenario.name / peer.name

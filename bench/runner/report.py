@@ -33,7 +33,7 @@ def verdicts(scenario: Scenario, costs: dict[str, list]) -> list[dict]:
 
 
 def verdict_text(verdict: dict) -> str:
-    against = {"kB": " kB", "listening_s": " s", "cold_mb": " MB", "ratio_warm": ""}.get(
+    against = verdict.get("unit") or {"kB": " kB", "listening_s": " s", "cold_mb": " MB", "ratio_warm": ""}.get(
         verdict["of"], f" x {verdict['of']}")
     result = {None: "not measured", True: "met", False: "NOT MET"}[verdict["met"]]
     return f"<= {verdict['target']}{against}: {result}"
@@ -63,6 +63,16 @@ def table(scenario: Scenario, costs: dict[str, list], troubles: dict[str, list[s
     return "\n".join(line.rstrip() for line in lines)
 
 
+def summary(documents: list[dict]) -> str:
+    verdicts = [(document["scenario"], verdict) for document in documents for verdict in document["targets"]]
+    unmet = [f"{scenario} ({verdict['value']:.2f} for {verdict['target']})" for scenario, verdict in verdicts
+             if verdict["met"] is False]
+    met = sum(verdict["met"] is True for _, verdict in verdicts)
+    unknown = len(verdicts) - met - len(unmet)
+    return (f"{met} of {met + len(unmet)} targets met" + (f"; not: {', '.join(unmet)}" if unmet else "")
+            + (f"; not measured: {unknown}" if unknown else ""))
+
+
 def scenario_json(scenario: Scenario, costs: dict[str, list], troubles: dict[str, list[str]],
                   results: dict[str, list], reference_name: str) -> dict:
     reference = costs.get(reference_name, [])
@@ -86,8 +96,8 @@ def machine() -> dict:
             "system": system, "load_before": os.getloadavg()[0]}
 
 
-def save(folder: Path, document: dict) -> Path:
+def save(folder: Path, document: dict, of: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / time.strftime("%Y%m%d-%H%M%S.json")
+    path = folder / time.strftime(f"{of}%Y%m%d-%H%M%S.json")
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
