@@ -268,6 +268,11 @@ class Mesh:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def all_threads_are(self, state: str) -> bool:
+        """'S': waiting for something, 'T': stopped by a signal."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return all(thread.read_text().rpartition(")")[2].split()[0] == state for thread in threads)
+
     def _status(self, key: str) -> int:
         return int(re.search(rf"^{key}:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text(), re.M)[1])
 
