@@ -1,4 +1,4 @@
-# ctest: timeout=180
+# ctest: timeout=180 labels=long
 """What a connection and a relayed MiB cost in instructions, system calls and allocations, against what was recorded:
 cost/README.md. No clock is involved, so a busy machine changes nothing."""
 
