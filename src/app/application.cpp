@@ -150,7 +150,7 @@ void Application::announce() {
                {"entry_points", std::uint64_t{configuration_.entry_points.size()}},
                {"routers", std::uint64_t{configuration_.routers.size()}},
                {"workers", std::uint64_t{worker_count(configuration_)}},
-               {"stored_certificates", std::uint64_t{stored_.size()}}});
+               {"stored_certificates", std::uint64_t{stored_count_}}});
 }
 
 /// The process that is to be replaced, if there is one, is told why it is not.
@@ -200,15 +200,20 @@ std::optional<int> Application::open_store() {
     }
     store_ = std::move(*opened);
     store_path_ = configuration_.storage;
-    auto certificates = store_->certificates();
+    auto certificates = store_->served_certificates();
     if (!certificates) {
         log_.error("store_failed",
                    "the certificate store cannot be read",
                    {{"path", configuration_.storage}, {"error", certificates.error().message}});
         return cannot_start(exit_code::store, certificates.error().message);
     }
-    stored_ = std::move(*certificates);
+    keep_stored(*std::move(certificates));
     return std::nullopt;
+}
+
+void Application::keep_stored(std::vector<store::ServedCertificate> certificates) {
+    stored_count_ = certificates.size();
+    stored_ = std::move(certificates);
 }
 
 std::optional<int> Application::listen() {
@@ -336,6 +341,7 @@ void Application::begin_ordering() {
                   "the store can be read again",
                   {{"storage", configuration_.storage}});
     orders_ = true;
+    stored_ = {};
     want_certificates();
 }
 
@@ -375,13 +381,13 @@ void Application::watch_expiry() {
                            file.entry->not_before,
                            file.entry->not_after});
     if (!orders_)
-        for (const store::StoredCertificate& stored : stored_)
-            if (stored.version && !stored.record.unwanted_since)
-                watched.push_back({stored.version->sha256,
-                                   control::names_text(stored.record.ordered_names),
+        for (const store::ServedCertificate& stored : stored_)
+            if (stored.wanted)
+                watched.push_back({std::to_string(stored.version_id),
+                                   control::names_text(stored.names),
                                    {},
-                                   stored.version->not_before,
-                                   stored.version->not_after});
+                                   stored.not_before,
+                                   stored.not_after});
     expiry_.watch(std::move(watched));
 }
 

@@ -84,6 +84,7 @@ class Application final : private Controlled {
 
  private:
     [[nodiscard]] std::optional<int> open_store();
+    void keep_stored(std::vector<store::ServedCertificate> certificates);
     [[nodiscard]] std::optional<int> listen();
     [[nodiscard]] std::optional<int> open_access_log();
     /// Warns of those passed that no entry point wants, and closes them.
@@ -210,8 +211,9 @@ class Application final : private Controlled {
     std::unique_ptr<AccessLog> access_log_;
     TaskLoop loop_;
     std::unique_ptr<store::Store> store_;
-    std::string store_path_;  ///< of the store that is open; empty: none is
-    std::vector<store::StoredCertificate> stored_;
+    std::string store_path_;                        ///< of the store that is open; empty: none is
+    std::vector<store::ServedCertificate> stored_;  ///< until the reconciler knows them
+    std::size_t stored_count_ = 0;                  ///< when they were read last
     std::unique_ptr<CredentialSource> credentials_;
     std::unique_ptr<proxy::DataPlane> data_plane_;
     std::unique_ptr<proxy::HealthChecks> checks_;

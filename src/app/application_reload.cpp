@@ -102,7 +102,7 @@ void prepare_store(FreshConfiguration& fresh, Log& log) {
     const model::Location at = result.configuration->resolvers.begin()->second.at;
     auto opened = store::open(path, store::Access::own, log);
     if (!opened) return add_error(result, config::codes::store_failed, opened.error().message, at);
-    auto certificates = (*opened)->certificates();
+    auto certificates = (*opened)->served_certificates();
     if (!certificates)
         return add_error(result, config::codes::store_failed, certificates.error().message, at);
     fresh.store = std::move(*opened);
@@ -380,7 +380,7 @@ void Application::adopt_store(FreshConfiguration& fresh) {
     if (!fresh.store) return;
     store_ = std::move(fresh.store);
     store_path_ = fresh.loaded.result.configuration->storage;
-    stored_ = std::move(fresh.stored);
+    keep_stored(std::move(fresh.stored));
     credentials_->set_store(*store_);
     for (const certs::EntryPtr& entry : stored_entries(stored_))
         data_plane_->put_certificate(entry, nullptr);

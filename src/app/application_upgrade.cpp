@@ -235,8 +235,8 @@ void Application::order_again() {
     const auto left = std::exchange(challenges_left_, std::nullopt);
     if (!left || draining_ || !store_) return;
     for (const Hostname& name : *left) data_plane_->remove_challenge(name);
-    if (auto certificates = store_->certificates()) {
-        stored_ = std::move(*certificates);
+    if (auto certificates = store_->served_certificates()) {
+        keep_stored(*std::move(certificates));
         for (const certs::EntryPtr& entry : stored_entries(stored_))
             data_plane_->put_certificate(entry, nullptr);
     }

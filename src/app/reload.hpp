@@ -28,7 +28,7 @@ struct FreshConfiguration {
     std::optional<observe::LogOutput> log_output;     ///< set if the log goes elsewhere
     std::optional<observe::LogOutput> access_output;  ///< likewise of the log of connections
     std::unique_ptr<store::Store> store;              ///< set if the first resolver came
-    std::vector<store::StoredCertificate> stored;     ///< in it
+    std::vector<store::ServedCertificate> stored;     ///< in it
 };
 
 /// What became of a reload.

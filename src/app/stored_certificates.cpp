@@ -34,18 +34,18 @@ bool is_final(const Error& error) {
 }  // namespace
 
 std::vector<certs::EntryPtr> stored_entries(
-    const std::vector<store::StoredCertificate>& certificates) {
+    const std::vector<store::ServedCertificate>& certificates) {
     std::vector<certs::EntryPtr> entries;
     entries.reserve(certificates.size());
-    for (const store::StoredCertificate& stored : certificates) {
-        if (!stored.version) continue;
+    for (const store::ServedCertificate& stored : certificates) {
         auto entry = std::make_shared<certs::CertificateEntry>();
         entry->id = stored.certificate_id;
         entry->version = stored.version_id;
-        entry->directory = stored.record.key.directory;
-        entry->not_before = stored.version->not_before;
-        entry->not_after = stored.version->not_after;
-        for (const std::string& name : stored.record.key.names)
+        entry->directory = stored.directory;
+        entry->not_before = stored.not_before;
+        entry->not_after = stored.not_after;
+        entry->names.reserve(stored.names.size());
+        for (const std::string& name : stored.names)
             if (auto pattern = HostPattern::parse(name)) entry->names.push_back(*pattern);
         entries.push_back(std::move(entry));
     }

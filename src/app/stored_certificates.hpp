@@ -13,9 +13,9 @@
 
 namespace mesh::app {
 
-/// The start-up index: every stored certificate that has a version, names and dates only.
+/// The start-up index: names and dates only.
 [[nodiscard]] std::vector<certs::EntryPtr> stored_entries(
-    const std::vector<store::StoredCertificate>& certificates);
+    const std::vector<store::ServedCertificate>& certificates);
 
 /// Finds key and chain of an entry: in the store, in the store's copy for what the store cannot
 /// give, or among the certificates from files, which stay in memory. Says in the log what cannot be

@@ -92,18 +92,21 @@ CertificateIndex::ByName& CertificateIndex::names_of(const HostPattern& pattern)
 
 void CertificateIndex::add_names(Slot& slot) {
     for (const HostPattern& pattern : slot.entry->names) {
-        auto& slots = names_of(pattern)[pattern.name().text()];
-        if (std::find(slots.begin(), slots.end(), &slot) == slots.end()) slots.push_back(&slot);
+        ByName& names = names_of(pattern);
+        const std::string_view name = pattern.name().text();
+        const auto [first, last] = names.equal_range(name);
+        if (std::none_of(first, last, [&](const auto& named) { return named.second == &slot; }))
+            names.emplace(name, &slot);
     }
 }
 
 void CertificateIndex::remove_names(const Slot& slot) {
     for (const HostPattern& pattern : slot.entry->names) {
         ByName& names = names_of(pattern);
-        const auto found = names.find(pattern.name().text());
-        if (found == names.end()) continue;
-        std::erase(found->second, &slot);
-        if (found->second.empty()) names.erase(found);
+        const auto [first, last] = names.equal_range(pattern.name().text());
+        const auto found =
+            std::find_if(first, last, [&](const auto& named) { return named.second == &slot; });
+        if (found != last) names.erase(found);
     }
 }
 
@@ -122,9 +125,9 @@ CertificateIndex::Slot* CertificateIndex::best(const Query& query) const {
     Slot* chosen = nullptr;
     bool chosen_exact = false;
     const auto consider = [&](const ByName& names, std::string_view name, bool exact) {
-        const auto found = names.find(name);
-        if (found == names.end()) return;
-        for (Slot* const slot : found->second) {
+        const auto [first, last] = names.equal_range(name);
+        for (auto at = first; at != last; ++at) {
+            Slot* const slot = at->second;
             if (!offered(*slot)) continue;
             if (chosen && rank(*slot, exact) <= rank(*chosen, chosen_exact)) continue;
             chosen = slot;

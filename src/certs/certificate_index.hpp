@@ -2,13 +2,14 @@
 #include "base/clock.hpp"
 #include "base/hostname.hpp"
 #include "base/result.hpp"
+#include "base/shared_text.hpp"
 #include "tls/certificate.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct CertificateEntry {
     CertificateId id = 0;
     VersionId version = 0;
     std::vector<HostPattern> names;
-    std::string directory;  ///< CA directory URL; empty for certificates from files
+    SharedText directory;  ///< CA directory URL; empty for certificates from files
     WallTime not_before;
     WallTime not_after;
     /// False while it is on no disk yet: what was put is all there is of it.
@@ -94,13 +95,8 @@ class CertificateIndex {
 
  private:
     struct Slot;
-    struct TextHash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const noexcept {
-            return std::hash<std::string_view>{}(text);
-        }
-    };
-    using ByName = std::unordered_map<std::string, std::vector<Slot*>, TextHash, std::equal_to<>>;
+    /// By the text of the entry that the slot holds.
+    using ByName = std::unordered_multimap<std::string_view, Slot*>;
 
     ByName& names_of(const HostPattern& pattern);
     void add_names(Slot& slot);

@@ -26,8 +26,8 @@ Error not_a_target(std::string message) {
 std::vector<certs::EntryPtr> read_stored(const std::string& path) {
     static StderrLog log;
     auto opened = store::open(path, store::Access::read, log);
-    auto stored = opened ? (*opened)->certificates()
-                         : Result<std::vector<store::StoredCertificate>>(opened.error());
+    auto stored = opened ? (*opened)->served_certificates()
+                         : Result<std::vector<store::ServedCertificate>>(opened.error());
     if (stored) return app::stored_entries(*stored);
     if (stored.error().code != Errc::not_found)
         std::fprintf(stderr, "mesh: %s\n", stored.error().message.c_str());

@@ -26,12 +26,13 @@ struct ImportUnderWay {
 struct CertificateItem {
     ItemId id = 0;
     store::StoredCertificate stored;
-    bool has_row = false;                            ///< the store knows `stored.record.key`
-    std::optional<model::WantedCertificate> wanted;  ///< nothing: no router wants it
-    std::optional<store::OrderRecord> order;         ///< an open order nobody drives now
-    std::shared_ptr<OrderRun> run;                   ///< the order being driven
-    bool committing = false;                         ///< a new version is on its way to the disk
-    std::shared_ptr<ImportUnderWay> import;          ///< set while that version is an import's
+    bool has_row = false;  ///< the store knows `stored.record.key`
+    // Most have neither, and there may be a hundred thousand.
+    std::unique_ptr<model::WantedCertificate> wanted;  ///< nothing: no router wants it
+    std::unique_ptr<store::OrderRecord> order;         ///< an open order nobody drives now
+    std::shared_ptr<OrderRun> run;                     ///< the order being driven
+    bool committing = false;                           ///< a new version is on its way to the disk
+    std::shared_ptr<ImportUnderWay> import;            ///< set while that version is an import's
     /// The waits the CA asked for in a row, none of them counted as a failure, and the last that
     /// was told.
     std::uint32_t waits = 0;
@@ -42,7 +43,7 @@ struct CertificateItem {
     /// Under which it is served while the first version cannot be committed; 0: it is not.
     certs::CertificateId temporary_id = 0;
 
-    [[nodiscard]] bool order_open() const { return run != nullptr || order.has_value(); }
+    [[nodiscard]] bool order_open() const { return run != nullptr || order != nullptr; }
 };
 
 }  // namespace mesh::control

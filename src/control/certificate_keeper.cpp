@@ -99,8 +99,8 @@ Status CertificateKeeper::load() {
         if (!is_known_what_was_asked(record)) record.asked_until = wait_of_the_ca(record);
     }
     for (store::OrderRecord& order : *orders) {
-        const auto found = by_key_.find(order.key);
-        if (found != by_key_.end()) items_.at(found->second).order = std::move(order);
+        if (CertificateItem* const item = find(order.key))
+            item->order = std::make_unique<store::OrderRecord>(std::move(order));
     }
     for (store::AccountRecord& account : *accounts)
         stored_accounts_[account.directory] = std::move(account);
@@ -154,7 +154,7 @@ const CertificateItem* CertificateKeeper::find(ItemId id) const {
 
 CertificateItem* CertificateKeeper::find(const store::CertificateKey& key) {
     const auto found = by_key_.find(key);
-    return found == by_key_.end() ? nullptr : &items_.at(found->second);
+    return found == by_key_.end() ? nullptr : *found;
 }
 
 CertificateKeeper::Ca* CertificateKeeper::ca_of(const CertificateItem& item) {
@@ -163,11 +163,12 @@ CertificateKeeper::Ca* CertificateKeeper::ca_of(const CertificateItem& item) {
 }
 
 CertificateItem& CertificateKeeper::new_item(const store::CertificateKey& key) {
+    if (const auto found = by_key_.find(key); found != by_key_.end()) by_key_.erase(found);
     const ItemId id = next_id_++;
-    by_key_[key] = id;
     CertificateItem& item = items_[id];
     item.id = id;
     item.stored.record.key = key;
+    by_key_.insert(&item);
     return item;
 }
 
@@ -279,7 +280,8 @@ void CertificateKeeper::remove(CertificateItem& item) {
               {{"names", names_text(key.names)}, {"directory", key.directory}});
     const ItemId id = item.id;
     heap_.cancel(id | notice_bit);
-    by_key_.erase(key);
+    if (const auto found = by_key_.find(key); found != by_key_.end() && *found == &item)
+        by_key_.erase(found);
     items_.erase(id);
     gate_.commit({store::DeleteCertificate{key}},
                  [this, alive = std::weak_ptr<int>(alive_), served](const store::Applied&) {

@@ -11,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -55,6 +56,16 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
         ItemId id = 0;
         std::unique_ptr<Authority> authority;
         std::size_t open_orders = 0;
+    };
+
+    /// The key is that of the item itself, of which there may be many.
+    struct ByKey {
+        using is_transparent = void;
+        static const store::CertificateKey& key_of(const CertificateItem* item) {
+            return item->stored.record.key;
+        }
+        static const store::CertificateKey& key_of(const store::CertificateKey& key) { return key; }
+        bool operator()(const auto& a, const auto& b) const { return key_of(a) < key_of(b); }
     };
 
     /// Kinds of keys in the heap, above every ItemId.
@@ -168,7 +179,7 @@ class CertificateKeeper final : private AuthorityUser, private OrderOwner {
     std::map<std::string, Ca> cas_;
     std::unordered_map<ItemId, CertificateItem>
         items_;  ///< before cas_ in destruction: runs use them
-    std::map<store::CertificateKey, ItemId> by_key_;
+    std::set<CertificateItem*, ByKey> by_key_;
     std::unordered_map<std::string, ItemId> wanted_names_;  ///< who is to serve a name
 };
 

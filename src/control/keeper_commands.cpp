@@ -55,14 +55,15 @@ LinePage CertificateKeeper::lines(const LineQuery& query) const {
     std::size_t taken = 0;
     auto at = query.after ? by_key_.upper_bound(*query.after) : by_key_.begin();
     for (; at != by_key_.end(); ++at) {
-        const CertificateItem& item = items_.at(at->second);
+        const CertificateItem& item = **at;
+        const store::CertificateKey& key = item.stored.record.key;
         if (!is_served_or_wanted(item)) continue;
-        if (query.name && !has_name(at->first.names, *query.name)) continue;
+        if (query.name && !has_name(key.names, *query.name)) continue;
         if (taken++ == query.limit) {
             page.last = last;
             break;
         }
-        last = at->first;
+        last = key;
         if (item.wanted) wanted.certificates.push_back(*item.wanted);
         stored.push_back(item.stored);
         if (item.run)
@@ -104,8 +105,8 @@ std::vector<CaLine> CertificateKeeper::authorities() const {
 std::vector<RenewLine> CertificateKeeper::renew(const RenewRequest& request) {
     std::vector<RenewLine> lines;
     std::vector<ItemId> chosen;
-    for (const auto& [key, id] : by_key_) {
-        const CertificateItem& item = items_.at(id);
+    for (const CertificateItem* const each : by_key_) {
+        const CertificateItem& item = *each;
         if (!is_served_or_wanted(item)) continue;
         const bool failed = request.failed && item.wanted && item.stored.record.last_error &&
                             !came_shorter(item.stored.record);
@@ -113,7 +114,7 @@ std::vector<RenewLine> CertificateKeeper::renew(const RenewRequest& request) {
             std::any_of(request.names.begin(), request.names.end(), [&](const HostPattern& name) {
                 return has_name(item.stored.record.key.names, name);
             });
-        if (failed || named) chosen.push_back(id);
+        if (failed || named) chosen.push_back(item.id);
     }
     lines.reserve(lines.size() + chosen.size());
     for (const ItemId id : chosen) lines.push_back(renew_one(items_.at(id)));

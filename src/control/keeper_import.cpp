@@ -92,7 +92,7 @@ void CertificateKeeper::import_one(const ImportTarget& target,
 /// Ends what the item has under way, and writes the rows of `batch`, which holds one certificate.
 void CertificateKeeper::store_import(CertificateItem& item, Import::Batch batch, Stored told) {
     if (item.run) {
-        item.order = item.run->row();
+        item.order = std::make_unique<store::OrderRecord>(item.run->row());
         end_run(item);
     }
     if (Ca* ca = ca_of(item)) ca->authority->stop_waiting(item.id);

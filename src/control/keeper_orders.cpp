@@ -97,7 +97,7 @@ void CertificateKeeper::tell_begun(const CertificateItem& item) {
 }
 
 void CertificateKeeper::resume(CertificateItem& item, Ca& ca) {
-    const store::OrderRecord row = std::move(*std::exchange(item.order, std::nullopt));
+    const store::OrderRecord row = std::move(*std::exchange(item.order, nullptr));
     auto run = OrderRun::resume(surroundings(ca), subject(item), row);
     if (!run) {
         log_.error("",
@@ -176,7 +176,7 @@ void CertificateKeeper::order_failed(ItemId id, OrderFailure failure) {
     record.last_error = store::LastError{failure.type, failure.detail, now};
     store::Transition change{store::PutCertificate{record}};
     if (failure.keep_order) {
-        item->order = row;
+        item->order = std::make_unique<store::OrderRecord>(row);
     } else {
         change.push_back(store::DeleteOrder{record.key});
     }

@@ -46,10 +46,10 @@ void CertificateKeeper::want(const model::WantedSet& wanted,
 void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
                                  store::Transition& changes) {
     const store::CertificateKey key = to_store(wanted.key);
-    const auto found = by_key_.find(key);
-    CertificateItem& item = found == by_key_.end() ? new_item(key) : items_.at(found->second);
+    CertificateItem* const known = find(key);
+    CertificateItem& item = known == nullptr ? new_item(key) : *known;
     const bool is_news = !item.wanted;
-    item.wanted = wanted;
+    item.wanted = std::make_unique<model::WantedCertificate>(wanted);
     for (const std::string& name : key.names) wanted_names_[name] = item.id;
 
     store::CertificateRecord& record = item.stored.record;
@@ -69,7 +69,7 @@ void CertificateKeeper::want_one(const model::WantedCertificate& wanted,
 void CertificateKeeper::unwant(CertificateItem& item, store::Transition& changes) {
     if (item.run) {
         // The row stays: wanted again, the order goes on.
-        item.order = item.run->row();
+        item.order = std::make_unique<store::OrderRecord>(item.run->row());
         end_run(item);
     }
     if (Ca* ca = ca_of(item)) ca->authority->stop_waiting(item.id);

@@ -37,7 +37,8 @@ struct Limits {
     std::size_t pipes_max = 8;
     std::size_t handshakes_max = 4'096;
     std::size_t handshakes_per_source_max = 128;  ///< per /32 or /64
-    std::size_t certificate_cache_bytes = std::size_t{256} << 20;
+    /// Of each worker, which share what several of them hold. About 50,000 certificates.
+    std::size_t certificate_cache_bytes = std::size_t{512} << 20;
     int backlog = 4'096;
 };
 

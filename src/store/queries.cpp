@@ -32,8 +32,8 @@ std::optional<LastError> read_last_error(Row& row) {
 CertificateRecord read_certificate(Row& row) {
     CertificateRecord record;
     record.key.directory = row.text();
-    record.key.names = names_of(row.text());
-    record.ordered_names = names_of(row.text());
+    record.key.names = names_of(row.view());
+    record.ordered_names = names_of(row.view());
     record.resolver = row.text();
     record.state = row.text();
     record.attempts = static_cast<std::uint32_t>(row.number());
@@ -90,6 +90,13 @@ std::int64_t checksum_of(const VersionMaterial& material) {
     return store::checksum_of({material.chain_pem, material.key_pem.reveal()});
 }
 
+/// A hint only: the records are big, and moving a hundred thousand of them as they grow is not
+/// free.
+std::size_t count_certificates(SQLite::Database& database) {
+    return static_cast<std::size_t>(
+        database.execAndGet("SELECT count(*) FROM certificate").getInt64());
+}
+
 }  // namespace
 
 std::vector<StoredCertificate> read_certificates(SQLite::Database& database) {
@@ -101,10 +108,7 @@ std::vector<StoredCertificate> read_certificates(SQLite::Database& database) {
         FROM certificate AS c LEFT JOIN version AS v ON v.id = c.current_version
         ORDER BY c.id)sql");
     std::vector<StoredCertificate> certificates;
-    // A hint only: the records are big, and moving a hundred thousand of them as they grow is not
-    // free.
-    certificates.reserve(static_cast<std::size_t>(
-        database.execAndGet("SELECT count(*) FROM certificate").getInt64()));
+    certificates.reserve(count_certificates(database));
     while (statement.executeStep()) {
         Row row(statement);
         StoredCertificate& stored = certificates.emplace_back();
@@ -113,6 +117,30 @@ std::vector<StoredCertificate> read_certificates(SQLite::Database& database) {
         if (row.next_is_null()) continue;
         stored.version_id = row.number();
         stored.version = read_facts(row);
+    }
+    return certificates;
+}
+
+std::vector<ServedCertificate> read_served_certificates(SQLite::Database& database) {
+    SQLite::Statement statement(database, R"sql(
+        SELECT c.id, v.id, c.directory, c.names, v.not_before, v.not_after,
+               c.unwanted_since IS NULL
+        FROM certificate AS c JOIN version AS v ON v.id = c.current_version
+        ORDER BY c.id)sql");
+    std::vector<ServedCertificate> certificates;
+    certificates.reserve(count_certificates(database));
+    SharedText directory;
+    while (statement.executeStep()) {
+        Row row(statement);
+        ServedCertificate& served = certificates.emplace_back();
+        served.certificate_id = row.number();
+        served.version_id = row.number();
+        if (const auto text = row.view(); directory != text) directory = std::string(text);
+        served.directory = directory;
+        served.names = names_of(row.view());
+        served.not_before = row.time();
+        served.not_after = row.time();
+        served.wanted = row.number() != 0;
     }
     return certificates;
 }

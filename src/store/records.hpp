@@ -1,6 +1,7 @@
 #pragma once
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "base/shared_text.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -159,7 +160,18 @@ using Change = std::variant<PutAccount,
                             PutConfiguration>;
 using Transition = std::vector<Change>;
 
-/// A certificate as the start-up index needs it: no key, no chain.
+/// A certificate that has a version, as the start-up index needs it.
+struct ServedCertificate {
+    std::int64_t certificate_id = 0;
+    std::int64_t version_id = 0;
+    SharedText directory;
+    std::vector<std::string> names;  ///< of its key
+    WallTime not_before;
+    WallTime not_after;
+    bool wanted = false;  ///< when that was last written
+};
+
+/// A certificate and its current version: no key, no chain.
 struct StoredCertificate {
     std::int64_t certificate_id = 0;
     CertificateRecord record;

@@ -11,6 +11,22 @@
 
 namespace mesh::store {
 
+Result<std::vector<ServedCertificate>> Store::served_certificates() {
+    auto stored = certificates();
+    if (!stored) return stored.error();
+    std::vector<ServedCertificate> served;
+    for (StoredCertificate& one : *stored)
+        if (one.version)
+            served.push_back({one.certificate_id,
+                              one.version_id,
+                              std::move(one.record.key.directory),
+                              std::move(one.record.key.names),
+                              one.version->not_before,
+                              one.version->not_after,
+                              !one.record.unwanted_since});
+    return served;
+}
+
 Result<std::vector<StoredVersion>> Store::versions(const CertificateKey&) {
     return std::vector<StoredVersion>();
 }
@@ -125,6 +141,10 @@ void SqliteStore::apply(Transition transition,
 
 Result<std::vector<StoredCertificate>> SqliteStore::certificates() {
     return reads_.read(read_certificates);
+}
+
+Result<std::vector<ServedCertificate>> SqliteStore::served_certificates() {
+    return reads_.read(read_served_certificates);
 }
 
 Result<std::vector<StoredVersion>> SqliteStore::versions(const CertificateKey& key) {

@@ -41,6 +41,7 @@ class SqliteStore final : public Store {
                Executor& executor,
                std::function<void(Result<Applied>)> done) override;
     Result<std::vector<StoredCertificate>> certificates() override;
+    Result<std::vector<ServedCertificate>> served_certificates() override;
     Result<std::vector<StoredVersion>> versions(const CertificateKey& key) override;
     Result<VersionMaterial> version(std::int64_t version_id) override;
     Result<VersionMaterial> version_of_copy(std::int64_t version_id) override;

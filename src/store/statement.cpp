@@ -45,8 +45,10 @@ Execution& Execution::bind_null() {
     return *this;
 }
 
-std::string Row::text() {
-    return statement_.getColumn(position_++).getString();
+std::string_view Row::view() {
+    const SQLite::Column column = statement_.getColumn(position_++);
+    const auto* const bytes = static_cast<const char*>(column.getBlob());
+    return {bytes, static_cast<std::size_t>(column.getBytes())};
 }
 
 std::int64_t Row::number() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace mesh::store {
 
@@ -43,7 +44,9 @@ class Row {
  public:
     explicit Row(const SQLite::Statement& statement) : statement_(statement) {}
 
-    [[nodiscard]] std::string text();
+    [[nodiscard]] std::string text() { return std::string(view()); }
+    /// Until the next step.
+    [[nodiscard]] std::string_view view();
     [[nodiscard]] std::int64_t number();
     [[nodiscard]] WallTime time();
     [[nodiscard]] std::optional<WallTime> optional_time();

@@ -31,6 +31,8 @@ class Store {
 
     // Thread-safe reads, each a consistent view.
     [[nodiscard]] virtual Result<std::vector<StoredCertificate>> certificates() = 0;
+    /// Those of them that have a version, in a fraction of the time and the memory.
+    [[nodiscard]] virtual Result<std::vector<ServedCertificate>> served_certificates();
     /// The current version of a certificate and up to two before it, newest first.
     [[nodiscard]] virtual Result<std::vector<StoredVersion>> versions(const CertificateKey& key);
     /// Never waits for a write. not_found once the version was superseded three times.

@@ -9,6 +9,8 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <mutex>
+#include <unordered_map>
 
 namespace mesh::tls {
 namespace {
@@ -37,6 +39,42 @@ Result<CertificatePtr> parse_certificate(ByteView der) {
     return CertificatePtr(std::move(parsed));
 }
 
+/// What follows the leaf of a chain: thousands of chains have the same few issuers, each of which
+/// is parsed once for all that hold it at a time. Thread-safe.
+class SharedIssuers {
+ public:
+    Result<CertificatePtr> parse(ByteView der) {
+        const std::string_view bytes = as_text(der);
+        {
+            const std::lock_guard lock(mutex_);
+            const auto known = parsed_.find(std::string(bytes));
+            if (known != parsed_.end())
+                if (auto certificate = known->second.lock()) return certificate;
+        }
+        auto certificate = parse_certificate(der);
+        if (certificate) remember(bytes, *certificate);
+        return certificate;
+    }
+
+ private:
+    static constexpr std::size_t count_max = 256;
+
+    void remember(std::string_view bytes, const CertificatePtr& certificate) {
+        const std::lock_guard lock(mutex_);
+        if (parsed_.size() >= count_max)
+            std::erase_if(parsed_, [](const auto& one) { return one.second.expired(); });
+        if (parsed_.size() < count_max) parsed_.insert_or_assign(std::string(bytes), certificate);
+    }
+
+    std::mutex mutex_;
+    std::unordered_map<std::string, std::weak_ptr<X509>> parsed_;  ///< by their DER
+};
+
+SharedIssuers& shared_issuers() {
+    static SharedIssuers issuers;
+    return issuers;
+}
+
 bool is_certificate(std::string_view label) {
     return label == "CERTIFICATE" || label == "X509 CERTIFICATE";
 }
@@ -47,7 +85,8 @@ Result<std::vector<CertificatePtr>> read_certificates(std::string_view pem) {
         if (!is_certificate(block.label)) return {};
         if (found.size() == chain_length_max)
             return bad(Errc::limit, "more than 10 certificates in one chain");
-        auto certificate = parse_certificate(block.content);
+        auto certificate = found.empty() ? parse_certificate(block.content)
+                                         : shared_issuers().parse(block.content);
         if (!certificate) return certificate.error();
         found.push_back(std::move(*certificate));
         return {};
@@ -115,8 +154,20 @@ Result<std::shared_ptr<stack_st_X509>> make_issuers(const std::vector<Certificat
     return std::shared_ptr<stack_st_X509>(std::move(issuers));
 }
 
-std::size_t der_size(X509* certificate) {
-    return static_cast<std::size_t>(std::max(i2d_X509(certificate, nullptr), 0));
+/// Parsed, a certificate takes its DER, the decoded fields and the cached extensions. Measured on
+/// OpenSSL 3.0 and rounded up.
+std::size_t memory_of(X509* certificate) {
+    constexpr std::size_t per_certificate = 5 * 1024;
+    return per_certificate +
+           2 * static_cast<std::size_t>(std::max(i2d_X509(certificate, nullptr), 0));
+}
+
+/// An issuer that other chains hold already takes nothing more.
+std::size_t memory_of(const std::vector<CertificatePtr>& chain) {
+    std::size_t size = memory_of(chain.front().get());
+    for (std::size_t i = 1; i < chain.size(); ++i)
+        if (chain[i].use_count() == 1) size += memory_of(chain[i].get());
+    return size;
 }
 
 }  // namespace
@@ -137,6 +188,7 @@ Result<CertificateChain> CertificateChain::make(std::vector<CertificatePtr> cert
     if (!issuers) return issuers.error();
 
     CertificateChain chain;
+    chain.memory_size_ = memory_of(certificates);
     chain.certificates_ = std::move(certificates);
     chain.facts_ = std::make_shared<const CertificateFacts>(std::move(*facts));
     chain.issuers_ = std::move(*issuers);
@@ -172,14 +224,10 @@ Result<std::shared_ptr<const Credential>> Credential::make(CertificateChain chai
 }
 
 std::size_t Credential::memory_size() const {
-    // Parsed, a certificate takes its DER, the decoded fields and the cached extensions; a key
-    // its numbers and the provider's objects. Measured on OpenSSL 3.0 and rounded up.
-    constexpr std::size_t per_certificate = 5 * 1024;
+    // Its numbers and the provider's objects, and what comparing it with the leaf leaves there.
+    // Measured on OpenSSL 3.0 and rounded up.
     constexpr std::size_t per_key = 4 * 1024;
-    std::size_t size = per_key;
-    for (const auto& certificate : chain_.native())
-        size += per_certificate + 2 * der_size(certificate.get());
-    return size;
+    return per_key + chain_.memory_size();
 }
 
 }  // namespace mesh::tls

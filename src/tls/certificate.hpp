@@ -36,6 +36,9 @@ class CertificateChain {
     [[nodiscard]] const std::vector<std::shared_ptr<x509_st>>& native() const {
         return certificates_;
     }
+    /// A bound for cache accounting, in bytes, when it was made. Issuers are shared by the chains
+    /// that have them, and counted with the first.
+    [[nodiscard]] std::size_t memory_size() const { return memory_size_; }
     /// What follows the leaf, for handshakes: made once, shared by reference.
     [[nodiscard]] stack_st_X509* native_issuers() const { return issuers_.get(); }
 
@@ -49,6 +52,7 @@ class CertificateChain {
     std::vector<std::shared_ptr<x509_st>> certificates_;
     std::shared_ptr<stack_st_X509> issuers_;
     std::shared_ptr<const CertificateFacts> facts_;
+    std::size_t memory_size_ = 0;
 };
 
 /// A chain with its private key, parsed and matched: what a handshake is answered with. Shared

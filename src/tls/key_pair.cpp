@@ -6,10 +6,15 @@
 #include "tls/pem.hpp"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 
 namespace mesh::tls {
 namespace {
@@ -50,6 +55,73 @@ bool is_encrypted(const PemBlock& block) {
            block.headers.find("ENCRYPTED") != std::string_view::npos;
 }
 
+/// A curve and how OpenSSL writes its keys in PKCS#8 (RFC 5208, RFC 5915): what stands before the
+/// number, and between it and the point.
+struct WrittenForm {
+    const char* group = nullptr;
+    std::size_t number_size = 0;
+    std::string_view before_number;
+    std::string_view before_point;
+};
+using namespace std::string_view_literals;
+constexpr std::array<WrittenForm, 2> written_forms{{
+    {"prime256v1",
+     32,
+     "\x30\x81\x87\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce"
+     "\x3d\x03\x01\x07\x04\x6d\x30\x6b\x02\x01\x01\x04\x20"sv,
+     "\xa1\x44\x03\x42\x00"sv},
+    {"secp384r1",
+     48,
+     "\x30\x81\xb6\x02\x01\x00\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00"
+     "\x22\x04\x81\x9e\x30\x81\x9b\x02\x01\x01\x04\x30"sv,
+     "\xa1\x64\x03\x62\x00"sv},
+}};
+constexpr std::size_t number_size_max = 48;
+constexpr std::uint8_t uncompressed = POINT_CONVERSION_UNCOMPRESSED;
+
+/// Null when OpenSSL does not take them.
+PkeyPtr key_of_numbers(const WrittenForm& form, ByteView number, ByteView point) {
+    std::string group = form.group;
+    Bytes public_point(point.begin(), point.end());
+    // An OSSL_PARAM has numbers in the machine's own order.
+    std::array<unsigned char, number_size_max> native{};
+    std::copy(number.begin(), number.end(), native.begin());
+    if constexpr (std::endian::native == std::endian::little)
+        std::reverse(native.begin(), native.begin() + form.number_size);
+    std::array<OSSL_PARAM, 4> parameters{
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
+        OSSL_PARAM_construct_octet_string(
+            OSSL_PKEY_PARAM_PUB_KEY, public_point.data(), public_point.size()),
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native.data(), number.size()),
+        OSSL_PARAM_construct_end()};
+    EVP_PKEY* key = nullptr;
+    const PkeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+    if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters.data()) != 1)
+        ERR_clear_error();
+    OPENSSL_cleanse(native.data(), native.size());
+    return PkeyPtr(key);
+}
+
+/// A key in that very form, as the store has it, is put together from its numbers: OpenSSL's
+/// decoders try every format they know, which takes ten times as long. Null for any other, and for
+/// one they have to judge.
+PkeyPtr key_as_written(ByteView der) {
+    for (const WrittenForm& form : written_forms) {
+        ByteReader reader(der);
+        const auto before_number = reader.take(form.before_number.size());
+        const auto number = reader.take(form.number_size);
+        const auto before_point = reader.take(form.before_point.size());
+        const ByteView point = reader.rest();
+        if (!before_number || as_text(*before_number) != form.before_number || !before_point ||
+            as_text(*before_point) != form.before_point ||
+            point.size() != 1 + 2 * form.number_size || point.front() != uncompressed)
+            continue;
+        return key_of_numbers(form, *number, point);
+    }
+    return nullptr;
+}
+
 /// The key inside one PEM block, null when the block is something else.
 Result<PkeyPtr> decode_key(const PemBlock& block) {
     if (!block.label.ends_with("PRIVATE KEY")) return PkeyPtr{};
@@ -58,6 +130,7 @@ Result<PkeyPtr> decode_key(const PemBlock& block) {
                      Origin::config,
                      "the private key is encrypted; decrypt it first (openssl pkey -in KEY -out "
                      "PLAIN)"};
+    if (PkeyPtr key = key_as_written(block.content)) return key;
     const unsigned char* cursor = block.content.data();
     const unsigned char* const end = cursor + block.content.size();
     PkeyPtr key(d2i_AutoPrivateKey(nullptr, &cursor, static_cast<long>(block.content.size())));

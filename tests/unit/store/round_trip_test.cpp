@@ -208,6 +208,43 @@ TEST_CASE("store: the same names of two CAs are two certificates", "[store]") {
     CHECK(certificates->size() == 2);
 }
 
+TEST_CASE("store: what is served are the certificates with a version, and that one's dates",
+          "[store]") {
+    OpenStore opened;
+    CertificateRecord other = a_certificate("b.example");
+    other.key.directory = "https://other.example/dir";
+    other.key.names = {"b.example", "a.example"};
+    other.unwanted_since = at(1'698);
+    PutVersion of_other = a_version("b.example", "key");
+    of_other.key = other.key;
+    PutVersion second = a_version("a.example", "another key");
+    second.facts.not_before = at(1'750'000'000);
+    second.facts.not_after = at(1'757'776'000);
+    opened.put({PutCertificate{a_certificate("none.example")},
+                PutCertificate{a_certificate("a.example")},
+                a_version("a.example", "key"),
+                PutCertificate{other},
+                of_other,
+                second});
+
+    const auto served = opened.store->served_certificates();
+    const auto all = opened.store->certificates();
+    REQUIRE(served);
+    REQUIRE(all);
+    REQUIRE(served->size() == 2);
+    const ServedCertificate& a = (*served)[0];
+    CHECK(a.names == std::vector<std::string>{"a.example"});
+    CHECK(a.certificate_id == (*all)[1].certificate_id);
+    CHECK(a.version_id == (*all)[1].version_id);
+    CHECK(a.not_before == second.facts.not_before);
+    CHECK(a.not_after == second.facts.not_after);
+    CHECK(a.wanted);
+    const ServedCertificate& b = (*served)[1];
+    CHECK(b.names == std::vector<std::string>{"a.example", "b.example"});
+    CHECK(b.directory == other.key.directory);
+    CHECK_FALSE(b.wanted);
+}
+
 TEST_CASE("store: a version's facts and material come back, also with NUL and non-ASCII bytes",
           "[store]") {
     OpenStore opened;

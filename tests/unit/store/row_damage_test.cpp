@@ -1,5 +1,6 @@
 // Names, dates and pointers that changed on the disk while SQLite finds nothing.
 #include "damaged_store.hpp"
+#include "store/checksum.hpp"
 #include "store/inspection.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -47,6 +48,21 @@ void check_keys(Store& store, std::size_t count) {
 }
 
 }  // namespace
+
+TEST_CASE("store: a checksum is FNV-1a over sizes of eight bytes and contents, for ever",
+          "[store]") {
+    const std::vector<std::string> parts = {
+        "", "a", std::string(255, 'b'), std::string(256, '\0'), std::string(70'000, '\xff')};
+    std::uint64_t sum = 0xcbf29ce484222325U;
+    const auto fold = [&sum](std::uint64_t byte) { sum = (sum ^ byte) * 0x100000001b3U; };
+    for (const std::string& part : parts) {
+        for (unsigned shift = 0; shift < 64; shift += 8) fold(part.size() >> shift & 255U);
+        for (const char c : part) fold(static_cast<unsigned char>(c));
+    }
+    CHECK(checksum_of({parts[0], parts[1], parts[2], parts[3], parts[4]}) ==
+          static_cast<std::int64_t>(sum));
+    CHECK(checksum_of({}) == static_cast<std::int64_t>(0xcbf29ce484222325U));
+}
 
 TEST_CASE("F87: a version that may be another's becomes nobody's current one", "[store][damage]") {
     for (const std::string checksum : {"checksum", "NULL"}) {

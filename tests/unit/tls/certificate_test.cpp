@@ -96,6 +96,32 @@ TEST_CASE("certificate chain: what is written is read again as it was") {
     CHECK(again->to_pem() == chain.to_pem());
 }
 
+TEST_CASE("certificate chain: chains of one issuer share it, and count it once") {
+    const World world;
+    const std::vector<Party> leaves = {world.leaf(), world.leaf()};
+    const auto read = [&](const Party& leaf) {
+        return CertificateChain::from_pem(leaf.certificate_pem() +
+                                          world.intermediate.certificate_pem());
+    };
+    auto first = read(leaves[0]);
+    const auto second = read(leaves[1]);
+    REQUIRE(first.has_value());
+    REQUIRE(second.has_value());
+    CHECK(same(*second, {leaves[1], world.intermediate}));
+    CHECK(raw(*first)[0] != raw(*second)[0]);
+    CHECK(raw(*first)[1] == raw(*second)[1]);
+    CHECK(first->memory_size() > second->memory_size());
+
+    // The one that was parsed first may go, and all of them.
+    first = Error{};
+    CHECK(same(*second, {leaves[1], world.intermediate}));
+    const World other;
+    const auto third = CertificateChain::from_pem(leaves[0].certificate_pem() +
+                                                  other.intermediate.certificate_pem());
+    REQUIRE(third.has_value());
+    CHECK(raw(*third)[1] != raw(*second)[1]);
+}
+
 TEST_CASE("certificate chain: bad text is refused with its reason") {
     const World world;
     const std::string pem = world.leaf().certificate_pem();

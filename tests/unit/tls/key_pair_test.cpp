@@ -9,6 +9,8 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 
+#include <functional>
+
 using namespace mesh;
 using namespace mesh::tls;
 
@@ -41,6 +43,26 @@ std::string encrypted_traditional(EVP_PKEY* key) {
     std::array<unsigned char, 6> secret{'s', 'e', 'c', 'r', 'e', 't'};
     REQUIRE(PEM_write_bio_PrivateKey_traditional(
                 out.get(), key, EVP_aes_256_cbc(), secret.data(), 6, nullptr, nullptr) == 1);
+    return text_of(out.get());
+}
+
+/// The key's PEM text with another content.
+std::string pkcs8_with(const Secret& pem, const std::function<void(Bytes&)>& change) {
+    const std::string text(pem.reveal());
+    const BioPtr in(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+    char* label = nullptr;
+    char* headers = nullptr;
+    unsigned char* content = nullptr;
+    long size = 0;
+    REQUIRE(PEM_read_bio(in.get(), &label, &headers, &content, &size) == 1);
+    Bytes der(content, content + size);
+    change(der);
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    REQUIRE(PEM_write_bio(out.get(), label, headers, der.data(), static_cast<long>(der.size())) >
+            0);
+    OPENSSL_free(label);
+    OPENSSL_free(headers);
+    OPENSSL_free(content);
     return text_of(out.get());
 }
 
@@ -137,6 +159,36 @@ TEST_CASE("private key: SEC1, PKCS#1 and keys among other blocks are read") {
     CHECK(same_key(ec, *PrivateKey::from_pem(parameters + sec1)));
     const std::string certificate = test::make_root().certificate_pem();
     CHECK(same_key(ec, *PrivateKey::from_pem(certificate + std::string(ec.to_pem().reveal()))));
+}
+
+TEST_CASE("private key: read from PKCS#8 it is the one that was written, leading zeros kept") {
+    const auto type = GENERATE(KeyType::ec256, KeyType::ec384, KeyType::rsa2048);
+    // One number in 256 starts with a zero byte.
+    for (int i = 0; i < (type == KeyType::ec256 ? 600 : 3); ++i) {
+        const auto key = *PrivateKey::generate(type);
+        const auto read = PrivateKey::from_pem(key.to_pem().reveal());
+        REQUIRE(read.has_value());
+        REQUIRE(read->to_pem() == key.to_pem());
+        REQUIRE(EVP_PKEY_pairwise_check(
+                    PkeyContextPtr(EVP_PKEY_CTX_new(read->native(), nullptr)).get()) == 1);
+    }
+}
+
+TEST_CASE("private key: a point in another form than usual is read, one on no curve is refused") {
+    const auto key = *PrivateKey::generate(KeyType::ec256);
+    REQUIRE(EVP_PKEY_set_utf8_string_param(
+                key.native(), OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed") == 1);
+    const auto compressed = PrivateKey::from_pem(key.to_pem().reveal());
+    REQUIRE(compressed.has_value());
+    CHECK(same_key(key, *compressed));
+
+    const std::string no_curve = pkcs8_with(PrivateKey::generate(KeyType::ec256)->to_pem(),
+                                            [](Bytes& der) { der.back() ^= 1U; });
+    CHECK_FALSE(PrivateKey::from_pem(no_curve).has_value());
+    const std::string more = pkcs8_with(key.to_pem(), [](Bytes& der) {
+        der.insert(der.end(), {0x05, 0x00});
+    });
+    CHECK_FALSE(PrivateKey::from_pem(more).has_value());
 }
 
 TEST_CASE("private key: an encrypted key is refused with what to do about it") {
