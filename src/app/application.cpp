@@ -341,7 +341,7 @@ void Application::begin_ordering() {
                   "the store can be read again",
                   {{"storage", configuration_.storage}});
     orders_ = true;
-    stored_ = {};
+    stored_ = std::vector<store::ServedCertificate>();  // with its memory
     want_certificates();
 }
 

@@ -23,7 +23,9 @@ void CertificateLoader::load(const certs::CertificateEntry& entry) {
                            : Error{Errc::not_found,
                                    mesh::Origin::internal,
                                    "nothing to read certificates from"};
-        if (credential) remember(key, *credential);
+        // A file keeps its id over a reload that changes its chain; and it is in memory anyway.
+        const bool is_stored = entry.id >= 0;
+        if (credential && is_stored) remember(key, *credential);
     }
     std::vector<Answer> answers;
     {

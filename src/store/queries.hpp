@@ -44,8 +44,6 @@ struct StoredAccount {
 [[nodiscard]] std::vector<StoredAccount> read_accounts(SQLite::Database& database);
 [[nodiscard]] std::vector<AuthorityRecord> read_authorities(SQLite::Database& database);
 [[nodiscard]] std::optional<ConfigurationRecord> read_configuration(SQLite::Database& database);
-/// Those that have a version, likewise by id.
-[[nodiscard]] std::vector<ServedCertificate> read_served_certificates(SQLite::Database& database);
 /// Newest first. `names` as names_key() writes them.
 [[nodiscard]] std::vector<HistoryRecord> read_history(SQLite::Database& database,
                                                       const std::string& directory,
